@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+
+namespace Godwit.Api.Machinery;
+
+/// <summary>
+/// Everything the generic API server must know of one kind. A kind is data: registering a definition in
+/// <see cref="ResourceRegistry"/> is all that it takes to serve it.
+/// </summary>
+public sealed record ResourceDefinition
+{
+    /// <summary>The API group; empty for core.</summary>
+    public required string Group { get; init; }
+
+    public required string Version { get; init; }
+
+    public required string Kind { get; init; }
+
+    /// <summary>The lower-case plural in the URL.</summary>
+    public required string Plural { get; init; }
+
+    public required string Singular { get; init; }
+
+    public IReadOnlyList<string> ShortNames { get; init; } = [];
+
+    public IReadOnlyList<string> Categories { get; init; } = [];
+
+    public required bool Namespaced { get; init; }
+
+    /// <summary>The shape of the whole object: known fields, types, list and merge keys, protobuf numbers, descriptions.</summary>
+    public required Schema Schema { get; init; }
+
+    /// <summary>Defaulting, validation and the rules of create, update and status.</summary>
+    public required ResourceStrategy Strategy { get; init; }
+
+    /// <summary>Columns of <c>kubectl get</c>, after NAME (and before AGE, which the strategy's columns include themselves).</summary>
+    public required IReadOnlyList<TableColumn> Columns { get; init; }
+
+    /// <summary>True when <c>/status</c> is a subresource: then writes to the main resource leave status alone, and the other way round.</summary>
+    public bool HasStatus { get; init; }
+
+    /// <summary>Where the scale subresource finds its numbers, or null.</summary>
+    public ScalePaths? Scale { get; init; }
+
+    /// <summary>Field selectors beyond metadata.name and metadata.namespace: label of the field to its value in an object.</summary>
+    public IReadOnlyDictionary<string, Func<JsonObject, string>> SelectableFields { get; init; } =
+        new Dictionary<string, Func<JsonObject, string>>(StringComparer.Ordinal);
+
+    public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
+}
+
+/// <summary>JSON paths (dotted, from the root) of the scale subresource.</summary>
+public sealed record ScalePaths(string SpecReplicas, string StatusReplicas, string? StatusSelector);
+
+/// <summary>One printed column. <see cref="Priority"/> 0 is always shown, 1 only with <c>-o wide</c>.</summary>
+public sealed record TableColumn(string Name, string Type, string Description, Func<JsonObject, DateTimeOffset, JsonNode?> Cell, int Priority = 0, string Format = "");

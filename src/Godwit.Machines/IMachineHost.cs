@@ -1,0 +1,203 @@
+namespace Godwit.Machines;
+
+/// <summary>The VMs of this host. Processes outlive this object: a new one adopts what it finds in the data folder.</summary>
+public interface IMachineHost
+{
+    /// <summary>What runs, or stopped and was not yet removed, as found in the data folder; QMP is connected for the living ones.</summary>
+    Task<IReadOnlyList<IMachine>> AdoptAsync(CancellationToken stopping);
+
+    /// <summary>Prepares the folder, user and cgroup and starts QEMU with the guest's CPUs stopped. Idempotent by id.</summary>
+    /// <exception cref="MachineException">What was tried, on what, why it failed, what to do; nothing is left behind.</exception>
+    Task<IMachine> CreateAsync(MachineSpec spec, MachineStart start, CancellationToken stopping);
+
+    /// <summary>Ends the process if it still runs (SIGKILL), waits for its end, removes its folder, user and cgroup. Idempotent.</summary>
+    Task RemoveAsync(MachineId id, CancellationToken stopping);
+}
+
+/// <summary>How QEMU starts: to boot, or to wait for an incoming guest (which never runs before <see cref="IMachine.ResumeAsync"/>).</summary>
+public enum MachineStart
+{
+    Boot,
+    Incoming,
+}
+
+/// <summary>What a machine's process does now. A machine whose process ended keeps its reason.</summary>
+public enum MachineRunState
+{
+    Created,
+    Running,
+    Paused,
+    Incoming,
+    PostMigrate,
+    Shutdown,
+    Crashed,
+    Gone,
+}
+
+/// <summary>One VM on this host.</summary>
+public interface IMachine : IAsyncDisposable
+{
+    MachineSpec Spec { get; }
+
+    int ProcessId { get; }
+
+    MachineRunState RunState { get; }
+
+    /// <summary>Every change of run state and every QEMU event that matters, in order, from now on; bounded, oldest dropped with a marker.</summary>
+    IAsyncEnumerable<MachineEvent> ReadEventsAsync(CancellationToken stopping);
+
+    /// <summary>Lets the guest's CPUs run (QMP <c>cont</c>). The only way a guest ever starts to run.</summary>
+    Task ResumeAsync(CancellationToken stopping);
+
+    Task PauseAsync(CancellationToken stopping);
+
+    /// <summary>Asks the guest to shut down (ACPI); after the grace period ends the process.</summary>
+    Task StopAsync(TimeSpan grace, CancellationToken stopping);
+
+    Task RestartAsync(CancellationToken stopping);
+
+    Task<MachineUsage> GetUsageAsync(CancellationToken stopping);
+
+    /// <summary>A duplex stream to the serial console; several readers may be attached, what is written goes to the guest.</summary>
+    Task<Stream> OpenConsoleAsync(CancellationToken stopping);
+
+    /// <summary>The guest's serial log (bounded on disk), from the given number of lines before the end.</summary>
+    Task<Stream> OpenLogAsync(int? tailLines, bool follow, CancellationToken stopping);
+
+    /// <summary>The machine's end of a migration.</summary>
+    IMachineMigration Migration { get; }
+}
+
+/// <summary>Resource use as the host sees it: CPU time since start, resident bytes, bytes of disk and network.</summary>
+public sealed record MachineUsage(TimeSpan CpuTime, long ResidentBytes, long DiskReadBytes, long DiskWrittenBytes);
+
+public abstract record MachineEvent(DateTimeOffset At)
+{
+    public sealed record RunStateChanged(DateTimeOffset At, MachineRunState State, string Reason) : MachineEvent(At);
+
+    /// <summary>QEMU's MIGRATION event: its own status word, for example <c>pre-switchover</c>.</summary>
+    public sealed record MigrationStatusChanged(DateTimeOffset At, string Status) : MachineEvent(At);
+
+    public sealed record MigrationPassEnded(DateTimeOffset At, long Pass) : MachineEvent(At);
+
+    public sealed record EventsLost(DateTimeOffset At, int Count) : MachineEvent(At);
+}
+
+/// <summary>
+/// The effects of migration on one QEMU: each method is one QMP conversation, bounded in time, sent out-of-band where
+/// the monitor may hang. What to do when is decided elsewhere (<c>Godwit.Migration</c>).
+/// </summary>
+public interface IMachineMigration
+{
+    /// <summary>Capabilities and parameters, before the stream starts; later only those parameters that QEMU lets change live.</summary>
+    Task ConfigureAsync(MigrationSettings settings, CancellationToken stopping);
+
+    /// <summary>Source: starts to send to a unix socket (or <c>tcp:host:port</c>) that somebody listens on.</summary>
+    Task StartOutgoingAsync(string uri, CancellationToken stopping);
+
+    /// <summary>Target: starts to listen.</summary>
+    Task StartIncomingAsync(string uri, CancellationToken stopping);
+
+    Task<MigrationStatistics> QueryAsync(CancellationToken stopping);
+
+    /// <summary>Changes what may change live.</summary>
+    Task AdjustAsync(long? maxBandwidthBytesPerSecond, double? downtimeLimitMs, CancellationToken stopping);
+
+    /// <summary>Leaves the pause-before-switchover barrier.</summary>
+    Task ContinueSwitchoverAsync(CancellationToken stopping);
+
+    Task StartPostcopyAsync(CancellationToken stopping);
+
+    /// <summary>Post-copy: stops the stream on purpose so that it can be recovered.</summary>
+    Task PauseStreamAsync(CancellationToken stopping);
+
+    /// <summary>Post-copy, target: listens anew. Source: sends anew.</summary>
+    Task RecoverAsync(string uri, CancellationToken stopping);
+
+    /// <summary>Cancels, and yanks out-of-band if QEMU has not cancelled within the bound. The guest runs on (or again) on the source afterwards only if the caller resumes it.</summary>
+    Task CancelAsync(TimeSpan bound, CancellationToken stopping);
+
+    /// <summary>Announces the guest's addresses from its NICs (RARP), several times.</summary>
+    Task AnnounceAsync(CancellationToken stopping);
+
+    /// <summary>Size of memory dirtied in a window while no move runs, in bytes, by page sampling; zero when the guest is too small to tell.</summary>
+    Task<DirtyRateSample> SampleDirtyRateAsync(TimeSpan window, CancellationToken stopping);
+}
+
+/// <summary>What is fixed before a stream starts. See <c>docs/migration.md</c> for why each is chosen.</summary>
+public sealed record MigrationSettings
+{
+    public bool Postcopy { get; init; }
+
+    public bool PostcopyPreempt { get; init; }
+
+    public bool AutoConverge { get; init; }
+
+    public int MultifdChannels { get; init; }
+
+    public bool PauseBeforeSwitchover { get; init; } = true;
+
+    public bool ReturnPath { get; init; } = true;
+
+    public long MaxBandwidthBytesPerSecond { get; init; }
+
+    public double DowntimeLimitMs { get; init; } = 300;
+
+    public int ThrottleInitialPercent { get; init; } = 20;
+
+    public int ThrottleIncrementPercent { get; init; } = 10;
+}
+
+/// <summary>A reading of <c>query-migrate</c>; names as QEMU's, units spelled out. Zero where QEMU does not say yet.</summary>
+public sealed record MigrationStatistics
+{
+    public required string Status { get; init; }
+
+    public string? ErrorDescription { get; init; }
+
+    public double TotalTimeMs { get; init; }
+
+    public double? DowntimeMs { get; init; }
+
+    public double? ExpectedDowntimeMs { get; init; }
+
+    public double SetupTimeMs { get; init; }
+
+    public long TransferredBytes { get; init; }
+
+    public long RemainingBytes { get; init; }
+
+    public long TotalBytes { get; init; }
+
+    public long NormalPages { get; init; }
+
+    public long ZeroPages { get; init; }
+
+    public long DirtyPagesPerSecond { get; init; }
+
+    public long DirtySyncCount { get; init; }
+
+    public long PostcopyRequests { get; init; }
+
+    public double ThroughputMbitPerSecond { get; init; }
+
+    public int ThrottlePercent { get; init; }
+
+    public int PageSizeBytes { get; init; } = 4096;
+}
+
+public sealed record DirtyRateSample(double DirtyBytesPerSecond, TimeSpan Window);
+
+/// <summary>A failure on one machine: what was tried, on what, why, what to do.</summary>
+public sealed class MachineException : Exception
+{
+    public MachineException(string message)
+        : base(message)
+    {
+    }
+
+    public MachineException(string message, Exception cause)
+        : base(message, cause)
+    {
+    }
+}
