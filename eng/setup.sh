@@ -1,0 +1,49 @@
+#!/bin/bash
+# setup.sh run|test : installs the Debian packages that Godwit needs here and are missing. Says what it does; ends at once when nothing is missing.
+# `run` is what a host needs to build and run; `test` adds what the tests drive. Debian 12's QEMU is too old (7.2): version 10 comes from its backports.
+set -euo pipefail
+want=${1:-run}
+say() { printf 'setup: %s\n' "$*" >&2; }
+. /etc/os-release
+[ "${ID:-}" = debian ] || say "this is ${ID:-unknown}, not Debian: package names may differ"
+
+packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static nftables iproute2 util-linux procps gcc libc6-dev zlib1g-dev cpio gzip xz-utils genisoimage curl ca-certificates mmdebstrap)
+[ "$want" = test ] && packages+=(socat tmux openssh-client)
+command -v kubectl > /dev/null || packages+=(kubernetes-client)
+[ -x /usr/bin/clang ] || command -v gcc > /dev/null || packages+=(clang)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+qemu_version() { dpkg-query -W -f '${Version}' qemu-system-x86 2> /dev/null | sed 's/^[0-9]*://; s/[^0-9].*//'; }
+backports=()
+if [ "${VERSION_ID:-}" = 12 ]; then
+  backports=(-t "${VERSION_CODENAME}-backports")
+  if [ "$(qemu_version || echo 0)" -lt 10 ] 2> /dev/null || [ -z "$(qemu_version)" ]; then missing+=(qemu-system-x86 qemu-utils); fi
+fi
+if ! command -v dotnet > /dev/null; then
+  say "the .NET SDK 10 is missing; install it first (package dotnet-sdk-10.0)"; exit 1
+fi
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" != 0 ]; then
+  say "these packages are missing: ${missing[*]}"; say "run this as root, or install them first"; exit 1
+fi
+
+say "installing: $(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')"
+export DEBIAN_FRONTEND=noninteractive
+apt=(apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -y -qq --no-install-recommends)
+if [ ${#backports[@]} -gt 0 ] && ! apt-cache policy 2> /dev/null | grep -q "n=${VERSION_CODENAME}-backports"; then
+  # The same mirror that the host already uses.
+  mirror=$(cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2> /dev/null | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' | grep -v security | head -n 1)
+  say "adding ${VERSION_CODENAME}-backports to the package sources"
+  echo "deb $mirror ${VERSION_CODENAME}-backports main" > /etc/apt/sources.list.d/godwit-backports.list
+fi
+"${apt[@]}" update > /dev/null || say "package lists could not all be refreshed; going on with what there is"
+from_backports=() others=()
+for package in $(printf '%s\n' "${missing[@]}" | sort -u); do
+  case $package in qemu-*) from_backports+=("$package") ;; *) others+=("$package") ;; esac
+done
+[ ${#others[@]} -eq 0 ] || "${apt[@]}" install "${others[@]}" > /dev/null
+[ ${#from_backports[@]} -eq 0 ] || "${apt[@]}" "${backports[@]}" install "${from_backports[@]}" > /dev/null
+say "done"
