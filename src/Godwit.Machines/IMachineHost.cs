@@ -3,15 +3,60 @@ namespace Godwit.Machines;
 /// <summary>The VMs of this host. Processes outlive this object: a new one adopts what it finds in the data folder.</summary>
 public interface IMachineHost
 {
+    /// <summary>What QEMU on this host can do, and whether KVM serves guests here. Measured once, then remembered.</summary>
+    Task<MachineHostFacts> GetFactsAsync(CancellationToken stopping);
+
     /// <summary>What runs, or stopped and was not yet removed, as found in the data folder; QMP is connected for the living ones.</summary>
     Task<IReadOnlyList<IMachine>> AdoptAsync(CancellationToken stopping);
 
-    /// <summary>Prepares the folder, user and cgroup and starts QEMU with the guest's CPUs stopped. Idempotent by id.</summary>
-    /// <exception cref="MachineException">What was tried, on what, why it failed, what to do; nothing is left behind.</exception>
+    /// <summary>
+    /// Gives the machine its folder and its user, before taps and disks are made for them. Idempotent by id; what was
+    /// reserved stays so until <see cref="RemoveAsync"/>, across restarts of the agent.
+    /// </summary>
+    Task<MachinePlace> ReserveAsync(MachineId id, CancellationToken stopping);
+
+    /// <summary>Starts QEMU in the machine's place with the guest's CPUs stopped. Idempotent by id: a machine that lives is returned as it is.</summary>
+    /// <exception cref="MachineException">What was tried, on what, why it failed (QEMU's own words), what to do. No process is left behind.</exception>
     Task<IMachine> CreateAsync(MachineSpec spec, MachineStart start, CancellationToken stopping);
 
     /// <summary>Ends the process if it still runs (SIGKILL), waits for its end, removes its folder, user and cgroup. Idempotent.</summary>
     Task RemoveAsync(MachineId id, CancellationToken stopping);
+}
+
+/// <summary>Where a machine lives: its folder (mode 0700) and the user that owns the folder, the process and nothing else.</summary>
+public sealed record MachinePlace(MachineId Id, string Folder, uint UserId)
+{
+    /// <summary>
+    /// A unix socket for a migration stream, reachable for the machine's user. As source, the agent listens there (and
+    /// chowns it to <see cref="UserId"/>); as target, QEMU does.
+    /// </summary>
+    public string MigrationSocket(string channel) => Path.Combine(Folder, $"migrate-{channel}.sock");
+}
+
+public enum Accelerator
+{
+    Kvm,
+    Tcg,
+}
+
+/// <summary>What a host offers to machines; preflight compares two of these.</summary>
+public sealed record MachineHostFacts
+{
+    public required Version QemuVersion { get; init; }
+
+    public required Accelerator Accelerator { get; init; }
+
+    /// <summary>Why that accelerator, in words: what was booted and what it did.</summary>
+    public required string AcceleratorReason { get; init; }
+
+    /// <summary>Versioned machine types, for example <c>pc-i440fx-10.0</c>.</summary>
+    public required IReadOnlyList<string> MachineTypes { get; init; }
+
+    /// <summary>CPU models that run here with every feature they name.</summary>
+    public required IReadOnlyList<string> CpuModels { get; init; }
+
+    /// <summary>Post-copy needs userfaultfd for an unprivileged QEMU; when it is not there, why, and how to allow it.</summary>
+    public string? PostcopyObstacle { get; init; }
 }
 
 /// <summary>How QEMU starts: to boot, or to wait for an incoming guest (which never runs before <see cref="IMachine.ResumeAsync"/>).</summary>
@@ -21,16 +66,29 @@ public enum MachineStart
     Incoming,
 }
 
-/// <summary>What a machine's process does now. A machine whose process ended keeps its reason.</summary>
+/// <summary>What a machine does now, as QEMU says; QEMU is started so that a guest's own shutdown keeps the process and its reason.</summary>
 public enum MachineRunState
 {
+    /// <summary>QEMU is up, the guest has not executed anything.</summary>
     Created,
     Running,
+
+    /// <summary>The guest's CPUs stand still: by order, before a switch-over, or for a disk error (see the reason).</summary>
     Paused,
+
+    /// <summary>Waits for, or receives, a guest; executes nothing.</summary>
     Incoming,
+
+    /// <summary>The guest's state was sent away; this copy must not run.</summary>
     PostMigrate,
+
+    /// <summary>The guest shut itself down; the process waits to be removed.</summary>
     Shutdown,
+
+    /// <summary>The guest panicked or the virtual machine cannot go on.</summary>
     Crashed,
+
+    /// <summary>The process ended, or was never found, without the guest having shut down.</summary>
     Gone,
 }
 
@@ -39,9 +97,15 @@ public interface IMachine : IAsyncDisposable
 {
     MachineSpec Spec { get; }
 
+    MachinePlace Place { get; }
+
+    /// <summary>0 once the process is gone.</summary>
     int ProcessId { get; }
 
     MachineRunState RunState { get; }
+
+    /// <summary>Why it is in that state, in words: for a stopped, crashed or vanished one QEMU's own where it left any.</summary>
+    string RunStateReason { get; }
 
     /// <summary>Every change of run state and every QEMU event that matters, in order, from now on; bounded, oldest dropped with a marker.</summary>
     IAsyncEnumerable<MachineEvent> ReadEventsAsync(CancellationToken stopping);
