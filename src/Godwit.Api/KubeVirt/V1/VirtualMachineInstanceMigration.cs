@@ -1,0 +1,145 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Meta.V1;
+
+namespace Godwit.Api.KubeVirt.V1;
+
+/// <summary>One move of one guest. Deleting it while it runs cancels it.</summary>
+public sealed record VirtualMachineInstanceMigration() : Resource(Type), IResource<VirtualMachineInstanceMigration>
+{
+    public static ResourceType Type { get; } =
+        new(GroupName.KubeVirt, "v1", "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations", Namespaced: true);
+
+    public VirtualMachineInstanceMigrationSpec Spec { get; init => field = value ?? new(); } = new();
+
+    public VirtualMachineInstanceMigrationStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+public sealed record VirtualMachineInstanceMigrationSpec
+{
+    public string VmiName { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Labels that the target must have beside what the guest asks for; <c>kubernetes.io/hostname</c> names it.</summary>
+    public IReadOnlyDictionary<string, string> AddedNodeSelector { get; init => field = value ?? ObjectMeta.Empty; } = ObjectMeta.Empty;
+}
+
+public sealed record VirtualMachineInstanceMigrationStatus
+{
+    /// <summary>One of <see cref="MigrationPhases"/>.</summary>
+    public string? Phase { get; init; }
+
+    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
+
+    public IReadOnlyList<PhaseTransition> PhaseTransitionTimestamps { get; init => field = value ?? []; } = [];
+
+    public MigrationState? MigrationState { get; init; }
+
+    /// <summary>How far it is; Godwit's own field, as are the next two.</summary>
+    public MigrationProgress? Progress { get; init; }
+
+    /// <summary>What was expected of it before it began.</summary>
+    public ModeForecast? Forecast { get; init; }
+
+    /// <summary>What it took.</summary>
+    public MigrationMeasurement? Measurement { get; init; }
+}
+
+/// <summary>KubeVirt's phases of a migration object.</summary>
+public static class MigrationPhases
+{
+    public const string Pending = "Pending";
+    public const string Scheduling = "Scheduling";
+
+    /// <summary>Source and target are chosen: the source's agent takes over.</summary>
+    public const string Scheduled = "Scheduled";
+    public const string PreparingTarget = "PreparingTarget";
+    public const string TargetReady = "TargetReady";
+    public const string Running = "Running";
+    public const string Succeeded = "Succeeded";
+    public const string Failed = "Failed";
+
+    public static bool IsFinal(string? phase) => phase is Succeeded or Failed;
+}
+
+/// <summary>Godwit's phases of a move: see docs/migration.md.</summary>
+public static class MovePhases
+{
+    public const string Preflight = "Preflight";
+    public const string Preparing = "Preparing";
+    public const string Precopying = "Precopying";
+    public const string SwitchingOver = "SwitchingOver";
+    public const string Activating = "Activating";
+    public const string Postcopying = "Postcopying";
+
+    /// <summary>Post-copy with a broken stream: the guest waits for it to be mended.</summary>
+    public const string Paused = "Paused";
+    public const string Completed = "Completed";
+    public const string Aborted = "Aborted";
+}
+
+public sealed record MigrationProgress
+{
+    /// <summary>One of <see cref="MovePhases"/>.</summary>
+    public string? Phase { get; init; }
+
+    /// <summary>Passes over memory, from 1.</summary>
+    public int? Round { get; init; }
+
+    public long? TransferredBytes { get; init; }
+
+    /// <summary>Memory still to be sent, as known now.</summary>
+    public long? RemainingBytes { get; init; }
+
+    /// <summary>The guest's memory.</summary>
+    public long? TotalBytes { get; init; }
+
+    public long? ThroughputBytesPerSecond { get; init; }
+
+    public long? DirtyBytesPerSecond { get; init; }
+
+    /// <summary>How much of its time the guest is slowed down, in per cent.</summary>
+    public int? ThrottlePercent { get; init; }
+
+    /// <summary>From 0 to 100, never falling within one migration.</summary>
+    public int? Percent { get; init; }
+
+    public DateTimeOffset? UpdatedTimestamp { get; init; }
+}
+
+public sealed record MigrationMeasurement
+{
+    /// <summary>From the agent's start of the move to the guest running and whole on the target.</summary>
+    public long? TotalMs { get; init; }
+
+    /// <summary>How long no CPU of the guest ran, as QEMU counts.</summary>
+    public long? DowntimeMs { get; init; }
+
+    /// <summary>The longest silence of the guest on the network, as a third host saw it.</summary>
+    public long? NetworkDowntimeMs { get; init; }
+
+    /// <summary>All that went over the wire.</summary>
+    public long? Bytes { get; init; }
+
+    public BytesByKind? BytesByKind { get; init; }
+
+    public int? Rounds { get; init; }
+
+    /// <summary>The rule that ended pre-copy.</summary>
+    public string? Termination { get; init; }
+
+    public long? ThroughputBytesPerSecond { get; init; }
+
+    /// <summary>True when the guest answered from its new place.</summary>
+    public bool? Reachable { get; init; }
+}
+
+public sealed record BytesByKind
+{
+    /// <summary>Pages with content.</summary>
+    public long? Normal { get; init; }
+
+    /// <summary>What announcing zero pages took.</summary>
+    public long? Zero { get; init; }
+
+    /// <summary>State of CPUs and devices.</summary>
+    public long? Device { get; init; }
+}

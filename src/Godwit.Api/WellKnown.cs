@@ -1,0 +1,104 @@
+namespace Godwit.Api;
+
+/// <summary>API groups that are not Kubernetes' own.</summary>
+public static class GroupName
+{
+    public const string KubeVirt = "kubevirt.io";
+    public const string KubeVirtSubresources = "subresources.kubevirt.io";
+    public const string Migrations = "migrations.kubevirt.io";
+    public const string Godwit = "godwit.dev";
+}
+
+public static class NamespaceNames
+{
+    public const string Default = "default";
+    public const string KubeSystem = "kube-system";
+    public const string KubePublic = "kube-public";
+
+    /// <summary>Holds each node's heartbeat Lease.</summary>
+    public const string KubeNodeLease = "kube-node-lease";
+}
+
+public static class LabelNames
+{
+    public const string Hostname = "kubernetes.io/hostname";
+    public const string Architecture = "kubernetes.io/arch";
+    public const string OperatingSystem = "kubernetes.io/os";
+
+    /// <summary>On a VMI: the node that runs it. KubeVirt's.</summary>
+    public const string NodeName = "kubevirt.io/nodeName";
+
+    /// <summary>On a VMI: the VirtualMachine that it incarnates. KubeVirt's.</summary>
+    public const string VirtualMachineName = "vm.kubevirt.io/name";
+
+    /// <summary>On a migration: the VMI that it moves. KubeVirt's.</summary>
+    public const string MigrationVmiName = "kubevirt.io/vmi-name";
+
+    /// <summary>On a namespace: its own name, so that selectors can find it.</summary>
+    public const string NamespaceName = "kubernetes.io/metadata.name";
+}
+
+public static class AnnotationNames
+{
+    /// <summary>On a migration: one of <see cref="Forecasts.V1Alpha1.MigrationModes"/>.</summary>
+    public const string Mode = "godwit.dev/mode";
+
+    /// <summary>On a Node: where its overlay tunnel ends (an address).</summary>
+    public const string UnderlayAddress = "godwit.dev/underlay-address";
+
+    /// <summary>On a Node: where other agents reach it (host:port).</summary>
+    public const string PeerEndpoint = "godwit.dev/peer-endpoint";
+
+    /// <summary>On a Node: where the server reaches its agent (host:port).</summary>
+    public const string AgentEndpoint = "godwit.dev/agent-endpoint";
+
+    /// <summary>On a Node: <c>kvm</c> or <c>tcg</c>.</summary>
+    public const string Accelerator = "godwit.dev/accelerator";
+
+    /// <summary>On a Node: why that accelerator, in words.</summary>
+    public const string AcceleratorReason = "godwit.dev/accelerator-reason";
+
+    public const string QemuVersion = "godwit.dev/qemu-version";
+
+    /// <summary>On a Node: the versioned machine types, comma-separated.</summary>
+    public const string MachineTypes = "godwit.dev/machine-types";
+
+    /// <summary>On a Node: the CPU features a guest can be given, comma-separated.</summary>
+    public const string CpuFeatures = "godwit.dev/cpu-features";
+
+    /// <summary>On a Node: identities of the shared storage it sees, comma-separated.</summary>
+    public const string StorageIds = "godwit.dev/storage-ids";
+
+    /// <summary>On a Node: the images it has, comma-separated.</summary>
+    public const string Images = "godwit.dev/images";
+
+    /// <summary>The configuration that a client-side apply last sent.</summary>
+    public const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+    /// <summary>On a bookmark: the initial events of a streaming list are all sent.</summary>
+    public const string InitialEventsEnd = "k8s.io/initial-events-end";
+}
+
+public static class FinalizerNames
+{
+    /// <summary>On a VMI: the agent has a machine to take down.</summary>
+    public const string Agent = "godwit.dev/agent";
+
+    /// <summary>On a migration: the source's agent has a move to end.</summary>
+    public const string Migration = "godwit.dev/migration";
+
+    /// <summary>Set by the server for a foreground deletion.</summary>
+    public const string ForegroundDeletion = "foregroundDeletion";
+
+    /// <summary>Set by the server when dependents are to be kept.</summary>
+    public const string Orphan = "orphan";
+}
+
+public static class TaintKeys
+{
+    public const string Unschedulable = "node.kubernetes.io/unschedulable";
+    public const string NotReady = "node.kubernetes.io/not-ready";
+
+    /// <summary>The node's heartbeat is silent.</summary>
+    public const string Unreachable = "node.kubernetes.io/unreachable";
+}
