@@ -1,0 +1,27 @@
+using Godwit.Linux.Native;
+using Godwit.Linux.Processes;
+
+namespace Godwit.Linux.Files;
+
+/// <summary>Who owns a file. Symbolic links are changed themselves, never followed.</summary>
+public static class Ownership
+{
+    public static void Change(string path, ProcessUser owner)
+    {
+        if (LibC.LChown(path, owner.UserId, owner.GroupId) != 0)
+        {
+            throw LinuxException.FromLastCall($"give {path} to user {owner.UserId}");
+        }
+    }
+
+    /// <summary>Makes a folder (its parent exists) with this owner and mode; one that exists is set right. A link in its place is refused.</summary>
+    public static void MakeFolder(string path, UnixFileMode mode, ProcessUser owner)
+    {
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var folder = Descriptor.Open(path, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW);
+        if (LibC.FChown(folder.Value, owner.UserId, owner.GroupId) != 0 || LibC.FChmod(folder.Value, (uint)mode) != 0)
+        {
+            throw LinuxException.FromLastCall($"give folder {path} to user {owner.UserId}");
+        }
+    }
+}

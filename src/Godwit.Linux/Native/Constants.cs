@@ -1,0 +1,72 @@
+namespace Godwit.Linux.Native;
+
+// The kernel's numbers, named as in its headers so that they can be looked up. Those that differ between
+// architectures hold for x86-64 and arm64 both, unless a line says otherwise.
+
+internal static class OpenFlags
+{
+    internal const int O_RDONLY = 0;
+    internal const int O_WRONLY = 1;
+    internal const int O_RDWR = 2;
+    internal const int O_CREAT = 0x40;
+    internal const int O_EXCL = 0x80;
+    internal const int O_APPEND = 0x400;
+    internal const int O_NONBLOCK = 0x800;
+    internal const int O_CLOEXEC = 0x80000;
+
+    /// <summary>The two flags that arm64 swaps around.</summary>
+    internal static readonly int O_DIRECTORY = IsArm ? 0x4000 : 0x10000;
+
+    internal static readonly int O_NOFOLLOW = IsArm ? 0x8000 : 0x20000;
+
+    private static bool IsArm => System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture
+        is System.Runtime.InteropServices.Architecture.Arm64;
+}
+
+internal static class SystemCalls
+{
+    internal const int PidfdSendSignal = 424;
+    internal const int PidfdOpen = 434;
+    internal const int CloseRange = 436;
+    internal const int CloseRangeCloseOnExec = 4;
+}
+
+internal static class SpawnFlags
+{
+    internal const short SetSignalDefault = 0x04;
+    internal const short SetSignalMask = 0x08;
+    internal const short SetSession = 0x80;
+}
+
+internal static class WaitConstants
+{
+    internal const int P_PIDFD = 3;
+    internal const int WNOHANG = 1;
+    internal const int WEXITED = 4;
+    internal const int CLD_EXITED = 1;
+}
+
+internal static class PollConstants
+{
+    internal const short POLLIN = 1;
+    internal const int EPOLLIN = 1;
+    internal const int EPOLLONESHOT = 1 << 30;
+    internal const int EPOLL_CTL_ADD = 1;
+    internal const int EPOLL_CTL_DEL = 2;
+    internal const int EPOLL_CLOEXEC = 0x80000;
+}
+
+internal static class LockOperations
+{
+    internal const int LOCK_EX = 2;
+    internal const int LOCK_NB = 4;
+}
+
+internal static class MountFlags
+{
+    internal const nuint MS_NOSUID = 2;
+    internal const nuint MS_NODEV = 4;
+    internal const nuint MS_NOEXEC = 8;
+    internal const nuint MS_BIND = 4096;
+    internal const int MNT_DETACH = 2;
+}

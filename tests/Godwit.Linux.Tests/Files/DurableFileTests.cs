@@ -1,0 +1,53 @@
+using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
+
+namespace Godwit.Linux.Tests.Files;
+
+public sealed class DurableFileTests
+{
+    [Fact]
+    public void Contents_are_replaced_whole_and_no_temporary_file_stays()
+    {
+        using var folder = new TemporaryFolder();
+        DurableFile.Write(folder["record"], "first, and longer"u8);
+        DurableFile.Write(folder["record"], "second"u8, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        Assert.Equal("second", File.ReadAllText(folder["record"]));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.GroupRead, File.GetUnixFileMode(folder["record"]));
+        Assert.Equal([folder["record"]], Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public void A_full_disk_leaves_the_old_contents_and_is_named()
+    {
+        var refusal = Assert.Throws<LinuxException>(() => Godwit.Linux.Native.Descriptor.Open("/dev/full", Godwit.Linux.Native.OpenFlags.O_WRONLY).Write("x"u8, "to /dev/full"));
+        Assert.Equal(Errno.ENOSPC, refusal.Error);
+    }
+
+    [Fact]
+    [Trait("Needs", "root")]
+    public void An_owner_and_mode_are_given_and_a_link_in_place_of_a_folder_is_refused()
+    {
+        Needs.Root();
+        using var folder = new TemporaryFolder();
+        var owner = new ProcessUser(61234, 61235);
+        Ownership.MakeFolder(folder["vm"], UnixFileMode.UserRead | UnixFileMode.UserExecute, owner);
+        Ownership.MakeFolder(folder["vm"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, owner);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder["vm"]));
+        File.CreateSymbolicLink(folder["trap"], "/etc");
+        Assert.Throws<LinuxException>(() => Ownership.MakeFolder(folder["trap"], UnixFileMode.UserRead, owner));
+    }
+
+    [Fact]
+    public void A_lock_is_held_by_one_and_freed_with_its_holder()
+    {
+        using var folder = new TemporaryFolder();
+        using (var first = FileLock.TryAcquire(folder["lock"]))
+        {
+            Assert.NotNull(first);
+            Assert.Null(FileLock.TryAcquire(folder["lock"]));
+        }
+
+        using var second = FileLock.TryAcquire(folder["lock"]);
+        Assert.NotNull(second);
+    }
+}
