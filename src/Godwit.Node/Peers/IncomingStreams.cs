@@ -1,0 +1,121 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Godwit.Node.Peers;
+
+/// <summary>
+/// The streams that this agent, as a target, is ready to take. A stream is prepared for one source node and one local
+/// socket; the secret token in the answer is what its channels show. Nobody can make this agent connect anywhere else.
+/// </summary>
+internal sealed class IncomingStreams(TimeProvider time)
+{
+    /// <summary>Streams prepared at once; an agent takes far fewer guests at a time.</summary>
+    public const int StreamsMax = 64;
+
+    private const int TokenBytes = 32;
+
+    // By the digest of the token: finding it takes a time that tells nothing about the secret.
+    private readonly ConcurrentDictionary<string, IncomingStream> byDigest = new(StringComparer.Ordinal);
+
+    /// <param name="source">The only node whose channels are let in.</param>
+    /// <param name="socketPath">The unix socket that the waiting QEMU listens on.</param>
+    /// <param name="channelsMax">How many channels may be opened over the stream's whole life (main, preempt or multifd).</param>
+    /// <exception cref="PeerRefusedException">Too many streams are prepared.</exception>
+    public IncomingStream Prepare(NodeName source, string socketPath, int channelsMax)
+    {
+        if (byDigest.Count >= StreamsMax)
+        {
+            throw new PeerRefusedException(PeerRefusal.Busy, $"This node is preparing {StreamsMax} incoming streams already.");
+        }
+
+        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes));
+        var digest = Digest(token);
+        var stream = new IncomingStream(source, token, socketPath, channelsMax, new StreamCounters(time)) { Revoked = () => byDigest.TryRemove(digest, out _) };
+        byDigest[digest] = stream;
+        return stream;
+    }
+
+    /// <summary>Connects to the socket that the token names, for a peer that may use it.</summary>
+    /// <exception cref="PeerRefusedException">No such stream for this node, all its channels taken, or nobody listens on the socket.</exception>
+    internal async Task<IncomingChannel> ConnectAsync(NodeName peer, string? token, CancellationToken stopping)
+    {
+        if (token is null || !byDigest.TryGetValue(Digest(token), out var stream) || stream.Source != peer)
+        {
+            throw new PeerRefusedException(PeerRefusal.UnknownStream, "No stream is prepared for this node under this token; it may have been given up.");
+        }
+
+        return await stream.ConnectAsync(stopping);
+    }
+
+    private static string Digest(string token) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+}
+
+/// <summary>A prepared stream. Disposing it forgets the token and breaks every channel at once.</summary>
+internal sealed class IncomingStream(NodeName source, string token, string socketPath, int channelsMax, StreamCounters counters) : IDisposable
+{
+    private readonly CancellationTokenSource revoked = new();
+    private int channelsOpened;
+    private int isRevoked;
+
+    public NodeName Source => source;
+
+    /// <summary>The secret for the source agent. Never logged.</summary>
+    public string Token => token;
+
+    public StreamCounters Counters => counters;
+
+    internal required Action Revoked { get; init; }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref isRevoked, 1) == 0)
+        {
+            Revoked();
+            revoked.Cancel(); // Not disposed: a channel that is just being opened may still look at it.
+        }
+    }
+
+    internal async Task<IncomingChannel> ConnectAsync(CancellationToken stopping)
+    {
+        if (Interlocked.Increment(ref channelsOpened) > channelsMax)
+        {
+            throw new PeerRefusedException(PeerRefusal.NotAllowed, $"This stream was prepared for {channelsMax} channels, and all were opened.");
+        }
+
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), stopping);
+            return new IncomingChannel(socket, counters, revoked.Token);
+        }
+        catch (SocketException error)
+        {
+            socket.Dispose();
+            throw new PeerRefusedException(PeerRefusal.UnknownStream, $"The waiting QEMU does not accept the stream: {error.Message}");
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>One accepted channel: the local end, connected.</summary>
+internal sealed class IncomingChannel(Socket local, StreamCounters counters, CancellationToken revoked) : IAsyncDisposable
+{
+    public async Task RelayAsync(PeerSocket remote, CancellationToken stopping)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(revoked, stopping);
+        await StreamRelay.RunAsync(remote, local, counters, either.Token);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        local.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,78 @@
+using System.Net.Security;
+using System.Net.Sockets;
+
+namespace Godwit.Node.Peers;
+
+/// <summary>A TCP connection under TLS whose other end has proved which node it is.</summary>
+internal sealed class PeerSocket : IAsyncDisposable
+{
+    private const int CoalescingBytes = 128 * 1024;
+
+    private readonly Socket socket;
+
+    private PeerSocket(Socket socket, SslStream stream, NodeName peer)
+    {
+        this.socket = socket;
+        Stream = stream;
+        Peer = peer;
+    }
+
+    public SslStream Stream { get; }
+
+    public NodeName Peer { get; }
+
+    /// <summary>The listening end of the handshake. Owns the socket, also when it throws.</summary>
+    public static Task<PeerSocket> AcceptAsync(Socket socket, PeerIdentity identity, CancellationToken stopping) =>
+        SecureAsync(socket, tls => tls.AuthenticateAsServerAsync(identity.ForServer(), stopping));
+
+    /// <summary>The dialling end of the handshake. Owns the socket, also when it throws.</summary>
+    public static Task<PeerSocket> ConnectAsync(Socket socket, PeerIdentity identity, NodeName expected, CancellationToken stopping) =>
+        SecureAsync(socket, tls => tls.AuthenticateAsClientAsync(identity.ForClient(expected), stopping));
+
+    /// <summary>Ends the connection at once, also for a writer that is stuck in it; what was not yet sent is lost.</summary>
+    public void Abort()
+    {
+        socket.LingerState = new LingerOption(enable: true, seconds: 0); // RST: the peer learns at once, too.
+        socket.Dispose();
+    }
+
+    /// <summary>Says "no more from me" (TLS close_notify, then FIN); reading goes on until the peer says the same.</summary>
+    public async Task FinishWritingAsync(CancellationToken stopping)
+    {
+        await Stream.ShutdownAsync();
+        await Stream.FlushAsync(stopping);
+        socket.Shutdown(SocketShutdown.Send);
+    }
+
+    /// <summary>Keeps little in the kernel's hands, so that the time of a write is the time of the link.</summary>
+    public void LimitSendBuffer(int bytes) => socket.SendBufferSize = bytes;
+
+    public ValueTask DisposeAsync() => Stream.DisposeAsync();
+
+    private static async Task<PeerSocket> SecureAsync(Socket socket, Func<SslStream, Task> authenticate)
+    {
+        SslStream? tls = null;
+        try
+        {
+            socket.NoDelay = true;
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 5);
+            tls = new SslStream(new CoalescingStream(new NetworkStream(socket, ownsSocket: true), CoalescingBytes));
+            await authenticate(tls);
+            var peer = PeerIdentity.NameOf(tls.RemoteCertificate) ?? throw new PeerException("The peer's certificate names no node.");
+            return new PeerSocket(socket, tls, peer);
+        }
+        catch
+        {
+            if (tls is not null)
+            {
+                await tls.DisposeAsync();
+            }
+
+            socket.Dispose();
+            throw;
+        }
+    }
+}
