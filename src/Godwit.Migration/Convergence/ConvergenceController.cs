@@ -1,0 +1,168 @@
+using Godwit.Migration.Models;
+
+namespace Godwit.Migration.Convergence;
+
+/// <summary>What the controller may do and must keep.</summary>
+public sealed record ConvergenceSettings
+{
+    /// <summary>
+    /// QEMU stops the guest as soon as the rest fits the downtime limit, so the limit is the downtime. Measured at
+    /// 1 Gbit/s with a 20 MB/s writer: 30 ms instead of QEMU's 300 ms cuts the silence seen outside from 346 to 80 ms
+    /// and costs 3 % more time; 10 ms gains no more.
+    /// </summary>
+    public const double DowntimeLimitFirstMsDefault = 30;
+
+    public double DowntimeLimitFirstMs { get; init; } = DowntimeLimitFirstMsDefault;
+
+    /// <summary>The longest stop that the limit may be raised to, in milliseconds.</summary>
+    public double DowntimeBudgetMs { get; init; } = 300;
+
+    public TerminationSettings Termination { get; init; } = new();
+
+    public NonConvergenceAction Action { get; init; } = NonConvergenceAction.SwitchOver;
+
+    /// <summary>End the rounds after the first pass, whatever is left (the mode is post-copy).</summary>
+    public bool OnePassOnly { get; init; }
+
+    /// <summary>What the forecast knew of the guest's writes; null: nothing, so only the rounds can tell.</summary>
+    public DirtyCurve? ExpectedDirty { get; init; }
+}
+
+/// <summary>One reading of a running pre-copy. Time counts from the stream's start.</summary>
+public readonly record struct PrecopySample(TimeSpan Elapsed, long Round, long TransferredBytes, long RemainingBytes, long MemoryBytes);
+
+/// <summary>What the controller wants done; carrying on is the usual answer.</summary>
+public abstract record ConvergenceAdvice
+{
+    private ConvergenceAdvice()
+    {
+    }
+
+    public sealed record CarryOn : ConvergenceAdvice
+    {
+        public static CarryOn Instance { get; } = new();
+    }
+
+    /// <summary>A new downtime limit, in milliseconds.</summary>
+    public sealed record SetDowntimeLimit(double LimitMs) : ConvergenceAdvice;
+
+    /// <summary>A rule ended the rounds: act by <see cref="ConvergenceSettings.Action"/>.</summary>
+    public sealed record EndRounds(TerminationRule Rule) : ConvergenceAdvice;
+}
+
+/// <summary>
+/// Brings pre-copy to its end: keeps the downtime limit as low as the rounds allow, raises it when they stop shrinking,
+/// and ends them when not even the whole budget would hold what is left.
+/// <code>
+///   a round ends with V(i+1) dirty        V(i+1) ≤ 0.9·V(i)         carry on: the next stop will be shorter
+///                                         V(i+1) &gt; 0.9·V(i)         stalled: the limit that holds V(i+1) is V(i+1)/R
+///                                           fits the budget          raise the limit to it, at least by half
+///                                           does not, twice running  NotConverging
+/// </code>
+/// It acts at the ends of rounds only: within one, what remains is a saw tooth that tells nothing. A value: each reading
+/// gives the next controller.
+/// </summary>
+public sealed record ConvergenceController(ConvergenceSettings Settings)
+{
+    private const double ShrinkShare = 0.9;
+    private const double RaiseFactorMin = 1.5;
+    private const double RaiseHeadroom = 1.15;
+    private const int StallsMax = 2;
+
+    /// <summary>A forecast must be this far beyond the budget before rounds end on its word alone.</summary>
+    private const double ExpectationMargin = 2;
+
+    public double DowntimeLimitMs { get; private init; } = Math.Min(Settings.DowntimeLimitFirstMs, Settings.DowntimeBudgetMs);
+
+    /// <summary>The rounds seen so far, the first pass included; the last one is still running.</summary>
+    public RoundStart Current { get; private init; } = new(0, TimeSpan.Zero, 0, 0);
+
+    /// <summary>R as the last finished round showed it, in bytes per second; zero: none has finished.</summary>
+    public double BytesPerSecond { get; private init; }
+
+    /// <summary>The guest's writes as the last finished round showed them, in unique bytes per second.</summary>
+    public double DirtyBytesPerSecond { get; private init; }
+
+    private int StallCount { get; init; }
+
+    /// <summary>Takes a reading and says what to do.</summary>
+    public (ConvergenceController Next, ConvergenceAdvice Advice) Observe(PrecopySample sample)
+    {
+        if (sample.Round > Current.Round && Current.Round > 0)
+        {
+            return EndOfRound(sample);
+        }
+
+        var next = Current.Round == 0 && sample.Round > 0 ? this with { Current = RoundStart.At(sample) } : this;
+        return (next, LimitReached(sample) is { } rule ? new ConvergenceAdvice.EndRounds(rule) : ConvergenceAdvice.CarryOn.Instance);
+    }
+
+    private (ConvergenceController Next, ConvergenceAdvice Advice) EndOfRound(PrecopySample sample)
+    {
+        var seconds = (sample.Elapsed - Current.StartedAt).TotalSeconds;
+        var sentBytes = sample.TransferredBytes - Current.TransferredBytes;
+        var rate = seconds > 0 && sentBytes > 0 ? sentBytes / seconds : BytesPerSecond;
+        var next = this with
+        {
+            Current = RoundStart.At(sample),
+            BytesPerSecond = rate,
+            DirtyBytesPerSecond = seconds > 0 ? sample.RemainingBytes / seconds : DirtyBytesPerSecond,
+        };
+        var rule = Settings.OnePassOnly ? TerminationRule.Rounds : LimitReached(sample) ?? next.Hopeless(sample);
+        if (rule is { } ended)
+        {
+            return (next, new ConvergenceAdvice.EndRounds(ended));
+        }
+
+        var shrank = sample.RemainingBytes <= Current.RemainingBytes * ShrinkShare;
+        return shrank || rate <= 0 ? (next with { StallCount = 0 }, ConvergenceAdvice.CarryOn.Instance) : next.Stalled(sample.RemainingBytes / rate * 1000);
+    }
+
+    /// <summary>Rounds no longer shrink: <paramref name="neededMs"/> is the stop that would hold what is left now.</summary>
+    private (ConvergenceController Next, ConvergenceAdvice Advice) Stalled(double neededMs)
+    {
+        if (neededMs <= Settings.DowntimeBudgetMs && DowntimeLimitMs < Settings.DowntimeBudgetMs)
+        {
+            var raised = Math.Min(Settings.DowntimeBudgetMs, Math.Max(DowntimeLimitMs * RaiseFactorMin, neededMs * RaiseHeadroom));
+            return (this with { DowntimeLimitMs = raised, StallCount = 0 }, new ConvergenceAdvice.SetDowntimeLimit(raised));
+        }
+
+        var stalls = StallCount + 1;
+        return (this with { StallCount = stalls }, stalls >= StallsMax
+            ? new ConvergenceAdvice.EndRounds(TerminationRule.NotConverging)
+            : ConvergenceAdvice.CarryOn.Instance);
+    }
+
+    /// <summary>
+    /// The forecast's curve, and what the link really carries, say that no round will ever fit the budget. Then further
+    /// rounds only waste time; asked once there is a measured rate, and only if there is something better to do.
+    /// </summary>
+    private TerminationRule? Hopeless(PrecopySample sample)
+    {
+        if (Settings.ExpectedDirty is not { } expected || Settings.Action == NonConvergenceAction.SwitchOver || BytesPerSecond <= 0)
+        {
+            return null;
+        }
+
+        var budgetBytes = BytesPerSecond * Settings.DowntimeBudgetMs / 1000;
+        var nextBytes = expected.UniqueBytes(sample.RemainingBytes / BytesPerSecond);
+        var fixedPointBytes = expected.UniqueBytes(nextBytes / BytesPerSecond);
+        return fixedPointBytes > budgetBytes * ExpectationMargin && sample.RemainingBytes > budgetBytes ? TerminationRule.NotConverging : null;
+    }
+
+    private TerminationRule? LimitReached(PrecopySample sample)
+    {
+        var rules = Settings.Termination;
+        return sample.Round > rules.RoundsMax + 1 ? TerminationRule.Rounds
+            : sample.TransferredBytes >= rules.CopiedFactorMax * sample.MemoryBytes ? TerminationRule.CopiedMemory
+            : sample.Elapsed >= rules.Deadline ? TerminationRule.Deadline
+            : sample.Round > 1 && sample.RemainingBytes <= rules.ThresholdBytes ? TerminationRule.Threshold
+            : null;
+    }
+}
+
+/// <summary>Where a round began: QEMU's pass number (1 is the first copy), time, bytes sent before it and bytes to send in it.</summary>
+public readonly record struct RoundStart(long Round, TimeSpan StartedAt, long TransferredBytes, long RemainingBytes)
+{
+    internal static RoundStart At(PrecopySample sample) => new(sample.Round, sample.Elapsed, sample.TransferredBytes, sample.RemainingBytes);
+}

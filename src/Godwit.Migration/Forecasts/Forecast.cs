@@ -1,0 +1,54 @@
+using Godwit.Migration.Models;
+
+namespace Godwit.Migration.Forecasts;
+
+public enum Confidence
+{
+    Low,
+    Medium,
+    High,
+}
+
+/// <summary>The ways that a forecast compares: the modes, and pre-copy with the guest slowed down.</summary>
+public enum ForecastMode
+{
+    Cold,
+    Precopy,
+    AutoConverge,
+    Postcopy,
+    Hybrid,
+}
+
+/// <summary>What one way of moving would cost.</summary>
+public sealed record ModeForecast
+{
+    public required ForecastMode Mode { get; init; }
+
+    /// <summary>From the request to the guest whole on the target, in milliseconds.</summary>
+    public required Interval TotalMs { get; init; }
+
+    /// <summary>The guest stands still, in milliseconds.</summary>
+    public required Interval DowntimeMs { get; init; }
+
+    /// <summary>Nobody outside gets an answer, in milliseconds; in post-copy mostly the wait for pages that the guest needs first.</summary>
+    public required Interval NetworkDowntimeMs { get; init; }
+
+    /// <summary>On the wire.</summary>
+    public required Interval Bytes { get; init; }
+
+    public required Interval Rounds { get; init; }
+
+    public required Confidence Confidence { get; init; }
+
+    /// <summary>Stays within the downtime budget, as far as the ranges tell: in the bad case too.</summary>
+    public required bool KeepsBudget { get; init; }
+
+    /// <summary>In words: whether and why it converges, what makes it uncertain.</summary>
+    public required string Reason { get; init; }
+}
+
+/// <summary>All ways side by side and the one to take.</summary>
+public sealed record Forecast(IReadOnlyList<ModeForecast> Modes, ForecastMode Recommended, string RecommendedReason)
+{
+    public ModeForecast this[ForecastMode mode] => Modes.First(forecast => forecast.Mode == mode);
+}

@@ -1,0 +1,125 @@
+using CsCheck;
+using Godwit.Migration.Convergence;
+using Godwit.Migration.Models;
+
+namespace Godwit.Migration.Tests.Convergence;
+
+public sealed class ConvergenceControllerTests
+{
+    private const long MiB = 1 << 20;
+    private const double LinkBytesPerSecond = 119.5e6;
+
+    [Fact]
+    public void A_guest_that_writes_little_is_stopped_by_the_first_low_limit()
+    {
+        var end = Play(new() { Action = NonConvergenceAction.Postcopy }, DirtyCurve.Constant(20e6, 64 * MiB), 288e6);
+
+        Assert.Equal(TerminationRule.FitsDowntimeLimit, end.Rule);
+        Assert.InRange(end.StopMs, 0, 50);
+    }
+
+    [Fact]
+    public void The_limit_is_raised_only_as_far_as_a_stalled_round_needs()
+    {
+        // 12 MiB rewritten all the time: no round gets below it, and it takes 105 ms to send.
+        var end = Play(new() { Action = NonConvergenceAction.GiveUp }, DirtyCurve.Constant(5e9, 12 * MiB), 288e6);
+
+        Assert.Equal(TerminationRule.FitsDowntimeLimit, end.Rule);
+        Assert.InRange(end.StopMs, 100, 200);
+    }
+
+    [Fact]
+    public void A_guest_beyond_the_budget_ends_as_not_converging()
+    {
+        var end = Play(new() { Action = NonConvergenceAction.Postcopy }, DirtyCurve.Constant(5e9, 128 * MiB), 288e6);
+
+        Assert.Equal(TerminationRule.NotConverging, end.Rule);
+        Assert.InRange(end.Round, 2, 5);
+    }
+
+    [Fact]
+    public void With_a_forecast_that_says_so_it_ends_after_the_first_pass()
+    {
+        var curve = DirtyCurve.Constant(5e9, 128 * MiB);
+
+        var end = Play(new() { Action = NonConvergenceAction.Postcopy, ExpectedDirty = curve }, curve, 288e6);
+
+        Assert.Equal(TerminationRule.NotConverging, end.Rule);
+        Assert.Equal(2, end.Round);
+    }
+
+    [Fact]
+    public void A_wrong_forecast_does_not_end_rounds_that_would_fit_the_budget()
+    {
+        var end = Play(
+            new() { Action = NonConvergenceAction.Postcopy, ExpectedDirty = DirtyCurve.Constant(5e9, 512 * MiB) },
+            DirtyCurve.Constant(1e6, 4 * MiB),
+            288e6);
+
+        Assert.Equal(TerminationRule.FitsDowntimeLimit, end.Rule);
+    }
+
+    [Fact]
+    public void Post_copy_ends_after_one_pass_whatever_is_left()
+    {
+        var end = Play(new() { Action = NonConvergenceAction.Postcopy, OnePassOnly = true }, DirtyCurve.Constant(20e6, 64 * MiB), 288e6);
+
+        Assert.Equal(TerminationRule.Rounds, end.Rule);
+        Assert.Equal(2, end.Round);
+    }
+
+    [Fact]
+    public void Each_termination_rule_is_reported_by_its_name()
+    {
+        var fast = DirtyCurve.Constant(5e9, 256 * MiB);
+        TerminationRule With(TerminationSettings termination) =>
+            Play(new() { Action = NonConvergenceAction.SwitchOver, DowntimeBudgetMs = 30, Termination = termination }, fast, 288e6).Rule;
+
+        Assert.Equal(TerminationRule.Rounds, With(new() { RoundsMax = 1 }));
+        Assert.Equal(TerminationRule.CopiedMemory, With(new() { CopiedFactorMax = 0.8 }));
+        Assert.Equal(TerminationRule.Deadline, With(new() { Deadline = TimeSpan.FromSeconds(1) }));
+        Assert.Equal(TerminationRule.Threshold, With(new() { ThresholdBytes = 300 * MiB }));
+    }
+
+    [Fact]
+    public void The_limit_never_passes_the_budget_and_the_rounds_always_end() =>
+        Gen.Select(Gen.Double[0, 3000], Gen.Double[0, 600], Gen.Double[5, 2000], Gen.Enum<NonConvergenceAction>())
+            .Sample((dirtyMb, setMiB, budgetMs, action) =>
+            {
+                var end = Play(new() { DowntimeBudgetMs = budgetMs, Action = action }, DirtyCurve.Constant(dirtyMb * 1e6, setMiB * MiB), 288e6);
+                return end.LimitMs <= budgetMs && (end.Rule != TerminationRule.FitsDowntimeLimit || end.StopMs <= (budgetMs * 1.1) + 1);
+            });
+
+    /// <summary>Plays a QEMU whose passes follow the working-set model against the controller, 20 readings a pass.</summary>
+    private static (TerminationRule Rule, double StopMs, long Round, double LimitMs) Play(ConvergenceSettings settings, DirtyCurve dirty, double firstBytes)
+    {
+        var controller = new ConvergenceController(settings);
+        double elapsed = 0, sent = 0, left = firstBytes;
+        for (var round = 1; round < 200; round++)
+        {
+            var passBytes = Math.Max(0, left - (LinkBytesPerSecond * controller.DowntimeLimitMs / 1000));
+            for (var part = 0; part < 20; part++)
+            {
+                var done = passBytes * part / 20;
+                var sample = new PrecopySample(
+                    TimeSpan.FromSeconds(elapsed + (done / LinkBytesPerSecond)), round, (long)(sent + done), (long)(left - done), 512 * MiB);
+                (controller, var advice) = controller.Observe(sample);
+                if (advice is ConvergenceAdvice.EndRounds ended)
+                {
+                    return (ended.Rule, (left - done) / LinkBytesPerSecond * 1000, round, controller.DowntimeLimitMs);
+                }
+            }
+
+            elapsed += Math.Max(passBytes / LinkBytesPerSecond, 0.001);
+            sent += passBytes;
+            left = left - passBytes + dirty.UniqueBytes(Math.Max(passBytes / LinkBytesPerSecond, 0.001));
+            if (left <= LinkBytesPerSecond * controller.DowntimeLimitMs / 1000 * 1.05)
+            {
+                return (TerminationRule.FitsDowntimeLimit, left / LinkBytesPerSecond * 1000, round, controller.DowntimeLimitMs);
+            }
+        }
+
+        Assert.Fail("the rounds did not end");
+        return default;
+    }
+}
