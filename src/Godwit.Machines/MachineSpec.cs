@@ -1,3 +1,5 @@
+using Godwit.Volumes;
+
 namespace Godwit.Machines;
 
 /// <summary>
@@ -38,11 +40,6 @@ public readonly record struct MachineId(Guid Value)
 /// <summary>Boot of a kernel without a boot loader.</summary>
 public sealed record DirectKernel(string KernelPath, string? InitrdPath, string CommandLine);
 
-public enum DiskFormat
-{
-    Raw,
-    Qcow2,
-}
 
 /// <summary>A virtio disk. <see cref="Name"/> is unique in the machine and part of the guest-visible identity (serial).</summary>
 public sealed record MachineDisk(string Name, string Path, DiskFormat Format, bool ReadOnly, int? BootOrder = null);
