@@ -1,0 +1,141 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Godwit.ApiServer.Resources;
+using Godwit.ApiServer.Security;
+using Godwit.ApiServer.Serving;
+using Godwit.ApiServer.Watching;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.ApiServer;
+
+/// <summary>
+/// A running Kubernetes-style API server: HTTPS over a revisioned store. Reads no environment and no configuration file:
+/// everything it depends on is in its options.
+/// </summary>
+public sealed class ApiServerHost : IAsyncDisposable
+{
+    private readonly WebApplication application;
+    private readonly CancellationTokenSource serverStopping;
+
+    private ApiServerHost(WebApplication application, CancellationTokenSource serverStopping)
+    {
+        this.application = application;
+        this.serverStopping = serverStopping;
+    }
+
+    /// <summary>The ports it listens on, in the order of <see cref="ApiServerOptions.Listen"/>.</summary>
+    public required IReadOnlyList<int> Ports { get; init; }
+
+    /// <summary>Where clients reach it.</summary>
+    public required Uri Url { get; init; }
+
+    /// <summary>The certificate of the cluster's authority, PEM.</summary>
+    public required string AuthorityPem { get; init; }
+
+    /// <summary>A kubeconfig with all rights (<c>system:masters</c>). A secret.</summary>
+    public required string AdminKubeconfig { get; init; }
+
+    /// <summary>A kubeconfig for the controllers. A secret.</summary>
+    public required string ControllersKubeconfig { get; init; }
+
+    /// <summary>The file with the token that new nodes join with.</summary>
+    public required string BootstrapTokenPath { get; init; }
+
+    /// <summary>The file with the certificate of the cluster's authority.</summary>
+    public required string AuthorityPath { get; init; }
+
+    /// <summary>Starts a server; when this returns it answers requests.</summary>
+    /// <exception cref="IOException">An address cannot be listened on.</exception>
+    public static async Task<ApiServerHost> StartAsync(ApiServerOptions options, CancellationToken stopping)
+    {
+        var pki = PkiFolder.Open(Path.Combine(options.DataFolder, "pki"), options.Clock);
+        var stop = new CancellationTokenSource();
+        var web = Build(options, pki);
+        var parts = new ServerParts(options, pki);
+        web.Run(http => parts.Pipeline.HandleAsync(http, stop.Token));
+        await SystemNamespaces.EnsureAsync(parts.Resources, parts.Writer, stopping);
+        try
+        {
+            await web.StartAsync(stopping);
+        }
+        catch (IOException error)
+        {
+            await web.DisposeAsync();
+            throw new IOException($"The API server cannot listen on {string.Join(", ", options.Listen)}: stop what uses the address, or choose another.", error);
+        }
+
+        return Describe(web, stop, options, pki);
+    }
+
+    /// <summary>Refuses new requests, ends watches, and lets requests under way finish for a few seconds.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await serverStopping.CancelAsync();
+        await application.StopAsync(CancellationToken.None);
+        await application.DisposeAsync();
+        serverStopping.Dispose();
+    }
+
+    private static ApiServerHost Describe(WebApplication web, CancellationTokenSource stop, ApiServerOptions options, PkiFolder pki)
+    {
+        var addresses = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        var ports = addresses.Select(address => new Uri(address.Replace("[::]", "localhost", StringComparison.Ordinal)).Port).ToList();
+        var url = new UriBuilder(Uri.UriSchemeHttps, options.AdvertisedHost, ports[0]).Uri;
+        using var admin = pki.ClientCertificate("admin", "kubernetes-admin", User.MastersGroup);
+        using var controllers = pki.ClientCertificate("controllers", User.ControllersName);
+        pki.BootstrapToken();
+        return new ApiServerHost(web, stop)
+        {
+            Ports = ports,
+            Url = url,
+            AuthorityPem = pki.Authority.CertificatePem,
+            AuthorityPath = pki.AuthorityPath,
+            AdminKubeconfig = Kubeconfig.For(url, pki.Authority.CertificatePem, admin, "admin"),
+            ControllersKubeconfig = Kubeconfig.For(url, pki.Authority.CertificatePem, controllers, "controllers"),
+            BootstrapTokenPath = pki.BootstrapTokenPath,
+        };
+    }
+
+    private static WebApplication Build(ApiServerOptions options, PkiFolder pki)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(options.Loggers);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            HttpLimits.Apply(kestrel);
+            var certificate = pki.ServerCertificate([.. options.ServerNames, options.AdvertisedHost]);
+            foreach (var endpoint in options.Listen)
+            {
+                kestrel.Listen(endpoint, listen => UseTls(listen, certificate));
+            }
+        });
+        return builder.Build();
+    }
+
+    private static void UseTls(ListenOptions listen, X509Certificate2 certificate)
+    {
+        listen.Protocols = HttpProtocols.Http1AndHttp2;
+        listen.UseHttps(new HttpsConnectionAdapterOptions
+        {
+            ServerCertificate = certificate,
+            SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            HandshakeTimeout = TimeSpan.FromSeconds(10),
+            ClientCertificateMode = ClientCertificateMode.AllowCertificate,
+            // A certificate is judged by the authenticator, so that a bad one is answered with 401 and not with a broken connection.
+            ClientCertificateValidation = (_, _, _) => true,
+        });
+    }
+}

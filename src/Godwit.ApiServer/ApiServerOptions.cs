@@ -1,0 +1,32 @@
+using System.Net;
+using Godwit.Api.Machinery;
+using Godwit.Store;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.ApiServer;
+
+/// <summary>What an API server needs to run.</summary>
+public sealed record ApiServerOptions
+{
+    /// <summary>The folder of <c>pki/</c>; made when it is not there.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>Where all state lies. The server uses it and does not own it.</summary>
+    public required IRevisionStore Store { get; init; }
+
+    /// <summary>The kinds to serve.</summary>
+    public required ResourceRegistry Registry { get; init; }
+
+    /// <summary>Where to listen; port 0 takes any free one.</summary>
+    public IReadOnlyList<IPEndPoint> Listen { get; init; } = [new(IPAddress.IPv6Any, 6443)];
+
+    /// <summary>Names and addresses that clients reach the server by, beyond loopback and the cluster's own; they go into its certificate.</summary>
+    public IReadOnlyList<string> ServerNames { get; init; } = [];
+
+    /// <summary>The name or address in the kubeconfigs that the server writes.</summary>
+    public string AdvertisedHost { get; init; } = "127.0.0.1";
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    public required ILoggerFactory Loggers { get; init; }
+}

@@ -1,0 +1,183 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Godwit.Api.Meta.V1;
+using Godwit.ApiServer.Requests;
+using Godwit.Store;
+
+namespace Godwit.ApiServer.Resources;
+
+/// <summary>
+/// Creates, changes and deletes objects by Kubernetes' rules, for every kind alike.
+/// <para>
+/// Every change is one loop: read, decide, compare-and-swap; when somebody else was faster, read again. A client that
+/// named the version it saw (<c>metadata.resourceVersion</c>) is told of the conflict instead. An object that is being
+/// deleted lives on while finalizers hold it; the write that takes the last one away removes it.
+/// </para>
+/// </summary>
+internal sealed class ObjectWriter(IRevisionStore store, Admission admission, TimeProvider clock)
+{
+    /// <summary>Rounds of a change before a writer that always loses is told so.</summary>
+    private const int AttemptsMax = 16;
+
+    private const int GeneratedNameAttemptsMax = 8;
+    private const int GeneratedSuffixLength = 5;
+
+    // No vowels and nothing that looks like something else: a random name is never a word.
+    private const string GeneratedNameLetters = "bcdfghjklmnpqrstvwxz2456789";
+
+    /// <summary>Writes a new object.</summary>
+    public async Task<StoredObject> CreateAsync(WriteContext write, JsonObject resource)
+    {
+        var definition = write.Resource.Definition;
+        ObjectRules.CheckIdentity(resource, write);
+        var meta = Meta.Of(resource);
+        if (meta.ResourceVersion.Length > 0)
+        {
+            throw StatusException.BadRequest("resourceVersion should not be set on objects to be created");
+        }
+
+        definition.Strategy.PrepareForCreate(resource);
+        ObjectRules.SetCreated(resource, write, clock.GetUtcNow());
+        var prefix = meta.Name.Length == 0 ? meta.GenerateName : "";
+        for (var attempt = 1; ; attempt++)
+        {
+            if (prefix.Length > 0)
+            {
+                meta.Name = prefix + RandomNumberGenerator.GetString(GeneratedNameLetters, GeneratedSuffixLength);
+            }
+
+            var named = write with { Name = meta.Name };
+            definition.Strategy.ApplyDefaults(resource);
+            ObjectRules.Validate(resource, existing: null, named);
+            await admission.CheckCreateAsync(named, resource);
+            var value = write.Resource.Form.Encode(resource);
+            if (write.DryRun)
+            {
+                return await store.GetAsync(named.Key, write.Stopping) is null
+                    ? new StoredObject(write.Resource, named.Key, value, 0)
+                    : throw StatusException.AlreadyExists(named.Subject);
+            }
+
+            var done = await store.CreateAsync(named.Key, value, write.Stopping);
+            if (done.Succeeded)
+            {
+                return new StoredObject(write.Resource, named.Key, value, done.Revision);
+            }
+
+            if (prefix.Length == 0 || attempt == GeneratedNameAttemptsMax)
+            {
+                throw StatusException.AlreadyExists(named.Subject);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Changes an object. <paramref name="change"/> gets a copy of what is there, with its version, and answers what is to
+    /// be there; it is called again when another writer came between.
+    /// </summary>
+    /// <returns>What is stored now, also when the change changed nothing.</returns>
+    public async Task<StoredObject> UpdateAsync(WriteContext write, Func<JsonObject, JsonObject> change)
+    {
+        for (var attempt = 1; attempt <= AttemptsMax; attempt++)
+        {
+            var item = await store.GetAsync(write.Key, write.Stopping) ?? throw StatusException.NotFound(write.Subject);
+            var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
+            var updated = change(existing.DeepClone().AsObject());
+            ObjectRules.CheckIdentity(updated, write);
+            CheckExpectations(write, updated, existing);
+            updated = ObjectRules.MergeForUpdate(updated, existing, write);
+            write.Resource.Definition.Strategy.ApplyDefaults(updated);
+            ObjectRules.SetGeneration(updated, existing, write.Resource.Definition);
+            ObjectRules.Validate(updated, existing, write);
+            if (await SwapAsync(write, item, updated) is { } stored)
+            {
+                return stored;
+            }
+        }
+
+        throw StatusException.Conflict(write.Subject, "other writers changed it all the time while this request was being carried out; please try again");
+    }
+
+    /// <summary>Deletes an object, or marks it as being deleted while finalizers hold it.</summary>
+    public async Task<DeleteResult> DeleteAsync(WriteContext write, DeleteOptions options)
+    {
+        for (var attempt = 1; attempt <= AttemptsMax; attempt++)
+        {
+            var item = await store.GetAsync(write.Key, write.Stopping) ?? throw StatusException.NotFound(write.Subject);
+            var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
+            CheckPreconditions(write, options, Meta.Of(existing));
+            var marked = existing.DeepClone().AsObject();
+            Finalizers.Mark(marked, options, clock.GetUtcNow(), write.Resource.Definition);
+            if (!Finalizers.HoldBack(marked, write.Resource.Definition))
+            {
+                if (write.DryRun || (await store.DeleteAsync(write.Key, item.ModRevision, write.Stopping)).Succeeded)
+                {
+                    return new DeleteResult(write.Resource.Object(item), Gone: true, Meta.Of(existing).Uid);
+                }
+            }
+            else if (await SwapAsync(write, item, marked) is { } stored)
+            {
+                return new DeleteResult(stored, Gone: false, Meta.Of(existing).Uid);
+            }
+        }
+
+        throw StatusException.Conflict(write.Subject, "other writers changed it all the time while it was to be deleted; please try again");
+    }
+
+    /// <summary>Puts the new object in the old one's place; null when the old one is no longer what it was.</summary>
+    private async Task<StoredObject?> SwapAsync(WriteContext write, StoreItem item, JsonObject updated)
+    {
+        var value = write.Resource.Form.Encode(updated);
+        if (value.AsSpan().SequenceEqual(item.Value.Span))
+        {
+            return write.Resource.Object(item);
+        }
+
+        if (write.DryRun)
+        {
+            return new StoredObject(write.Resource, write.Key, value, item.ModRevision);
+        }
+
+        var last = Meta.Of(updated).IsDeleting && !Finalizers.HoldBack(updated, write.Resource.Definition);
+        var done = last
+            ? await store.DeleteAsync(write.Key, item.ModRevision, write.Stopping)
+            : await store.UpdateAsync(write.Key, value, item.ModRevision, write.Stopping);
+        return done.Succeeded ? new StoredObject(write.Resource, write.Key, value, done.Revision) : null;
+    }
+
+    private static void CheckExpectations(WriteContext write, JsonObject updated, JsonObject existing)
+    {
+        var (asked, there) = (Meta.Of(updated), Meta.Of(existing));
+        if (asked.Uid.Length > 0 && asked.Uid != there.Uid)
+        {
+            throw StatusException.Conflict(write.Subject, $"Precondition failed: UID in precondition: {asked.Uid}, UID in object meta: {there.Uid}");
+        }
+
+        var version = asked.ResourceVersion;
+        if (version is "" or "0" || version == there.ResourceVersion)
+        {
+            return;
+        }
+
+        throw long.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            ? StatusException.Conflict(write.Subject, "the object has been modified; please apply your changes to the latest version and try again")
+            : StatusException.BadRequest($"metadata.resourceVersion: {version} is not a version that this server gave out");
+    }
+
+    private static void CheckPreconditions(WriteContext write, DeleteOptions options, Meta there)
+    {
+        if (options.Preconditions?.Uid is { } uid && uid != there.Uid)
+        {
+            throw StatusException.Conflict(write.Subject, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {there.Uid}");
+        }
+
+        if (options.Preconditions?.ResourceVersion is { } version && version != there.ResourceVersion)
+        {
+            throw StatusException.Conflict(write.Subject, $"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {there.ResourceVersion}");
+        }
+    }
+}
+
+/// <summary>How a deletion ended: <paramref name="Gone"/>, or marked and held by finalizers.</summary>
+internal readonly record struct DeleteResult(StoredObject Object, bool Gone, string Uid);

@@ -1,0 +1,125 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Godwit.Api.Machinery;
+
+namespace Godwit.ApiServer.Resources;
+
+/// <summary>
+/// How an object of one kind lies in the store, and how it leaves without being parsed again.
+/// <para>
+/// The stored value is the object's JSON with its parts in a fixed order and without a resourceVersion, which is the
+/// store's revision and only known once written:
+/// </para>
+/// <code>
+/// {"apiVersion":"v1","kind":"ConfigMap","metadata":{ ▲ "name":"a","uid":"…"},"data":{…}}
+/// └──────────────── head: the same for a kind ─────┘ └ "resourceVersion":"7", is spliced in here
+/// </code>
+/// So get, list and watch copy bytes: head, version, rest.
+/// </summary>
+internal sealed class StoredForm
+{
+    /// <summary>Room that a spliced object needs beyond the stored bytes.</summary>
+    public const int SpliceBytesMax = 48;
+
+    public static readonly JsonWriterOptions WriterOptions = new()
+    {
+        // Answers are application/json with nosniff: nothing is gained by escaping for HTML, and names stay readable.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
+
+    private static readonly JsonDocumentOptions ReaderOptions = new() { MaxDepth = JsonLimits.DepthMax };
+
+    private readonly byte[] head;
+    private readonly string apiVersion;
+    private readonly string kind;
+
+    public StoredForm(ResourceDefinition definition)
+    {
+        apiVersion = definition.ApiVersion;
+        kind = definition.Kind;
+        head = Encoding.UTF8.GetBytes($$"""{"apiVersion":"{{apiVersion}}","kind":"{{kind}}","metadata":{""");
+    }
+
+    /// <summary>The stored bytes of an object. Its <c>metadata.resourceVersion</c> is left out.</summary>
+    public byte[] Encode(JsonObject resource)
+    {
+        var output = new ArrayBufferWriter<byte>(1024);
+        using var writer = new Utf8JsonWriter(output, WriterOptions);
+        writer.WriteStartObject();
+        writer.WriteString("apiVersion"u8, apiVersion);
+        writer.WriteString("kind"u8, kind);
+        writer.WriteStartObject("metadata"u8);
+        foreach (var (name, value) in resource["metadata"]!.AsObject())
+        {
+            if (name != "resourceVersion")
+            {
+                WriteProperty(writer, name, value);
+            }
+        }
+
+        writer.WriteEndObject();
+        foreach (var (name, value) in resource)
+        {
+            if (name is not ("apiVersion" or "kind" or "metadata"))
+            {
+                WriteProperty(writer, name, value);
+            }
+        }
+
+        writer.WriteEndObject();
+        writer.Flush();
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>The object with its resourceVersion, to be read or changed.</summary>
+    public JsonObject Decode(ReadOnlySpan<byte> stored, long revision)
+    {
+        Check(stored);
+        var resource = JsonNode.Parse(stored, documentOptions: ReaderOptions)!.AsObject();
+        resource["metadata"]!["resourceVersion"] = revision.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return resource;
+    }
+
+    /// <summary>The object with its resourceVersion, as the client gets it.</summary>
+    public void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> stored, long revision)
+    {
+        Check(stored);
+        var span = output.GetSpan(stored.Length + SpliceBytesMax);
+        head.CopyTo(span);
+        var length = head.Length;
+        "\"resourceVersion\":\""u8.CopyTo(span[length..]);
+        length += 19;
+        Utf8Formatter.TryFormat(revision, span[length..], out var digits);
+        length += digits;
+        "\","u8.CopyTo(span[length..]);
+        length += 2;
+        stored[head.Length..].CopyTo(span[length..]);
+        output.Advance(length + stored.Length - head.Length);
+    }
+
+    private static void WriteProperty(Utf8JsonWriter writer, string name, JsonNode? value)
+    {
+        writer.WritePropertyName(name);
+        if (value is null)
+        {
+            writer.WriteNullValue();
+        }
+        else
+        {
+            value.WriteTo(writer);
+        }
+    }
+
+    private void Check(ReadOnlySpan<byte> stored)
+    {
+        if (!stored.StartsWith(head))
+        {
+            throw new InvalidDataException($"A stored object of kind {kind} does not begin as this server writes it: the store was written by something else, or is damaged.");
+        }
+    }
+}

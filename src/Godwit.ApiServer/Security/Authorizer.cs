@@ -1,0 +1,115 @@
+using Godwit.ApiServer.Requests;
+
+namespace Godwit.ApiServer.Security;
+
+/// <summary>
+/// Who may ask for what, as fixed rules: the first rule that allows, allows; else the request is forbidden. What depends
+/// on an object's content (a node and its own guests) is decided at the write itself, by admission.
+/// </summary>
+internal static class Authorizer
+{
+    private static readonly string[] ReadVerbs = ["get", "list", "watch"];
+
+    private static readonly string[] OpenPaths = ["/healthz", "/readyz", "/livez", "/version"];
+
+    private static readonly string[] DiscoveryPaths = ["/api", "/apis", "/openapi", "/version", "/healthz", "/readyz", "/livez"];
+
+    private static readonly Rule[] Everyone =
+    [
+        new("authentication.k8s.io", ["selfsubjectreviews"], ["create"]),
+        new("authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], ["create"]),
+    ];
+
+    private static readonly Rule[] Bootstrappers =
+    [
+        new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get", "watch", "list"]),
+    ];
+
+    private static readonly Rule[] Nodes =
+    [
+        new("", ["nodes", "namespaces", "configmaps", "secrets"], ReadVerbs),
+        new("", ["nodes", "nodes/status"], ["create", "update", "patch"]),
+        new("", ["events"], ["create", "update", "patch"]),
+        new("coordination.k8s.io", ["leases"], ["get", "list", "watch", "create", "update", "patch"]),
+        new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
+        new("kubevirt.io", ["virtualmachines", "virtualmachineinstances", "virtualmachineinstancemigrations"], ReadVerbs),
+        new("kubevirt.io", ["virtualmachineinstances", "virtualmachineinstances/status", "virtualmachineinstancemigrations", "virtualmachineinstancemigrations/status"], ["update", "patch"]),
+        new("migrations.kubevirt.io", ["migrationpolicies"], ReadVerbs),
+        new("godwit.dev", ["*"], ReadVerbs),
+        new("godwit.dev", ["forecasts", "forecasts/status"], ["update", "patch"]),
+    ];
+
+    // The controllers run everything but do not hand out credentials.
+    private static readonly Rule[] Controllers =
+    [
+        new("", ["*"], ["*"]),
+        new("coordination.k8s.io", ["*"], ["*"]),
+        new("kubevirt.io", ["*"], ["*"]),
+        new("migrations.kubevirt.io", ["*"], ["*"]),
+        new("godwit.dev", ["*"], ["*"]),
+        new("certificates.k8s.io", ["*"], ReadVerbs),
+    ];
+
+    public static bool Allows(User user, RequestInfo info) =>
+        user.IsIn(User.MastersGroup) || (info.IsResource ? AllowsResource(user, info) : AllowsPath(user, info));
+
+    /// <summary>The rules that apply to a user, for a self-review.</summary>
+    public static IReadOnlyList<Rule> RulesOf(User user)
+    {
+        if (user.IsIn(User.MastersGroup))
+        {
+            return [new Rule("*", ["*"], ["*"])];
+        }
+
+        var rules = new List<Rule>();
+        if (user.IsIn(User.AuthenticatedGroup))
+        {
+            rules.AddRange(Everyone);
+        }
+
+        if (user.IsIn(User.BootstrappersGroup))
+        {
+            rules.AddRange(Bootstrappers);
+        }
+
+        if (user.NodeName is not null)
+        {
+            rules.AddRange(Nodes);
+        }
+
+        if (user.Name == User.ControllersName)
+        {
+            rules.AddRange(Controllers);
+        }
+
+        return rules;
+    }
+
+    private static bool AllowsResource(User user, RequestInfo info) => RulesOf(user).Any(rule => rule.Allows(info));
+
+    private static bool AllowsPath(User user, RequestInfo info)
+    {
+        if (info.Verb is not ("get" or "head"))
+        {
+            return false;
+        }
+
+        return OpenPaths.Any(path => IsAtOrUnder(info.Path, path))
+            || (user.IsIn(User.AuthenticatedGroup) && (info.Path is "/" or "/metrics" || DiscoveryPaths.Any(path => IsAtOrUnder(info.Path, path))));
+    }
+
+    private static bool IsAtOrUnder(string path, string root) =>
+        path.StartsWith(root, StringComparison.Ordinal) && (path.Length == root.Length || path[root.Length] == '/');
+
+    /// <summary>Lets verbs be done to resources of a group; <c>*</c> is any. A subresource is written <c>resource/subresource</c>.</summary>
+    public sealed record Rule(string Group, IReadOnlyList<string> Resources, IReadOnlyList<string> Verbs)
+    {
+        public bool Allows(RequestInfo info)
+        {
+            var resource = info.Subresource.Length == 0 ? info.Resource : $"{info.Resource}/{info.Subresource}";
+            return (Group == "*" || Group == info.Group)
+                && (Resources.Contains("*") || Resources.Contains(resource))
+                && (Verbs.Contains("*") || Verbs.Contains(info.Verb));
+        }
+    }
+}

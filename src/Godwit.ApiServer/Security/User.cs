@@ -1,0 +1,22 @@
+namespace Godwit.ApiServer.Security;
+
+/// <summary>Who sends a request, as authentication found.</summary>
+internal sealed record User(string Name, IReadOnlyList<string> Groups, string Uid = "")
+{
+    public const string AuthenticatedGroup = "system:authenticated";
+    public const string MastersGroup = "system:masters";
+    public const string NodesGroup = "system:nodes";
+    public const string BootstrappersGroup = "system:bootstrappers";
+    public const string NodeNamePrefix = "system:node:";
+    public const string ControllersName = "system:godwit-controllers";
+    public const string ServerName = "system:godwit-server";
+
+    public static User Anonymous { get; } = new("system:anonymous", ["system:unauthenticated"]);
+
+    public bool IsAnonymous => ReferenceEquals(this, Anonymous);
+
+    public bool IsIn(string group) => Groups.Contains(group, StringComparer.Ordinal);
+
+    /// <summary>The node that this user is, or null.</summary>
+    public string? NodeName => IsIn(NodesGroup) && Name.StartsWith(NodeNamePrefix, StringComparison.Ordinal) ? Name[NodeNamePrefix.Length..] : null;
+}

@@ -1,0 +1,152 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using Godwit.Api.Machinery;
+using Godwit.Store;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Godwit.ApiServer.Tests;
+
+/// <summary>A real server on a loopback port, over TLS, with a client of each kind of user.</summary>
+public sealed class TestServer : IAsyncDisposable
+{
+    private readonly string folder;
+    private readonly List<HttpClient> clients = [];
+
+    private TestServer(ApiServerHost host, IRevisionStore store, string folder)
+    {
+        Host = host;
+        Store = store;
+        this.folder = folder;
+        Admin = Client("admin");
+    }
+
+    public ApiServerHost Host { get; }
+
+    public IRevisionStore Store { get; }
+
+    /// <summary>A member of system:masters.</summary>
+    public HttpClient Admin { get; }
+
+    public static CancellationToken Stopping => TestContext.Current.CancellationToken;
+
+    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null)
+    {
+        var data = Directory.CreateTempSubdirectory($"godwit-server-{Environment.ProcessId}-").FullName;
+        store ??= new MemoryRevisionStore();
+        var host = await ApiServerHost.StartAsync(
+            new ApiServerOptions
+            {
+                DataFolder = data,
+                Store = store,
+                Registry = registry ?? TestKinds.Registry,
+                Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
+                Loggers = NullLoggerFactory.Instance,
+                Clock = clock ?? TimeProvider.System,
+            },
+            Stopping);
+        return new TestServer(host, store, data);
+    }
+
+    /// <summary>A client with one of the certificates in the server's pki folder, or with none.</summary>
+    public HttpClient Client(string? certificateFile, string? token = null)
+    {
+        var handler = new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.GZip };
+        handler.SslOptions.RemoteCertificateValidationCallback = IsOfAuthority;
+        if (certificateFile is not null)
+        {
+            var pki = Path.Combine(folder, "pki", certificateFile);
+            handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(X509Certificate2.CreateFromPemFile(pki + ".crt", pki + ".key"), null);
+        }
+
+        var client = new HttpClient(handler)
+        {
+            BaseAddress = Host.Url,
+            DefaultRequestVersion = HttpVersion.Version20,
+            Timeout = TimeSpan.FromSeconds(60),
+        };
+        if (token is not null)
+        {
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        clients.Add(client);
+        return client;
+    }
+
+    public async Task<(HttpStatusCode Code, JsonObject Body)> SendAsync(HttpMethod method, string path, string? body = null, string type = "application/json", HttpClient? client = null)
+    {
+        using var request = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+        }
+
+        using var response = await (client ?? Admin).SendAsync(request, Stopping);
+        var text = await response.Content.ReadAsStringAsync(Stopping);
+        return (response.StatusCode, JsonNode.Parse(text)!.AsObject());
+    }
+
+    public Task<(HttpStatusCode Code, JsonObject Body)> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
+
+    public Task<(HttpStatusCode Code, JsonObject Body)> PostAsync(string path, string body) => SendAsync(HttpMethod.Post, path, body);
+
+    /// <summary>Opens a watch and yields its events as they come.</summary>
+    public async Task<WatchReader> WatchAsync(string path, HttpClient? client = null, string accept = "application/json")
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path) { Version = HttpVersion.Version20 };
+        request.Headers.TryAddWithoutValidation("Accept", accept);
+        var response = await (client ?? Admin).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stopping);
+        return new WatchReader(response, new StreamReader(await response.Content.ReadAsStreamAsync(Stopping)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in clients)
+        {
+            client.Dispose();
+        }
+
+        await Host.DisposeAsync();
+        await Store.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private bool IsOfAuthority(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        using var own = new X509Chain();
+        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        own.ChainPolicy.CustomTrustStore.Add(X509Certificate2.CreateFromPem(Host.AuthorityPem));
+        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        return !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) && own.Build((X509Certificate2)certificate!);
+    }
+}
+
+/// <summary>The events of one watch.</summary>
+public sealed class WatchReader(HttpResponseMessage response, StreamReader lines) : IDisposable
+{
+    public HttpStatusCode Code => response.StatusCode;
+
+    /// <summary>The next event; null when the server ended the watch.</summary>
+    public async Task<(string Type, JsonObject Object)?> NextAsync()
+    {
+        var line = await lines.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System);
+        if (line is null)
+        {
+            return null;
+        }
+
+        var parsed = JsonNode.Parse(line)!;
+        return (parsed["type"]!.GetValue<string>(), parsed["object"]!.AsObject());
+    }
+
+    public void Dispose()
+    {
+        lines.Dispose();
+        response.Dispose();
+    }
+}
