@@ -70,3 +70,27 @@ internal static class MountFlags
     internal const nuint MS_BIND = 4096;
     internal const int MNT_DETACH = 2;
 }
+
+internal static class NamespaceFlags
+{
+    internal const int CLONE_NEWNET = 0x40000000;
+}
+
+internal static class SocketConstants
+{
+    internal const int AF_UNSPEC = 0;
+    internal const int AF_INET = 2;
+    internal const int AF_BRIDGE = 7;
+    internal const int AF_NETLINK = 16;
+    internal const int AF_PACKET = 17;
+    internal const int SOCK_RAW = 3;
+    internal const int SOCK_CLOEXEC = 0x80000;
+    internal const int NETLINK_ROUTE = 0;
+    internal const int SOL_SOCKET = 1;
+    internal const int SO_RCVBUF = 8;
+    internal const int SO_RCVTIMEO = 20;
+    internal const int SOL_NETLINK = 270;
+    internal const int NETLINK_EXT_ACK = 11;
+    internal const int MSG_DONTWAIT = 0x40;
+    internal const int MSG_TRUNC = 0x20;
+}

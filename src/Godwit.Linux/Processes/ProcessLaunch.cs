@@ -1,4 +1,5 @@
 using Godwit.Linux.ControlGroups;
+using Godwit.Linux.Networking;
 
 namespace Godwit.Linux.Processes;
 
@@ -27,6 +28,9 @@ public sealed record ProcessLaunch
 
     /// <summary>The cgroup that it is in before its first instruction.</summary>
     public ControlGroup? ControlGroup { get; init; }
+
+    /// <summary>The network that it sees.</summary>
+    public NetworkNamespace NetworkNamespace { get; init; } = NetworkNamespace.Own;
 
     /// <summary>Upper bounds; one above what the caller itself may grant becomes that.</summary>
     public IReadOnlyList<ResourceLimit> Limits { get; init; } = [new(ResourceKind.CoreDumpBytes, 0)];

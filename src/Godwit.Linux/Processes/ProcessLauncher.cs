@@ -52,7 +52,8 @@ public sealed class ProcessLauncher(TimeProvider time)
         int processId;
         using (childGate)
         {
-            processId = NativeSpawn.Start(Shell, [ShellName, "-c", GateScript, ShellName, launch.WorkingDirectory, .. command], launch.Environment, childGate, GateDescriptor, output);
+            string[] arguments = [ShellName, "-c", GateScript, ShellName, launch.WorkingDirectory, .. command];
+            processId = launch.NetworkNamespace.Run(() => NativeSpawn.Start(Shell, arguments, launch.Environment, childGate, GateDescriptor, output));
         }
 
         // A child of ours that nobody has reaped keeps its PID, so this finds it even if it has ended already.

@@ -1,0 +1,135 @@
+using System.Runtime.ExceptionServices;
+using Godwit.Linux.Native;
+
+namespace Godwit.Linux.Networking;
+
+/// <summary>
+/// A network namespace: our own, or one with a name under <c>/run/netns</c> as <c>ip netns</c> keeps them (network_namespaces(7)).
+/// A thread that has entered one never serves another task: code inside runs on a thread made for it, and what it opens
+/// (sockets, processes) belongs to that namespace for good.
+/// </summary>
+public sealed class NetworkNamespace
+{
+    private const string Folder = "/run/netns";
+
+    private readonly string? path;
+
+    private NetworkNamespace(string name, string? path)
+    {
+        Name = name;
+        this.path = path;
+    }
+
+    /// <summary>The one that this process runs in.</summary>
+    public static NetworkNamespace Own { get; } = new("(own)", null);
+
+    public string Name { get; }
+
+    /// <summary>Makes a namespace with nothing in it but a loopback that is down.</summary>
+    /// <exception cref="LinuxException"><see cref="Errno.EEXIST"/>: the name is taken.</exception>
+    public static NetworkNamespace Create(string name)
+    {
+        var made = Named(name);
+        Directory.CreateDirectory(Folder);
+        using (Descriptor.Open(made.path!, OpenFlags.O_RDONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0))
+        {
+            // Only the place to mount on.
+        }
+
+        try
+        {
+            OnNewThread(() =>
+            {
+                Check(LibC.Unshare(NamespaceFlags.CLONE_NEWNET), $"make network namespace {name}");
+                Check(LibC.Mount("/proc/thread-self/ns/net", made.path!, "none", MountFlags.MS_BIND, null), $"keep network namespace {name} at {made.path}");
+                return true;
+            });
+        }
+        catch
+        {
+            File.Delete(made.path!);
+            throw;
+        }
+
+        return made;
+    }
+
+    /// <summary>The namespace of this name, or null when there is none.</summary>
+    public static NetworkNamespace? Find(string name) => Named(name) is var found && File.Exists(found.path) ? found : null;
+
+    public static IReadOnlyList<string> List() => Directory.Exists(Folder) ? [.. Directory.EnumerateFiles(Folder).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal)] : [];
+
+    /// <summary>Takes the name away; the namespace ends with the last process and socket in it. Idempotent.</summary>
+    public static void Delete(string name)
+    {
+        var gone = Named(name).path!;
+        while (LibC.UMount2(gone, MountFlags.MNT_DETACH) == 0)
+        {
+            // Mounted more than once, if somebody bound it again.
+        }
+
+        File.Delete(gone);
+    }
+
+    /// <summary>Runs code inside; its exception is thrown here.</summary>
+    public T Run<T>(Func<T> code) => path is null
+        ? code()
+        : OnNewThread(() =>
+        {
+            Enter();
+            return code();
+        });
+
+    /// <inheritdoc cref="Run{T}"/>
+    public void Run(Action code) => Run(() =>
+    {
+        code();
+        return true;
+    });
+
+    public override string ToString() => Name;
+
+    /// <summary>A descriptor that stands for it in netlink requests.</summary>
+    internal Descriptor OpenDescriptor() => Descriptor.Open(path ?? "/proc/self/ns/net", OpenFlags.O_RDONLY);
+
+    private static NetworkNamespace Named(string name) =>
+        name.Length is > 0 and <= 64 && name is not "." and not ".." && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-')
+            ? new NetworkNamespace(name, Path.Combine(Folder, name))
+            : throw new ArgumentException($"'{name}' is no name for a network namespace: up to 64 letters, digits, '.', '_' and '-'", nameof(name));
+
+    private void Enter()
+    {
+        using var descriptor = OpenDescriptor();
+        Check(LibC.SetNamespace(descriptor.Value, NamespaceFlags.CLONE_NEWNET), $"enter network namespace {Name}");
+    }
+
+    private static T OnNewThread<T>(Func<T> code)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                result = code();
+            }
+            catch (Exception error)
+            {
+                failure = ExceptionDispatchInfo.Capture(error);
+            }
+        })
+        { IsBackground = true, Name = "godwit-netns" };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+
+    private static void Check(int result, string attempt)
+    {
+        if (result != 0)
+        {
+            throw LinuxException.FromLastCall(attempt);
+        }
+    }
+}

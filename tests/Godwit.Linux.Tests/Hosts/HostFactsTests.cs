@@ -1,0 +1,67 @@
+using Godwit.Linux.Files;
+using Godwit.Linux.Hosts;
+using Godwit.Linux.Networking;
+
+namespace Godwit.Linux.Tests.Hosts;
+
+public sealed class HostFactsTests
+{
+    [Fact]
+    public void Cpu_features_are_those_of_the_first_processor()
+    {
+        var (model, features) = HostFacts.ParseCpu(["processor\t: 0", "model name\t: A: b", "flags\t\t: vmx fpu", "", "processor\t: 1", "flags\t: other", ""]);
+        Assert.Equal("A: b", model);
+        Assert.Equal(["fpu", "vmx"], features);
+    }
+
+    [Fact]
+    public void This_host_has_memory_a_kernel_and_a_disk()
+    {
+        Assert.InRange(HostFacts.MemoryAvailableBytes, 1, HostFacts.MemoryBytes);
+        Assert.NotEmpty(HostFacts.KernelRelease);
+        Assert.True(HostFacts.DiskAvailableBytes("/") > 0);
+        Assert.NotEqual(Guid.Empty, HostFacts.BootId);
+        Assert.True(HostFacts.CpuCount > 0);
+    }
+
+    [Fact]
+    public void Mount_paths_are_unescaped() =>
+        Assert.Equal([new Mount("/dev/sda", "/a b\\", "ext4")], Mounts.Parse("/dev/sda /a\\040b\\134 ext4 rw 0 0\n"));
+
+    [Fact]
+    [Trait("Needs", "root")]
+    public void Memory_is_mounted_and_taken_away()
+    {
+        Needs.Root();
+        using var folder = new TemporaryFolder();
+        Mounts.MountMemory(folder.Path, 1 << 20);
+        Assert.Contains(new Mount("tmpfs", folder.Path, "tmpfs"), Mounts.List());
+        Assert.Throws<IOException>(() => File.WriteAllBytes(folder["big"], new byte[2 << 20]));
+        Mounts.Unmount(folder.Path);
+        Mounts.Unmount(folder.Path);
+        Assert.DoesNotContain(Mounts.List(), mount => mount.Path == folder.Path);
+    }
+
+    [Theory]
+    [InlineData("02:67:77:00:00:01", true)]
+    [InlineData("01:00:5e:00:00:01", false)]
+    [InlineData("00:00:00:00:00:00", false)]
+    public void Mac_addresses_are_read_and_written(string text, bool unicast)
+    {
+        var mac = MacAddress.Parse(text.ToUpperInvariant());
+        Assert.Equal(text, mac.ToString());
+        Assert.Equal(mac, MacAddress.FromBytes(mac.ToBytes()));
+        Assert.Equal(unicast, mac.IsUnicast);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("02:67:77:00:00")]
+    [InlineData("02:67:77:00:00:1")]
+    [InlineData("02:67:77:00:00:0g")]
+    [InlineData("02-67-77-00-00-01")]
+    [InlineData("02:67:77:00:00:01:02")]
+    [InlineData("+2:67:77:00:00:01")]
+    public void What_is_no_mac_address_is_refused(string? text) => Assert.False(MacAddress.TryParse(text, out _));
+}
