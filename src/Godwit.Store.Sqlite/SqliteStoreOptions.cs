@@ -22,13 +22,16 @@ public sealed record SqliteStoreOptions(string FilePath)
     public int PageCacheKib { get; init; } = 2048;
 
     /// <summary>Revisions whose leftovers one compaction step removes, between other writes.</summary>
-    public int CompactionStepRevisions { get; init; } = 512;
+    public int CompactionStepRevisions { get; init; } = 128;
 
     /// <summary>
-    /// A file up to this size is checked in full when it is opened (about 1 s per GiB); a larger one is checked page by
+    /// A file up to this size is checked in full when it is opened (over 1 s per GiB); a larger one is checked page by
     /// page as it is read, and row by row by its checksums, as every file is.
     /// </summary>
-    public long IntegrityCheckBytesMax { get; init; } = 512L * 1024 * 1024;
+    public long IntegrityCheckBytesMax { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>How long to wait for another process's lock on the file before giving up.</summary>
+    public int ForeignLockWaitSeconds { get; init; } = 5;
 
     public EventFeedLimits FeedLimits { get; init; } = EventFeedLimits.Default;
 

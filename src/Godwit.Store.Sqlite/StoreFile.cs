@@ -111,7 +111,7 @@ internal sealed class StoreFile : IDisposable
             DataSource = FilePath,
             Mode = SqliteOpenMode.ReadWrite,
             Pooling = false,
-            DefaultTimeout = 5, // Seconds to wait for a foreign lock; among ourselves there is one writer, and readers never wait.
+            DefaultTimeout = options.ForeignLockWaitSeconds, // Among ourselves there is one writer, and readers never wait.
         }.ConnectionString);
         try
         {
@@ -173,7 +173,7 @@ internal sealed class StoreFile : IDisposable
         }
 
         using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA quick_check(1)";
+        command.CommandText = "PRAGMA integrity_check(1)";
         if (command.ExecuteScalar() is not "ok" and var finding)
         {
             throw SqliteFaults.Translate("open", FilePath, new SqliteException($"The integrity check found: {finding}", 11));
