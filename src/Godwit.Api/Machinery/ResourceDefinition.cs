@@ -27,13 +27,22 @@ public sealed record ResourceDefinition
     public required bool Namespaced { get; init; }
 
     /// <summary>The shape of the whole object: known fields, types, list and merge keys, protobuf numbers, descriptions.</summary>
-    public required Schema Schema { get; init; }
+    public required ObjectSchema Schema { get; init; }
 
     /// <summary>Defaulting, validation and the rules of create, update and status.</summary>
     public required ResourceStrategy Strategy { get; init; }
 
     /// <summary>Columns of <c>kubectl get</c>, after NAME (and before AGE, which the strategy's columns include themselves).</summary>
     public required IReadOnlyList<TableColumn> Columns { get; init; }
+
+    /// <summary>False when the columns are all there are: the object's name does not come first.</summary>
+    public bool NameColumnFirst { get; init; } = true;
+
+    /// <summary>
+    /// True when a field that the schema does not know is refused whatever the client asked for, because dropping it
+    /// would give a guest that is not what its user described.
+    /// </summary>
+    public bool RefusesUnknownFields { get; init; }
 
     /// <summary>True when <c>/status</c> is a subresource: then writes to the main resource leave status alone, and the other way round.</summary>
     public bool HasStatus { get; init; }

@@ -8,6 +8,9 @@ public abstract class ResourceStrategy
     /// <summary>True when an update may change metadata.generation, which it does when anything outside metadata and status changed.</summary>
     public virtual bool TracksGeneration => true;
 
+    /// <summary>What names the kind's objects may have.</summary>
+    public virtual NameRule NameRule => NameRule.DnsSubdomain;
+
     /// <summary>Fills in what the user left out. Must be idempotent.</summary>
     public virtual void ApplyDefaults(JsonObject resource)
     {
@@ -27,19 +30,3 @@ public abstract class ResourceStrategy
     /// <summary>Advice that does not refuse the request: sent as <c>Warning: 299</c>.</summary>
     public virtual IEnumerable<string> Warnings(JsonObject resource) => [];
 }
-
-public enum FieldErrorKind
-{
-    Required,
-    Invalid,
-    NotSupported,
-    Duplicate,
-    Forbidden,
-    TooLong,
-    TooMany,
-    TypeInvalid,
-    Unknown,
-}
-
-/// <summary>One thing wrong with one field, in Kubernetes' words; <see cref="Path"/> like <c>spec.domain.cpu.cores</c>.</summary>
-public sealed record FieldError(FieldErrorKind Kind, string Path, string Detail, JsonNode? BadValue = null);

@@ -42,8 +42,6 @@ public sealed record Memory
 public sealed record ResourceRequirements
 {
     public IReadOnlyDictionary<string, Quantity> Requests { get; init => field = value ?? Quantities.None; } = Quantities.None;
-
-    public IReadOnlyDictionary<string, Quantity> Limits { get; init => field = value ?? Quantities.None; } = Quantities.None;
 }
 
 public sealed record Machine
@@ -54,11 +52,6 @@ public sealed record Machine
 
 public sealed record Firmware
 {
-    /// <summary>The UUID that the guest reads from its firmware; made from the name when absent.</summary>
-    public string? Uuid { get; init; }
-
-    public string? Serial { get; init; }
-
     /// <summary>Boots a kernel directly, without a boot loader.</summary>
     public KernelBoot? KernelBoot { get; init; }
 }
@@ -113,8 +106,6 @@ public sealed record Disk
 
     /// <summary>1 is tried first; unique among disks and interfaces.</summary>
     public int? BootOrder { get; init; }
-
-    public string? Serial { get; init; }
 }
 
 public sealed record DiskTarget

@@ -32,9 +32,6 @@ public sealed record VirtualMachineInstanceSpec
     /// <summary>How long the guest may take to shut down by itself before it is stopped by force.</summary>
     public long? TerminationGracePeriodSeconds { get; init; }
 
-    /// <summary>The guest's own host name; its object's name when absent.</summary>
-    public string? Hostname { get; init; }
-
     public IReadOnlyList<Network> Networks { get; init => field = value ?? []; } = [];
 
     public IReadOnlyList<Volume> Volumes { get; init => field = value ?? []; } = [];
@@ -80,9 +77,6 @@ public sealed record ContainerDiskSource
 {
     public string Image { get; init => field = value ?? ""; } = "";
 
-    /// <summary>Where in the image the disk lies; found by itself when absent.</summary>
-    public string? Path { get; init; }
-
     public string? ImagePullPolicy { get; init; }
 }
 
@@ -95,9 +89,6 @@ public sealed record HostDiskSource
     public string Type { get; init => field = value ?? ""; } = "";
 
     public Quantity? Capacity { get; init; }
-
-    /// <summary>True: the same file is seen by other nodes.</summary>
-    public bool? Shared { get; init; }
 }
 
 /// <summary>A seed for cloud-init's NoCloud data source. Text or base64 of each, not both.</summary>

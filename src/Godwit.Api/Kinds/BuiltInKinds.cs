@@ -1,0 +1,44 @@
+using Godwit.Api.Authentication.V1;
+using Godwit.Api.Authorization.V1;
+using Godwit.Api.Machinery;
+using Godwit.Api.Machinery.Schemas;
+
+namespace Godwit.Api.Kinds;
+
+/// <summary>The kinds that a Godwit server serves.</summary>
+public static class BuiltInKinds
+{
+    /// <summary>Kinds that are stored.</summary>
+    public static IReadOnlyList<ResourceDefinition> All { get; } =
+    [
+        CoreKinds.NamespaceDefinition,
+        ClusterKinds.NodeDefinition,
+        CoreKinds.EventDefinition,
+        CoreKinds.ConfigMapDefinition,
+        CoreKinds.SecretDefinition,
+        ClusterKinds.LeaseDefinition,
+        ClusterKinds.CertificateSigningRequestDefinition,
+        KubeVirtKinds.VirtualMachineDefinition,
+        KubeVirtKinds.VirtualMachineInstanceDefinition,
+        KubeVirtKinds.MigrationDefinition,
+        MigrationKinds.MigrationPolicyDefinition,
+        MigrationKinds.ForecastDefinition,
+    ];
+
+    /// <summary>Kinds that are questions: created, answered at once, never stored.</summary>
+    public static IReadOnlyList<QuestionKind> Questions { get; } =
+    [
+        new(SelfSubjectReview.Type, "selfsubjectreview", ClusterSchemas.SelfSubjectReview),
+        new(SelfSubjectAccessReview.Type, "selfsubjectaccessreview", ClusterSchemas.SelfSubjectAccessReview),
+        new(SelfSubjectRulesReview.Type, "selfsubjectrulesreview", ClusterSchemas.SelfSubjectRulesReview),
+    ];
+
+    /// <summary>The body of the scale subresource.</summary>
+    public static QuestionKind Scale { get; } = new(Autoscaling.V1.Scale.Type, "scale", ClusterSchemas.Scale);
+
+    /// <summary>The body of a delete.</summary>
+    public static ObjectSchema DeleteOptions => MetaSchemas.DeleteOptions;
+}
+
+/// <summary>A kind that is sent and answered but not stored.</summary>
+public sealed record QuestionKind(ResourceType Type, string Singular, ObjectSchema Schema);
