@@ -20,7 +20,7 @@ internal static class TestKinds
         Plural = plural,
         Singular = kind.ToLowerInvariant(),
         Namespaced = namespaced,
-        Schema = new Schema(),
+        Schema = new ObjectSchema($"test.{kind}", "A kind for tests."),
         Strategy = new NoRules(),
         Columns = [],
         HasStatus = true,
