@@ -77,11 +77,11 @@ internal static class GuestStatus
                 PhaseTransitionTimestamps = [.. status.PhaseTransitionTimestamps.Where(entry => entry.Phase != phase), new PhaseTransition { Phase = phase, Timestamp = now }],
             };
 
-    /// <summary>Disks with a private layer on this host do not move; what lies on shared storage, or is made anew from the spec, does.</summary>
+    /// <summary>Disks with a private layer on this host do not move; what is made anew from the spec does. Whether a host's file is shared, preflight finds out.</summary>
     private static VirtualMachineInstanceStatus Migratable(VirtualMachineInstanceStatus status, VirtualMachineInstance instance, DateTimeOffset now)
     {
         var local = instance.Spec.Volumes
-            .Where(volume => volume is { ContainerDisk: not null } or { EmptyDisk: not null } or { HostDisk: not null and not { Shared: true } })
+            .Where(volume => volume is { ContainerDisk: not null } or { EmptyDisk: not null })
             .Select(volume => volume.Name)
             .ToArray();
         return local.Length == 0
