@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Godwit.Real.Tests.Labs;
+
+/// <summary>A `tiny` guest in the lab, and a client of what it serves: a counter, and a check of all its memory.</summary>
+internal sealed class TinyGuest : IAsyncDisposable
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
+    private readonly GodwitLab lab;
+    private readonly HttpClient http;
+
+    private TinyGuest(GodwitLab lab, string name, string address)
+    {
+        this.lab = lab;
+        Name = name;
+        Address = address;
+        http = new HttpClient { BaseAddress = new Uri($"http://{address}/"), Timeout = TimeSpan.FromSeconds(20) };
+    }
+
+    public string Name { get; }
+
+    public string Address { get; }
+
+    /// <summary>Makes the guest with kubectl and waits until its own program answers.</summary>
+    public static async Task<TinyGuest> StartAsync(GodwitLab lab, string name, string settings = "tiny.rate=20M tiny.set=32M tiny.ballast=32M", string? node = null, int memoryMib = 192)
+    {
+        (await lab.KubectlAsync(Manifest(name, settings, node, memoryMib), "apply", "-f", "-")).MustSucceed();
+        var address = await Eventually.GetAsync($"VMI {name} runs and has an address", Bound, async () =>
+        {
+            var vmi = await lab.FindAsync("vmi", name);
+            return vmi?["status"]?["phase"]?.GetValue<string>() == "Running" ? vmi["status"]?["interfaces"]?[0]?["ipAddress"]?.GetValue<string>() : null;
+        });
+        var guest = new TinyGuest(lab, name, address);
+        await Eventually.IsTrueAsync($"the guest {name} answers on {address}", Bound, async () => await guest.CounterAsync() > 0);
+        return guest;
+    }
+
+    public async Task<long> CounterAsync() => (await ReadAsync("counter"))["counter"]!.GetValue<long>();
+
+    public async Task<bool> MemoryIsIntactAsync() => (await ReadAsync("memory"))["intact"]!.GetValue<bool>();
+
+    public Task<JsonObject> SetWriterAsync(long rateBytesPerSecond, long workingSetBytes) =>
+        ReadAsync(string.Create(CultureInfo.InvariantCulture, $"writer?rateBytesPerSecond={rateBytesPerSecond}&workingSetBytes={workingSetBytes}"));
+
+    public async Task<string> NodeAsync() => (await lab.FindAsync("vmi", Name))?["status"]?["nodeName"]?.GetValue<string>() ?? "";
+
+    /// <summary>The other one of the lab's two nodes.</summary>
+    public async Task<string> OtherNodeAsync() => await NodeAsync() == "node-1" ? "node-2" : "node-1";
+
+    /// <summary>The counter went on from where it was, and every page is what it should be.</summary>
+    public async Task MustHaveGoneOnAsync(long counterBefore)
+    {
+        await Eventually.IsTrueAsync($"the counter of {Name} goes on from {counterBefore}", Bound, async () => await CounterAsync() > counterBefore);
+        var counter = await CounterAsync();
+        await Eventually.IsTrueAsync($"the counter of {Name} rises", Bound, async () => await CounterAsync() > counter);
+        Assert.True(await MemoryIsIntactAsync(), $"The memory of {Name} is not what it was.");
+    }
+
+    /// <summary>QEMU processes that carry this guest's name, zombies not counted.</summary>
+    public IReadOnlyList<int> ProcessIds() => QemuProcesses.Of($"default/{Name}");
+
+    /// <summary>A TCP connection to the guest, for requests before and after a move.</summary>
+    public async Task<OpenConnection> ConnectAsync()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(Address, 80, TestContext.Current.CancellationToken);
+        return new OpenConnection(socket);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        await lab.KubectlAsync(null, "delete", "vm", Name, "--ignore-not-found", "--wait=true", "--timeout=60s");
+    }
+
+    private async Task<JsonObject> ReadAsync(string path) =>
+        JsonNode.Parse(await http.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken))!.AsObject();
+
+    private static string Manifest(string name, string settings, string? node, int memoryMib)
+    {
+        var selector = node is null ? "" : $$"""
+
+                  nodeSelector: { kubernetes.io/hostname: {{node}} }
+            """;
+        return $$"""
+            apiVersion: kubevirt.io/v1
+            kind: VirtualMachine
+            metadata: { name: {{name}} }
+            spec:
+              runStrategy: Always
+              template:
+                metadata: { labels: { app: {{name}} } }
+                spec:{{selector}}
+                  terminationGracePeriodSeconds: 5
+                  domain:
+                    cpu: { cores: 1 }
+                    memory: { guest: {{memoryMib}}Mi }
+                    devices: { interfaces: [ { name: default, bridge: {} } ] }
+                    firmware:
+                      kernelBoot:
+                        container: { image: tiny, kernelPath: /vmlinuz, initrdPath: /initrd }
+                        kernelArgs: console=ttyS0 quiet {{settings}}
+                  networks: [ { name: default, pod: {} } ]
+            """;
+    }
+}
+
+/// <summary>One TCP connection that is kept open; a request over it fails if it was ever reset.</summary>
+internal sealed class OpenConnection(Socket socket) : IDisposable
+{
+    public async Task<string> RequestAsync()
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        bound.CancelAfter(TimeSpan.FromSeconds(60));
+        await socket.SendAsync("GET /counter HTTP/1.1\r\nHost: guest\r\n\r\n"u8.ToArray(), bound.Token);
+        var answer = new StringBuilder();
+        var buffer = new byte[2048];
+        while (!answer.ToString().Contains("}\n", StringComparison.Ordinal))
+        {
+            var count = await socket.ReceiveAsync(buffer, bound.Token);
+            Assert.True(count > 0, "The guest closed the connection.");
+            answer.Append(Encoding.UTF8.GetString(buffer, 0, count));
+        }
+
+        return answer.ToString();
+    }
+
+    public void Dispose() => socket.Dispose();
+}
