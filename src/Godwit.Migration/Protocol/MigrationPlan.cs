@@ -1,0 +1,81 @@
+using Godwit.Migration.Convergence;
+
+namespace Godwit.Migration.Protocol;
+
+/// <summary>One attempt to move one guest. Every message, journal record and stream carries it; it is never used again.</summary>
+public readonly record struct MoveId(Guid Value)
+{
+    public override string ToString() => Value.ToString("D");
+}
+
+/// <summary>A host by its node name.</summary>
+public readonly record struct HostName(string Value)
+{
+    public override string ToString() => Value;
+}
+
+/// <summary>What was decided before the move began; it does not change while the move runs.</summary>
+public sealed record MigrationPlan
+{
+    public required MoveId Id { get; init; }
+
+    public required HostName Source { get; init; }
+
+    public required HostName Target { get; init; }
+
+    public required MigrationMode Mode { get; init; }
+
+    public ConvergenceSettings Convergence { get; init; } = new();
+
+    public PatienceSettings Patience { get; init; } = new();
+
+    /// <summary>The stream was opened so that post-copy can follow: it cannot be switched on later.</summary>
+    public bool PostcopyOpen { get; init; }
+
+    /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
+    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience) => new()
+    {
+        Id = id,
+        Source = source,
+        Target = target,
+        Mode = MigrationMode.Auto,
+        Patience = patience,
+    };
+}
+
+/// <summary>
+/// How long things are waited for. None of them decides who owns the guest: each ends in turning back while the source
+/// owns it, or in asking again once it may not.
+/// </summary>
+public sealed record PatienceSettings
+{
+    /// <summary>For the target to be ready.</summary>
+    public TimeSpan Preparation { get; init; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>Without one byte moved while the guest runs on the source; QEMU itself never notices a dead link.</summary>
+    public TimeSpan Progress { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Without any step forward while the guest stands still on the source.</summary>
+    public TimeSpan Switchover { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>Without one byte moved in post-copy, before the stream is stopped and opened anew.</summary>
+    public TimeSpan Pull { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>First repetition of an order that has not been answered; doubled each time.</summary>
+    public TimeSpan RepeatFirst { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The longest time between two repetitions; there are as many as it takes.</summary>
+    public TimeSpan RepeatMax { get; init; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>Something asked for that has not been seen done: when to ask again. Time between repetitions doubles up to a bound.</summary>
+public readonly record struct Repetition(DateTimeOffset DueAt, TimeSpan Interval)
+{
+    public static Repetition From(DateTimeOffset now, PatienceSettings patience) => new(now + patience.RepeatFirst, patience.RepeatFirst);
+
+    public Repetition Next(DateTimeOffset now, PatienceSettings patience)
+    {
+        var interval = Interval * 2 < patience.RepeatMax ? Interval * 2 : patience.RepeatMax;
+        return new(now + interval, interval);
+    }
+}

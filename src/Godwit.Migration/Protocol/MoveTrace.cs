@@ -1,0 +1,80 @@
+using Godwit.Migration.Convergence;
+
+namespace Godwit.Migration.Protocol;
+
+/// <summary>Why a move was turned back, as a word for machines.</summary>
+public enum TurnBackKind
+{
+    Cancelled,
+    TargetRefused,
+    TargetSilent,
+    TargetDead,
+    LinkDead,
+    SwitchoverStalled,
+    StreamFailed,
+    JournalFailed,
+    AgentRestarted,
+    NotConverging,
+}
+
+/// <summary>Why a move was turned back: the word, and the story for people.</summary>
+public sealed record TurnBackReason(TurnBackKind Kind, string Text);
+
+/// <summary>What has happened so far, for the report. Times of things that have not happened are null.</summary>
+public sealed record MoveTrace(DateTimeOffset BeganAt)
+{
+    public DateTimeOffset? StreamStartedAt { get; init; }
+
+    /// <summary>The source saw the guest stand still.</summary>
+    public DateTimeOffset? PausedAt { get; init; }
+
+    public DateTimeOffset? RunOrderedAt { get; init; }
+
+    /// <summary>The source learned that the guest runs on the target.</summary>
+    public DateTimeOffset? RunningAt { get; init; }
+
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    public TerminationRule? EndedBy { get; init; }
+
+    public bool Postcopy { get; init; }
+
+    public int RecoveryCount { get; init; }
+
+    /// <summary>The newest reading of the source's QEMU that showed a stream; its rounds and bytes.</summary>
+    public long Rounds { get; init; }
+
+    public long TransferredBytes { get; init; }
+
+    public long RemainingBytes { get; init; }
+
+    public double BytesPerSecond { get; init; }
+
+    public double DirtyBytesPerSecond { get; init; }
+
+    internal MoveTrace With(QemuReading reading) => reading.Stream == StreamStatus.None ? this : this with
+    {
+        Rounds = Math.Max(Rounds, reading.Round),
+        TransferredBytes = Math.Max(TransferredBytes, reading.TransferredBytes),
+        RemainingBytes = reading.RemainingBytes,
+    };
+}
+
+/// <summary>The plan and what came of it so far: what every phase of a move carries.</summary>
+public sealed record Move(MigrationPlan Plan, MoveTrace Trace)
+{
+    internal Move Note(Func<MoveTrace, MoveTrace> change) => this with { Trace = change(Trace) };
+}
+
+/// <summary>When something last moved: a progress watchdog as a value.</summary>
+internal readonly record struct ProgressWatch(long Bytes, StreamStatus Status, DateTimeOffset MovedAt)
+{
+    public ProgressWatch Saw(QemuReading reading, DateTimeOffset now) =>
+        reading.TransferredBytes > Bytes || reading.Stream != Status
+            ? new(Math.Max(Bytes, reading.TransferredBytes), reading.Stream, now)
+            : this;
+
+    public ProgressWatch Saw(long bytes, DateTimeOffset now) => bytes > Bytes ? this with { Bytes = bytes, MovedAt = now } : this;
+
+    public bool Stands(DateTimeOffset now, TimeSpan patience) => now - MovedAt > patience;
+}

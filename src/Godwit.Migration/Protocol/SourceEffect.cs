@@ -1,0 +1,75 @@
+namespace Godwit.Migration.Protocol;
+
+/// <summary>
+/// What the source's engine wants done. Effects on QEMU (<see cref="Machine"/>) are carried out one after the other, in
+/// order, and a reading follows them; each may be asked for again and must not mind.
+/// </summary>
+public abstract record SourceEffect
+{
+    private SourceEffect()
+    {
+    }
+
+    /// <summary>Answered by <see cref="SourceInput.Persisted"/> when it is on disk.</summary>
+    public sealed record Persist(SourceRecord Record) : SourceEffect;
+
+    /// <summary>The move is over: its record may go.</summary>
+    public sealed record Forget : SourceEffect;
+
+    public sealed record Send(Order Order) : SourceEffect;
+
+    public abstract record Machine : SourceEffect;
+
+    public sealed record PauseGuest : Machine;
+
+    public sealed record StartStream : Machine;
+
+    public sealed record SetDowntimeLimit(double LimitMs) : Machine;
+
+    public sealed record StartPostcopy : Machine;
+
+    /// <summary>Leave the barrier: send the rest.</summary>
+    public sealed record ContinueSwitchover : Machine;
+
+    /// <summary>End the stream, by force if it hangs. QEMU then runs the guest again by itself unless all had been sent.</summary>
+    public sealed record CancelStream : Machine;
+
+    public sealed record ResumeGuest : Machine;
+
+    /// <summary>Post-copy: break the stream so that it can be recovered.</summary>
+    public sealed record PauseStream : Machine;
+
+    public sealed record RecoverStream(int Attempt) : Machine;
+
+    /// <summary>The guest is elsewhere, or lost: end this QEMU.</summary>
+    public sealed record QuitGuest : Machine;
+}
+
+/// <summary>What the source's engine is told.</summary>
+public abstract record SourceInput
+{
+    private SourceInput()
+    {
+    }
+
+    public sealed record Persisted(SourceRecord Record) : SourceInput;
+
+    public sealed record PersistFailed(SourceRecord Record, string Reason) : SourceInput;
+
+    public sealed record Reported(Report Report) : SourceInput;
+
+    public sealed record Observed(QemuReading Reading) : SourceInput;
+
+    /// <summary>Bytes that the stream has carried, as counted outside QEMU: its monitor hangs while it sends the last of them.</summary>
+    public sealed record StreamMoved(long Bytes) : SourceInput;
+
+    /// <summary>An effect on QEMU was refused; a reading follows.</summary>
+    public sealed record MachineFailed(SourceEffect.Machine Effect, string Reason) : SourceInput;
+
+    public sealed record Tick : SourceInput;
+
+    public sealed record CancelRequested(string Reason) : SourceInput;
+
+    /// <summary>An operator, or a fencing device, vouches that the target host is dead and stays so.</summary>
+    public sealed record TargetDeclaredDead(string Reason) : SourceInput;
+}

@@ -1,0 +1,181 @@
+namespace Godwit.Migration.Protocol;
+
+/// <content>From the grant on: this host owns the guest.</content>
+public abstract partial record TargetPhase
+{
+    /// <summary>The grant is on disk; QEMU is told to run the guest until it is seen to.</summary>
+    public sealed record Starting : TargetPhase
+    {
+        /// <summary>After so many errors of QEMU's own, with the guest seen never to have run, it is refused and goes back to the source.</summary>
+        public const int ErrorsMax = 3;
+
+        private Starting(bool mayHaveRun) => MayHaveRun = mayHaveRun;
+
+        public override TargetStanding Standing => TargetStanding.Arrived;
+
+        public override bool Owns => true;
+
+        /// <summary>
+        /// An order to QEMU may have been obeyed unseen, by an earlier life or before a monitor hung. A guest found standing
+        /// still may then have run and stopped, so it is never refused.
+        /// </summary>
+        private bool MayHaveRun { get; init; }
+
+        private int Errors { get; init; }
+
+        /// <summary>QEMU has answered the newest order with an error.</summary>
+        private bool Answered { get; init; }
+
+        private string LastError { get; init; } = "";
+
+        public override string Describe() => LastError.Length == 0 ? "starting the guest" : $"starting the guest; QEMU answered: {LastError}";
+
+        internal static TargetMove Enter(bool mayHaveRun) => Go(new Starting(mayHaveRun), new TargetEffect.RunGuest());
+
+        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
+        {
+            TargetInput.Observed { Reading: { Guest: GuestState.Running } reading } => Running.Enter(reading),
+            TargetInput.Observed { Reading.Guest: GuestState.Gone } => Burying.Enter("QEMU ended when the guest was to run", recorded: false),
+            TargetInput.MachineFailed { Effect: TargetEffect.RunGuest } failed => Go(this with { Errors = Errors + 1, Answered = true, LastError = failed.Reason }),
+
+            // It stands still and QEMU has answered each time that it would not run it, so it never ran. In post-copy nobody
+            // else could run it.
+            TargetInput.Observed { Reading: { Guest: GuestState.Paused, Stream: StreamStatus.Completed } } when Errors >= ErrorsMax && !MayHaveRun && Answered =>
+                Refusing.Enter($"QEMU would not run the guest: {LastError}", recorded: false),
+            TargetInput.Observed { Reading.Guest: GuestState.Paused } => Go(
+                this with { MayHaveRun = MayHaveRun || !Answered, Answered = false }, new TargetEffect.RunGuest()),
+            TargetInput.Ordered => Tell,
+            _ => Stay,
+        };
+    }
+
+    /// <summary>The guest runs here, and pulls what is still at the source.</summary>
+    public sealed record Running : TargetPhase
+    {
+        private Running()
+        {
+        }
+
+        public override TargetStanding Standing => TargetStanding.Running;
+
+        public override bool Owns => true;
+
+        /// <summary>The attempt to recover that the source last asked for.</summary>
+        private int WantedAttempt { get; init; }
+
+        private int ListeningAttempt { get; init; }
+
+        private StreamStatus Stream { get; init; }
+
+        public override string Describe() => Stream == StreamStatus.PostcopyPaused
+            ? "the guest waits for memory that is still at the source; the stream is broken"
+            : "the guest runs; a part of its memory is still at the source";
+
+        private protected override Report Report => new(Standing, ListeningAttempt, Describe());
+
+        internal static TargetMove Enter(QemuReading reading) =>
+            reading.InPostcopy ? GoAndTell(new Running { Stream = reading.Stream }) : Completed.Enter();
+
+        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
+        {
+            TargetInput.Observed { Reading.Guest: GuestState.Gone } => Burying.Enter("QEMU ended while the guest ran here", recorded: false),
+            TargetInput.Observed { Reading.Stream: StreamStatus.Completed } => Completed.Enter(),
+            TargetInput.Observed { Reading.Stream: StreamStatus.PostcopyPaused } when WantedAttempt > ListeningAttempt =>
+                Go(this with { Stream = StreamStatus.PostcopyPaused }, new TargetEffect.ListenAgain(WantedAttempt)),
+            TargetInput.Observed observed => Go(this with { Stream = observed.Reading.Stream }),
+            TargetInput.Listening listening => GoAndTell(this with { ListeningAttempt = Math.Max(ListeningAttempt, listening.Attempt) }),
+            TargetInput.Ordered { Order: Order.Recover recover } when recover.Attempt > WantedAttempt => WithRecovery(recover.Attempt),
+            TargetInput.Ordered { Order: Order.Bury bury } => Burying.Enter(bury.Reason, recorded: false),
+            TargetInput.SourceDeclaredDead dead => Burying.Enter($"{dead.Reason}, with a part of the guest's memory", recorded: false),
+            TargetInput.Ordered => Tell,
+            _ => Stay,
+        };
+
+        private TargetMove WithRecovery(int attempt)
+        {
+            var next = this with { WantedAttempt = attempt };
+            return Stream == StreamStatus.PostcopyPaused
+                ? Go(next, new TargetEffect.ListenAgain(attempt))
+                : Go(next, new TargetEffect.PauseStream());
+        }
+    }
+
+    /// <summary>The guest runs here, whole: the machine is like any other.</summary>
+    public sealed record Completed : TargetPhase
+    {
+        public override TargetStanding Standing => TargetStanding.Completed;
+
+        public override bool IsEnd => true;
+
+        public override bool Owns => true;
+
+        public override string Describe() => "the guest runs here, whole";
+
+        internal static TargetMove Enter() => GoAndTell(new Completed(), new TargetEffect.Persist(TargetRecord.Finished));
+
+        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input is TargetInput.Ordered ? Tell : Stay;
+    }
+
+    /// <summary>It was granted to run here and cannot any more: its remains are removed before that is told.</summary>
+    public sealed record Burying : TargetPhase
+    {
+        private Burying(string reason, bool recorded)
+        {
+            Reason = reason;
+            Recorded = recorded;
+        }
+
+        public string Reason { get; }
+
+        public override TargetStanding Standing => TargetStanding.Arrived;
+
+        public override bool Owns => true;
+
+        private bool Recorded { get; init; }
+
+        private bool Dead { get; init; }
+
+        public override string Describe() => $"the guest is lost: {Reason}";
+
+        internal static TargetMove Enter(string reason, bool recorded) => Go(
+            new Burying(reason, recorded),
+            recorded ? [new TargetEffect.Fence()] : [new TargetEffect.Persist(TargetRecord.Lost), new TargetEffect.Fence()]);
+
+        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
+        {
+            TargetInput.Persisted { Record: TargetRecord.Lost } => (this with { Recorded = true }).EndIfDone(),
+            TargetInput.Observed { Reading.Guest: GuestState.Gone } => (this with { Dead = true }).EndIfDone(),
+            TargetInput.Tick or TargetInput.Ordered => Go(this, [.. Missing()]),
+            _ => Stay,
+        };
+
+        private IEnumerable<TargetEffect> Missing()
+        {
+            if (!Recorded)
+            {
+                yield return new TargetEffect.Persist(TargetRecord.Lost);
+            }
+
+            if (!Dead)
+            {
+                yield return new TargetEffect.Fence();
+            }
+        }
+
+        private TargetMove EndIfDone() => Recorded && Dead ? GoAndTell(new Lost(Reason)) : Go(this);
+    }
+
+    /// <summary>It may have run here, and is gone.</summary>
+    public sealed record Lost(string Reason) : TargetPhase
+    {
+        public override TargetStanding Standing => TargetStanding.Lost;
+
+        public override bool IsEnd => true;
+
+        public override bool Owns => true;
+
+        public override string Describe() => Reason;
+
+        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input is TargetInput.Ordered ? Tell : Stay;
+    }
+}
