@@ -13,7 +13,7 @@ public abstract record SourceEffect
     /// <summary>Answered by <see cref="SourceInput.Persisted"/> when it is on disk.</summary>
     public sealed record Persist(SourceRecord Record) : SourceEffect;
 
-    /// <summary>The move is over: its record may go.</summary>
+    /// <summary>The move is over: its record may go. Tried until it is gone; a record that stays is asked about again, in vain.</summary>
     public sealed record Forget : SourceEffect;
 
     public sealed record Send(Order Order) : SourceEffect;

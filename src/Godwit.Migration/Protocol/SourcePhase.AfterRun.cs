@@ -62,6 +62,12 @@ public abstract partial record SourcePhase
 
         private bool AllSent { get; init; }
 
+        /// <summary>
+        /// The target never ran the guest and never will. Whether that loses it is QEMU's to say: one that has said
+        /// <c>completed</c> lets go of the guest again, one that is stuck in post-copy does not.
+        /// </summary>
+        private string? RefusedBecause { get; init; }
+
         private ProgressWatch Watch { get; init; }
 
         private Repetition Repetition { get; init; }
@@ -97,6 +103,8 @@ public abstract partial record SourcePhase
             SourceInput.Observed observed => Saw(observed.Reading, now),
             SourceInput.StreamMoved moved => Go(this with { Watch = Watch.Saw(moved.Bytes, now) }),
             SourceInput.TargetDeclaredDead dead => Losing.Enter(Move, dead.Reason, targetEnded: true, now),
+            SourceInput.Tick when RefusedBecause is not null && now >= Repetition.DueAt => Go(
+                this with { Repetition = Repetition.Next(now, Plan.Patience) }, new SourceEffect.PauseStream()),
 
             // Before the target has the device state a broken stream could not be mended: TCP must be given all its time.
             SourceInput.Tick when TargetArrived && !AllSent && Watch.Stands(now, Plan.Patience.Pull) =>
@@ -117,7 +125,8 @@ public abstract partial record SourcePhase
                 Move = Move.Note(trace => trace with { RunningAt = trace.RunningAt ?? now }),
             }),
             TargetStanding.Completed => Completing.Enter(Finished(now), now),
-            TargetStanding.Refused or TargetStanding.Lost => Losing.Enter(Move, report.Reason, targetEnded: true, now),
+            TargetStanding.Refused => (this with { RefusedBecause = report.Reason }).Judge(now),
+            TargetStanding.Lost => Losing.Enter(Move, report.Reason, targetEnded: true, now),
             _ => Stay,
         };
 
@@ -128,11 +137,16 @@ public abstract partial record SourcePhase
             {
                 { Guest: GuestState.Gone } => Losing.Enter(
                     seen.Move, "the source's QEMU ended while a part of the guest's memory was still there", targetEnded: false, now),
+                { Stream: StreamStatus.PostcopyPaused } when RefusedBecause is { } reason => Losing.Enter(seen.Move, reason, targetEnded: true, now),
                 { Stream: StreamStatus.PostcopyPaused } when TargetArrived => Recovering.Enter(seen.Move, TargetRuns, now),
-                { Stream: StreamStatus.Completed } => Go(seen with { AllSent = true }),
+                { Stream: StreamStatus.Completed, Guest: GuestState.PostMigrate } => (seen with { AllSent = true }).Judge(now),
                 _ => Go(seen),
             };
         }
+
+        private SourceMove Judge(DateTimeOffset now) => AllSent && RefusedBecause is { } reason
+            ? TurningBack.EnterRefused(Move, new(TurnBackKind.TargetRefused, reason), now)
+            : Go(this);
     }
 
     /// <summary>The post-copy stream is broken: the guest stands still where it misses memory, until the stream is mended.</summary>

@@ -87,7 +87,7 @@ public abstract partial record SourcePhase
         /// <summary>The source's QEMU is gone, so the question is whether the target has the guest.</summary>
         public bool GuestGone { get; }
 
-        public override HostName Owner => Plan.Source;
+        public override HostName Owner => GuestGone ? Plan.Target : Plan.Source;
 
         private Repetition Repetition { get; init; }
 

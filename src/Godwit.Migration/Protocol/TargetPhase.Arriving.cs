@@ -111,7 +111,7 @@ public abstract partial record TargetPhase
         {
             TargetInput.Persisted { Record: TargetRecord.RunGranted } => Starting.Enter(mayHaveRun: false),
             TargetInput.PersistFailed when InPostcopy => Go(this, new TargetEffect.Persist(TargetRecord.RunGranted)),
-            TargetInput.PersistFailed failed => Refusing.Enter($"the journal could not be written: {failed.Reason}", recorded: false),
+            TargetInput.PersistFailed failed => Refusing.EnterAfterGrant($"the journal could not be written: {failed.Reason}"),
             TargetInput.Ordered => Tell,
             _ => Stay, // QEMU's end is seen in the next phase: the grant may be on disk already.
         };
@@ -135,11 +135,20 @@ public abstract partial record TargetPhase
 
         private bool Dead { get; init; }
 
+        private bool RecordsFirst { get; init; }
+
         public override string Describe() => $"refusing: {Reason}";
 
         internal static TargetMove Enter(string reason, bool recorded) => Go(
             new Refusing(reason, recorded, dead: false),
             recorded ? [new TargetEffect.Fence()] : [new TargetEffect.Persist(TargetRecord.Refused), new TargetEffect.Fence()]);
+
+        /// <summary>
+        /// A grant is, or may be, on disk: only when the refusal has replaced it may QEMU be killed. A grant without a QEMU
+        /// is how a lost guest is told.
+        /// </summary>
+        internal static TargetMove EnterAfterGrant(string reason) => Go(
+            new Refusing(reason, recorded: false, dead: false) { RecordsFirst = true }, new TargetEffect.Persist(TargetRecord.Refused));
 
         /// <summary>No QEMU was ever started for it here.</summary>
         internal static TargetMove EnterUnknown(string reason) =>
@@ -147,6 +156,8 @@ public abstract partial record TargetPhase
 
         internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
         {
+            TargetInput.Persisted { Record: TargetRecord.Refused } when RecordsFirst && !Dead =>
+                Go(this with { Recorded = true, RecordsFirst = false }, new TargetEffect.Fence()),
             TargetInput.Persisted { Record: TargetRecord.Refused } => (this with { Recorded = true }).EndIfDone(),
             TargetInput.Observed { Reading.Guest: GuestState.Gone } => (this with { Dead = true }).EndIfDone(),
             TargetInput.Tick or TargetInput.Ordered => Go(this, [.. Missing()]),
@@ -160,7 +171,7 @@ public abstract partial record TargetPhase
                 yield return new TargetEffect.Persist(TargetRecord.Refused);
             }
 
-            if (!Dead)
+            if (!Dead && !RecordsFirst)
             {
                 yield return new TargetEffect.Fence();
             }

@@ -41,7 +41,7 @@ public abstract partial record TargetPhase
             // It stands still and QEMU has answered each time that it would not run it, so it never ran. In post-copy nobody
             // else could run it.
             TargetInput.Observed { Reading: { Guest: GuestState.Paused, Stream: StreamStatus.Completed } } when Errors >= ErrorsMax && !MayHaveRun && Answered =>
-                Refusing.Enter($"QEMU would not run the guest: {LastError}", recorded: false),
+                Refusing.EnterAfterGrant($"QEMU would not run the guest: {LastError}"),
             TargetInput.Observed { Reading.Guest: GuestState.Paused } => Go(
                 this with { MayHaveRun = MayHaveRun || !Answered, Answered = false }, new TargetEffect.RunGuest()),
             TargetInput.Ordered => Tell,

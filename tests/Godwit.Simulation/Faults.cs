@@ -1,0 +1,172 @@
+namespace Godwit.Simulation;
+
+internal enum FaultKind
+{
+    CrashSource,
+    CrashTarget,
+    KillSourceQemu,
+    KillTargetQemu,
+    LoseSourceHost,
+    LoseTargetHost,
+    RebootSourceHost,
+    RebootTargetHost,
+    CutLink,
+    ResetStream,
+    FailSourceDisk,
+    FailTargetDisk,
+    Cancel,
+}
+
+/// <summary>One fault and when it strikes: a moment after a phase is entered, which finds every narrow window, or at a time.</summary>
+internal sealed record Fault(FaultKind Kind, string? Phase, TimeSpan Delay);
+
+/// <summary>What goes wrong in one run, drawn from its seed.</summary>
+internal sealed class FaultPlan
+{
+    /// <summary>After this no new fault strikes, links and agents are back for good, and everything must come to its end.</summary>
+    public static readonly TimeSpan Calm = TimeSpan.FromSeconds(40);
+
+    /// <summary>Every phase that a fault can wait for: all but the source's ends, after which nothing can go wrong.</summary>
+    public static readonly string[] Phases =
+    [
+        "source:Recording", "source:Preparing", "source:Arming", "source:Precopying", "source:EndingRounds", "source:SwitchingOver",
+        "source:Activating", "source:Postcopying", "source:Recovering", "source:TurningBack", "source:Fencing", "source:Completing", "source:Losing",
+        "target:Recording", "target:Preparing", "target:Waiting", "target:Arrived", "target:Granting", "target:Starting",
+        "target:Running", "target:Refusing", "target:Refused", "target:Completed", "target:Burying",
+    ];
+
+    private readonly World world;
+    private readonly Simulation simulation;
+    private readonly List<Fault> pending = [];
+
+    public FaultPlan(World world, Simulation simulation)
+    {
+        this.world = world;
+        this.simulation = simulation;
+        var kinds = Enum.GetValues<FaultKind>();
+        var count = world.Random.Next(5);
+        for (var i = 0; i < count; i++)
+        {
+            var phase = world.Chance(0.8) ? Phases[world.Random.Next(Phases.Length)] : null;
+            var delay = phase is null ? world.Between(0, 6000) : world.Chance(0.4) ? TimeSpan.Zero : world.Between(0, world.Chance(0.5) ? 10 : 300);
+            pending.Add(new(kinds[world.Random.Next(kinds.Length)], phase, delay));
+        }
+    }
+
+    public bool SourceHostLost { get; private set; }
+
+    public bool TargetHostLost { get; private set; }
+
+    public void Start()
+    {
+        foreach (var fault in pending.Where(fault => fault.Phase is null).ToArray())
+        {
+            Arm(fault);
+        }
+    }
+
+    /// <summary>Phases entered so far.</summary>
+    public HashSet<string> Seen { get; } = [];
+
+    public void Entered(string phase)
+    {
+        Seen.Add(phase);
+        foreach (var fault in pending.Where(fault => fault.Phase == phase).ToArray())
+        {
+            Arm(fault);
+        }
+    }
+
+    private void Arm(Fault fault)
+    {
+        pending.Remove(fault);
+        world.After(fault.Delay, () =>
+        {
+            if (world.Elapsed < Calm)
+            {
+                world.Log("fault", () => $"{fault.Kind}");
+                Strike(fault.Kind);
+            }
+        });
+    }
+
+    private void Strike(FaultKind kind)
+    {
+        switch (kind)
+        {
+            case FaultKind.CrashSource when !SourceHostLost:
+                simulation.Source.Crash();
+                world.After(world.Between(50, 8000), RestartSource);
+                break;
+            case FaultKind.CrashTarget when !TargetHostLost:
+                simulation.Target.Crash();
+                world.After(world.Between(50, 8000), RestartTarget);
+                break;
+            case FaultKind.KillSourceQemu:
+                simulation.Machines.FaultKillSource();
+                break;
+            case FaultKind.KillTargetQemu:
+                simulation.Machines.FaultKillTarget();
+                break;
+            case FaultKind.LoseSourceHost:
+                SourceHostLost = true;
+                LoseSource();
+                break;
+            case FaultKind.RebootSourceHost when !SourceHostLost:
+                LoseSource();
+                world.After(world.Between(2000, 15000), RestartSource);
+                break;
+            case FaultKind.LoseTargetHost:
+                TargetHostLost = true;
+                LoseTarget();
+                break;
+            case FaultKind.RebootTargetHost when !TargetHostLost:
+                LoseTarget();
+                world.After(world.Between(2000, 15000), RestartTarget);
+                break;
+            case FaultKind.CutLink:
+                simulation.Network.Cut(world.Between(50, world.Chance(0.5) ? 2000 : 20000));
+                break;
+            case FaultKind.ResetStream:
+                simulation.Machines.Break();
+                break;
+            case FaultKind.FailSourceDisk:
+                simulation.Source.Disk.FailsNext = true;
+                break;
+            case FaultKind.FailTargetDisk:
+                simulation.Target.Disk.FailsNext = true;
+                break;
+            case FaultKind.Cancel:
+                simulation.Source.Input(new Migration.Protocol.SourceInput.CancelRequested("asked to"));
+                break;
+        }
+    }
+
+    private void LoseSource()
+    {
+        simulation.Source.Crash();
+        simulation.Machines.FaultKillSource();
+    }
+
+    private void LoseTarget()
+    {
+        simulation.Target.Crash();
+        simulation.Machines.FaultLoseTargetHost();
+    }
+
+    private void RestartSource()
+    {
+        if (!SourceHostLost)
+        {
+            simulation.Source.Restart();
+        }
+    }
+
+    private void RestartTarget()
+    {
+        if (!TargetHostLost)
+        {
+            simulation.Target.Restart();
+        }
+    }
+}

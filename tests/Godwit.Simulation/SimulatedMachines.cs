@@ -1,0 +1,511 @@
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Simulation;
+
+/// <summary>
+/// The two QEMUs of a move and the stream between them, with what QEMU 10 was measured to do: it stops the guest at the
+/// barrier by itself, resumes it by itself when a stream breaks before <c>completed</c>, hangs its monitor while it sends
+/// the last of the state over a dead link, does not notice a broken stream at the barrier, and cannot take a guest back
+/// from post-copy.
+/// </summary>
+internal sealed class SimulatedMachines
+{
+    private const double BytesPerSecond = 100e6;
+    private const double FirstPassBytes = 40e6;
+    private const double TickMs = 25;
+
+    private readonly World world;
+    private readonly SimulatedNetwork network;
+    private readonly bool relayed;
+    private readonly double roundRatio;
+    private readonly double restFloorBytes;
+    private bool streamTicking;
+    private bool whole;
+    private bool pausedByAgent;
+    private bool postcopyWanted;
+    private bool packageLoaded;
+    private double limitMs = 30;
+    private double roundBytes;
+    private double leftBytes;
+    private double sentBytes;
+    private long round;
+    private int listeningAttempt;
+    private bool targetEverRan;
+
+    public SimulatedMachines(World world, SimulatedNetwork network)
+    {
+        this.world = world;
+        this.network = network;
+        relayed = world.Chance(0.7);
+        double[] ratios = [0.05, 0.3, 0.7, 0.98, 1.2];
+        roundRatio = ratios[world.Random.Next(ratios.Length)];
+        restFloorBytes = world.Chance(0.3) ? 5e6 : 1e5;
+    }
+
+    public GuestState SourceGuest { get; private set; } = GuestState.Running;
+
+    public StreamStatus SourceStream { get; private set; }
+
+    public GuestState TargetGuest { get; private set; } = GuestState.Gone;
+
+    public StreamStatus TargetStream { get; private set; }
+
+    public required Func<bool> TargetAgentAlive { get; init; }
+
+    /// <summary>A guest was lost for a reason that the documents allow.</summary>
+    public string? AllowedLoss { get; private set; }
+
+    /// <summary>The source's monitor answers nothing but what is sent out-of-band.</summary>
+    public bool SourceMonitorHangs => SourceStream == StreamStatus.Device && !network.LinkUp && whole;
+
+    public QemuReading ReadSource(int effectCount) => new(SourceGuest, SourceGuest == GuestState.Gone ? StreamStatus.None : SourceStream, effectCount)
+    {
+        Round = round,
+        TransferredBytes = (long)sentBytes,
+        RemainingBytes = (long)leftBytes,
+        MemoryBytes = (long)FirstPassBytes * 2,
+    };
+
+    public QemuReading ReadTarget(int effectCount) =>
+        new(TargetGuest, TargetGuest == GuestState.Gone ? StreamStatus.None : TargetStream, effectCount);
+
+    /// <summary>Carries out an effect; the answer is QEMU's error, or null.</summary>
+    public string? Execute(SourceEffect.Machine effect)
+    {
+        if (SourceGuest == GuestState.Gone)
+        {
+            return effect is SourceEffect.QuitGuest ? null : "no process";
+        }
+
+        switch (effect)
+        {
+            case SourceEffect.PauseGuest:
+                pausedByAgent = true;
+                SetSource(GuestState.Paused);
+                return null;
+            case SourceEffect.StartStream:
+                return StartStream();
+            case SourceEffect.SetDowntimeLimit limit:
+                limitMs = limit.LimitMs;
+                return null;
+            case SourceEffect.StartPostcopy:
+                postcopyWanted = SourceStream == StreamStatus.Active;
+                return postcopyWanted ? null : "not active";
+            case SourceEffect.ContinueSwitchover:
+                return Continue();
+            case SourceEffect.CancelStream:
+                return Cancel();
+            case SourceEffect.ResumeGuest:
+                return Resume();
+            case SourceEffect.PauseStream:
+                return SourceStream == StreamStatus.PostcopyActive ? Do(Break) : "not in post-copy";
+            case SourceEffect.RecoverStream recover:
+                return Recover(recover.Attempt);
+            default:
+                return Do(KillSource);
+        }
+    }
+
+    public string? Execute(TargetEffect.Machine effect)
+    {
+        switch (effect)
+        {
+            case TargetEffect.StartMachine when TargetGuest == GuestState.Gone:
+                TargetGuest = GuestState.Waiting;
+                TargetStream = StreamStatus.None;
+                return null;
+            case TargetEffect.StartMachine:
+                return null;
+            case TargetEffect.Fence:
+                return Do(KillTarget);
+        }
+
+        if (TargetGuest == GuestState.Gone)
+        {
+            return "no process";
+        }
+
+        switch (effect)
+        {
+            case TargetEffect.RunGuest:
+                world.Check(TargetGuest != GuestState.Waiting, "RunsOnlyWhatArrived", () => "told to run before the state had arrived");
+                if (world.Chance(0.02))
+                {
+                    return "could not lock the disk";
+                }
+
+                SetTarget(GuestState.Running);
+                return null;
+            case TargetEffect.PauseStream:
+                return TargetStream == StreamStatus.PostcopyActive ? Do(Break) : "not in post-copy";
+            case TargetEffect.ListenAgain listen when TargetStream == StreamStatus.PostcopyPaused:
+                listeningAttempt = listen.Attempt;
+                return null;
+            default:
+                return "not paused";
+        }
+    }
+
+    /// <summary>The process ends by a fault; what is lost with it is lost with its host.</summary>
+    public void FaultKillSource()
+    {
+        AllowedLoss ??= "the source's QEMU was killed";
+        KillSource();
+    }
+
+    public void FaultKillTarget()
+    {
+        if (TargetGuest != GuestState.Gone)
+        {
+            AllowedLoss ??= "the target's QEMU was killed";
+            KillTarget();
+        }
+    }
+
+    /// <summary>With the host goes what it knew: whether it had run the guest, if it was asked to.</summary>
+    public void FaultLoseTargetHost()
+    {
+        AllowedLoss ??= "the target host was lost";
+        FaultKillTarget();
+    }
+
+    /// <summary>An agent died: with it the stream, if the agents carry it.</summary>
+    public void AgentDied()
+    {
+        if (relayed)
+        {
+            Break();
+        }
+    }
+
+    /// <summary>The connection is reset.</summary>
+    public void Break()
+    {
+        if (!whole)
+        {
+            return;
+        }
+
+        whole = false;
+        world.Log("stream", () => $"broken (source {SourceStream}, target {TargetStream}/{TargetGuest})");
+        BreakTarget();
+        BreakSource();
+    }
+
+    private void BreakTarget()
+    {
+        if (TargetStream == StreamStatus.PostcopyActive)
+        {
+            TargetStream = StreamStatus.PostcopyPaused;
+        }
+        else if (TargetGuest == GuestState.Waiting)
+        {
+            if (SourceStream == StreamStatus.PostcopyActive)
+            {
+                // The one window that QEMU leaves open: the source cannot go back, the target has nothing yet.
+                AllowedLoss ??= "the stream was reset while the post-copy package was under way";
+            }
+
+            TargetStream = StreamStatus.Failed;
+            if (world.Chance(0.5))
+            {
+                TargetGuest = GuestState.Gone;
+            }
+        }
+    }
+
+    private void BreakSource()
+    {
+        switch (SourceStream)
+        {
+            case StreamStatus.Setup or StreamStatus.Active or StreamStatus.Device:
+                EndSourceStream(StreamStatus.Failed);
+                break;
+            case StreamStatus.PostcopyActive or StreamStatus.PostcopyRecovering:
+                SourceStream = StreamStatus.PostcopyPaused;
+                break;
+        }
+    }
+
+    private string? StartStream()
+    {
+        if (SourceStream != StreamStatus.None)
+        {
+            return "a migration is or was under way";
+        }
+
+        SourceStream = StreamStatus.Setup;
+        leftBytes = roundBytes = FirstPassBytes;
+        round = 1;
+        whole = TargetGuest == GuestState.Waiting && network.LinkUp && (!relayed || TargetAgentAlive());
+        if (!whole)
+        {
+            EndSourceStream(StreamStatus.Failed);
+            return null;
+        }
+
+        TargetStream = StreamStatus.Active;
+        TickStream();
+        return null;
+    }
+
+    private string? Continue()
+    {
+        if (SourceStream != StreamStatus.PreSwitchover)
+        {
+            return "not at the barrier";
+        }
+
+        if (!whole)
+        {
+            EndSourceStream(StreamStatus.Failed);
+            return null;
+        }
+
+        if (postcopyWanted && world.Chance(0.9))
+        {
+            SourceStream = StreamStatus.PostcopyActive;
+            packageLoaded = false;
+        }
+        else
+        {
+            SourceStream = StreamStatus.Device;
+        }
+
+        TickStream();
+        return null;
+    }
+
+    private string? Cancel()
+    {
+        switch (SourceStream)
+        {
+            case StreamStatus.PostcopyActive or StreamStatus.PostcopyPaused or StreamStatus.PostcopyRecovering:
+                return "not in post-copy";
+            case StreamStatus.Setup or StreamStatus.Active or StreamStatus.PreSwitchover or StreamStatus.Device:
+                whole = false;
+                BreakTarget();
+                EndSourceStream(StreamStatus.Cancelled);
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    private string? Resume()
+    {
+        if (SourceStream is StreamStatus.PostcopyActive or StreamStatus.PostcopyPaused or StreamStatus.PostcopyRecovering)
+        {
+            return "not finalized";
+        }
+
+        SetSource(GuestState.Running);
+        return null;
+    }
+
+    private string? Recover(int attempt)
+    {
+        if (SourceStream != StreamStatus.PostcopyPaused)
+        {
+            return "not paused";
+        }
+
+        if (network.LinkUp && (!relayed || TargetAgentAlive()) && listeningAttempt == attempt && TargetStream == StreamStatus.PostcopyPaused && TargetGuest != GuestState.Gone)
+        {
+            whole = true;
+            SourceStream = StreamStatus.PostcopyActive;
+            TargetStream = StreamStatus.PostcopyActive;
+            TickStream();
+        }
+
+        return null;
+    }
+
+    /// <summary>QEMU gives the guest back to its CPUs, unless it was stopped before the stream began.</summary>
+    private void EndSourceStream(StreamStatus status)
+    {
+        SourceStream = status;
+        if (SourceGuest == GuestState.Paused && !pausedByAgent)
+        {
+            SetSource(GuestState.Running);
+        }
+    }
+
+    private void TickStream()
+    {
+        if (!streamTicking)
+        {
+            streamTicking = true;
+            world.After(TimeSpan.FromMilliseconds(TickMs * (0.5 + world.Random.NextDouble())), () =>
+            {
+                streamTicking = false;
+                Advance();
+                if (whole && SourceStream is StreamStatus.Active or StreamStatus.Setup or StreamStatus.Device or StreamStatus.PostcopyActive)
+                {
+                    TickStream();
+                }
+            });
+        }
+    }
+
+    private void Advance()
+    {
+        if (!whole || !network.LinkUp)
+        {
+            return;
+        }
+
+        var bytes = Math.Min(leftBytes, BytesPerSecond * TickMs / 1000);
+        switch (SourceStream)
+        {
+            case StreamStatus.Setup:
+                SourceStream = StreamStatus.Active;
+                break;
+            case StreamStatus.Active:
+                Sent(bytes);
+                AdvanceRound();
+                break;
+            case StreamStatus.Device:
+                Sent(bytes);
+                if (leftBytes <= 0 && TargetGuest == GuestState.Waiting)
+                {
+                    Arrive();
+                }
+
+                break;
+            case StreamStatus.PostcopyActive when !packageLoaded:
+                packageLoaded = true;
+                TargetStream = StreamStatus.PostcopyActive;
+                TargetGuest = GuestState.Paused;
+                break;
+            case StreamStatus.PostcopyActive:
+                Sent(bytes);
+                if (leftBytes <= 0)
+                {
+                    TargetStream = StreamStatus.Completed;
+                    SourceStream = StreamStatus.Completed;
+                    SourceGuest = GuestState.PostMigrate;
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>When what is left seems to fit the limit, QEMU looks at what was dirtied meanwhile: only if that fits too it stops the guest.</summary>
+    private void AdvanceRound()
+    {
+        var fitsBytes = Math.Max(1, BytesPerSecond * limitMs / 1000);
+        if (!postcopyWanted && leftBytes > Math.Max(fitsBytes, BytesPerSecond * TickMs / 1000))
+        {
+            return;
+        }
+
+        leftBytes += pausedByAgent ? 0 : Math.Clamp(roundBytes * roundRatio, restFloorBytes, FirstPassBytes);
+        if (postcopyWanted || leftBytes <= fitsBytes)
+        {
+            SourceGuest = SourceGuest == GuestState.Running ? GuestState.Paused : SourceGuest;
+            SourceStream = StreamStatus.PreSwitchover;
+            return;
+        }
+
+        round++;
+        roundBytes = leftBytes;
+    }
+
+    /// <summary>The target has everything; its word of thanks is on the way back, and the source is not done before it is there.</summary>
+    private void Arrive()
+    {
+        TargetGuest = GuestState.Paused;
+        TargetStream = StreamStatus.Completed;
+        world.After(world.Between(0.5, 40), () =>
+        {
+            if (!whole || SourceStream != StreamStatus.Device || !network.LinkUp)
+            {
+                if (whole && SourceStream == StreamStatus.Device)
+                {
+                    world.After(TimeSpan.FromMilliseconds(200), Thank);
+                }
+
+                return;
+            }
+
+            Thank();
+        });
+
+        void Thank()
+        {
+            if (!whole || SourceStream != StreamStatus.Device)
+            {
+                return;
+            }
+
+            if (!network.LinkUp)
+            {
+                world.After(TimeSpan.FromMilliseconds(200), Thank);
+                return;
+            }
+
+            SourceStream = StreamStatus.Completed;
+            world.After(world.Between(0, 3), () =>
+            {
+                if (SourceGuest == GuestState.Paused && SourceStream == StreamStatus.Completed)
+                {
+                    SourceGuest = GuestState.PostMigrate;
+                }
+            });
+        }
+    }
+
+    private void Sent(double bytes)
+    {
+        leftBytes -= bytes;
+        sentBytes += bytes;
+    }
+
+    private void KillSource()
+    {
+        SourceGuest = GuestState.Gone;
+        Break();
+        SourceStream = StreamStatus.None;
+    }
+
+    private void KillTarget()
+    {
+        TargetGuest = GuestState.Gone;
+        Break();
+        TargetStream = StreamStatus.None;
+    }
+
+    private void SetSource(GuestState state)
+    {
+        SourceGuest = state;
+        if (state == GuestState.Running)
+        {
+            world.Log("source", () => "the guest runs");
+            world.Check(!targetEverRan, "NeverBackInTime", () => "the source ran the guest after the target had");
+        }
+
+        CheckRunning();
+    }
+
+    private void SetTarget(GuestState state)
+    {
+        TargetGuest = state;
+        if (state == GuestState.Running)
+        {
+            targetEverRan = true;
+            world.Log("target", () => "the guest runs");
+        }
+
+        CheckRunning();
+    }
+
+    private void CheckRunning() => world.Check(
+        SourceGuest != GuestState.Running || TargetGuest != GuestState.Running, "NeverTwoRunning", () => "both copies of the guest run");
+
+    private static string? Do(Action action)
+    {
+        action();
+        return null;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+
+namespace Godwit.Simulation;
+
+/// <summary>
+/// Runs the protocol over a hostile world. A failing seed is printed with its story; it then belongs into
+/// <see cref="Regressions"/>. <c>GODWIT_SIMULATION_SEEDS</c> sets how many seeds are run, <c>GODWIT_SIMULATION_FIRST</c> the first.
+/// </summary>
+public sealed class SimulationTests
+{
+    /// <summary>Seeds that once broke an invariant, whatever was wrong then.</summary>
+    public static TheoryData<int> Regressions => [3, 254, 1004, 4894, 26366, 34274];
+
+    [Fact]
+    public void Every_seed_keeps_every_invariant()
+    {
+        var first = Number("GODWIT_SIMULATION_FIRST", 1);
+        var count = Number("GODWIT_SIMULATION_SEEDS", 20_000);
+        var failed = Enumerable.Range(first, count).AsParallel().Where(seed => new Simulation(seed).Run() is not null).Take(1).ToArray();
+        if (failed is [var seed])
+        {
+            Tell(seed);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Regressions))]
+    public void A_seed_that_once_failed_stays_good(int seed)
+    {
+        if (new Simulation(seed).Run() is not null)
+        {
+            Tell(seed);
+        }
+    }
+
+    [Fact]
+    public void A_seed_repeats_its_run_exactly()
+    {
+        var (one, two) = (new Simulation(77, keepsLog: true), new Simulation(77, keepsLog: true));
+        one.Run();
+        two.Run();
+
+        Assert.NotEmpty(one.Story);
+        Assert.Equal(one.Story, two.Story);
+    }
+
+    [Fact]
+    public void The_runs_reach_every_phase_and_every_end()
+    {
+        var seen = new HashSet<string>();
+        for (var seed = 1; seed <= 3000; seed++)
+        {
+            var simulation = new Simulation(seed);
+            simulation.Run();
+            seen.UnionWith(simulation.Faults.Seen);
+        }
+
+        string[] ends = ["source:Completed", "source:Aborted", "source:GuestLost", "target:Lost"];
+        Assert.Empty(FaultPlan.Phases.Concat(ends).Except(seen));
+    }
+
+    [Theory]
+    [InlineData(nameof(Mutation.ResumesOnTimeout), "NeverTwoRunning,NeverBackInTime,OneOwner")]
+    [InlineData(nameof(Mutation.RunsBeforeCompleted), "NeverTwoRunning,NeverBackInTime")]
+    [InlineData(nameof(Mutation.RunsOnArrival), "NeverTwoRunning,NeverBackInTime")]
+    [InlineData(nameof(Mutation.HandingOverNotRecorded), "NeverTwoRunning,NeverBackInTime,OneOwner,EverythingEnds")]
+    [InlineData(nameof(Mutation.GrantNotRecorded), "NeverTwoRunning,NeverBackInTime,OneOwner,NoneLostUnlessHostLost")]
+    [InlineData(nameof(Mutation.RefusalNotRecorded), "NeverTwoRunning,NeverBackInTime,OneOwner,NoneLostUnlessHostLost,NothingLeftBehind")]
+    [InlineData(nameof(Mutation.RefusesWithoutKilling), "NothingLeftBehind,NeverTwoRunning")]
+    [InlineData(nameof(Mutation.TrustsOldReadings), "NeverTwoRunning,NeverBackInTime,EverythingEnds,NoneLostUnlessHostLost,AbortReturnsToSource,NothingLeftBehind")]
+    public void A_broken_engine_is_caught_by_name(string mutation, string invariants)
+    {
+        var kind = Enum.Parse<Mutation>(mutation);
+        for (var seed = 1; seed <= 30_000; seed++)
+        {
+            if (new Simulation(seed, kind).Run() is { } violation)
+            {
+                Assert.Contains(violation[..violation.IndexOf(':', StringComparison.Ordinal)], invariants.Split(','));
+                return;
+            }
+        }
+
+        Assert.Fail($"{mutation} was not caught by 30 000 seeds");
+    }
+
+    private static void Tell(int seed)
+    {
+        var again = new Simulation(seed, keepsLog: true);
+        var violation = again.Run();
+        Assert.Fail($"seed {seed.ToString(CultureInfo.InvariantCulture)}: {violation}\n{again.Story}");
+    }
+
+    private static int Number(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var number) && number > 0 ? number : otherwise;
+}
