@@ -25,14 +25,9 @@ namespace Godwit.ApiServer;
 /// </summary>
 public sealed class ApiServerHost : IAsyncDisposable
 {
-    private readonly WebApplication application;
-    private readonly CancellationTokenSource serverStopping;
+    private readonly Running running;
 
-    private ApiServerHost(WebApplication application, CancellationTokenSource serverStopping)
-    {
-        this.application = application;
-        this.serverStopping = serverStopping;
-    }
+    private ApiServerHost(Running running) => this.running = running;
 
     /// <summary>The ports it listens on, in the order of <see cref="ApiServerOptions.Listen"/>.</summary>
     public required IReadOnlyList<int> Ports { get; init; }
@@ -63,7 +58,9 @@ public sealed class ApiServerHost : IAsyncDisposable
         var stop = new CancellationTokenSource();
         var web = Build(options, pki);
         var parts = new ServerParts(options, pki);
-        web.Run(http => parts.Pipeline.HandleAsync(http, stop.Token));
+        var pipeline = new RequestPipeline(parts, options.Clock, options.Loggers.CreateLogger<RequestPipeline>());
+        web.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
+        web.Run(http => pipeline.HandleAsync(http, stop.Token));
         await SystemNamespaces.EnsureAsync(parts.Resources, parts.Writer, stopping);
         try
         {
@@ -75,27 +72,32 @@ public sealed class ApiServerHost : IAsyncDisposable
             throw new IOException($"The API server cannot listen on {string.Join(", ", options.Listen)}: stop what uses the address, or choose another.", error);
         }
 
-        return Describe(web, stop, options, pki);
+        var reaping = parts.Reaper.RunAsync(stop.Token);
+        return Describe(new Running(web, parts, stop, reaping), options, pki);
     }
 
     /// <summary>Refuses new requests, ends watches, and lets requests under way finish for a few seconds.</summary>
     public async ValueTask DisposeAsync()
     {
-        await serverStopping.CancelAsync();
-        await application.StopAsync(CancellationToken.None);
-        await application.DisposeAsync();
-        serverStopping.Dispose();
+        await running.Stop.CancelAsync();
+        await running.Web.StopAsync(CancellationToken.None);
+        await running.Web.DisposeAsync();
+        await running.Reaping;
+        running.Parts.Dispose();
+        running.Stop.Dispose();
     }
 
-    private static ApiServerHost Describe(WebApplication web, CancellationTokenSource stop, ApiServerOptions options, PkiFolder pki)
+    private sealed record Running(WebApplication Web, ServerParts Parts, CancellationTokenSource Stop, Task Reaping);
+
+    private static ApiServerHost Describe(Running running, ApiServerOptions options, PkiFolder pki)
     {
-        var addresses = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        var addresses = running.Web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
         var ports = addresses.Select(address => new Uri(address.Replace("[::]", "localhost", StringComparison.Ordinal)).Port).ToList();
         var url = new UriBuilder(Uri.UriSchemeHttps, options.AdvertisedHost, ports[0]).Uri;
         using var admin = pki.ClientCertificate("admin", "kubernetes-admin", User.MastersGroup);
         using var controllers = pki.ClientCertificate("controllers", User.ControllersName);
         pki.BootstrapToken();
-        return new ApiServerHost(web, stop)
+        return new ApiServerHost(running)
         {
             Ports = ports,
             Url = url,
@@ -116,7 +118,7 @@ public sealed class ApiServerHost : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             HttpLimits.Apply(kestrel);
-            var certificate = pki.ServerCertificate([.. options.ServerNames, options.AdvertisedHost]);
+            var certificate = pki.ServerCertificate(options.AllServerNames);
             foreach (var endpoint in options.Listen)
             {
                 kestrel.Listen(endpoint, listen => UseTls(listen, certificate));

@@ -26,6 +26,13 @@ public sealed record ApiServerOptions
     /// <summary>The name or address in the kubeconfigs that the server writes.</summary>
     public string AdvertisedHost { get; init; } = "127.0.0.1";
 
+    /// <summary>Every name and address that the server is called by.</summary>
+    internal IReadOnlyList<string> AllServerNames =>
+    [
+        "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "127.0.0.1", "::1",
+        AdvertisedHost, .. ServerNames,
+    ];
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     public required ILoggerFactory Loggers { get; init; }

@@ -13,53 +13,66 @@ namespace Godwit.ApiServer.Tests;
 /// <summary>A real server on a loopback port, over TLS, with a client of each kind of user.</summary>
 public sealed class TestServer : IAsyncDisposable
 {
-    private readonly string folder;
+    private readonly ApiServerOptions options;
     private readonly List<HttpClient> clients = [];
 
-    private TestServer(ApiServerHost host, IRevisionStore store, string folder)
+    private TestServer(ApiServerHost host, ApiServerOptions options)
     {
         Host = host;
-        Store = store;
-        this.folder = folder;
+        this.options = options;
         Admin = Client("admin");
     }
 
-    public ApiServerHost Host { get; }
+    public ApiServerHost Host { get; private set; }
 
-    public IRevisionStore Store { get; }
+    public IRevisionStore Store => options.Store;
 
     /// <summary>A member of system:masters.</summary>
-    public HttpClient Admin { get; }
+    public HttpClient Admin { get; private set; }
 
     public static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
     public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null)
     {
         var data = Directory.CreateTempSubdirectory($"godwit-server-{Environment.ProcessId}-").FullName;
-        store ??= new MemoryRevisionStore();
-        var host = await ApiServerHost.StartAsync(
-            new ApiServerOptions
-            {
-                DataFolder = data,
-                Store = store,
-                Registry = registry ?? TestKinds.Registry,
-                Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
-                Loggers = NullLoggerFactory.Instance,
-                Clock = clock ?? TimeProvider.System,
-            },
-            Stopping);
-        return new TestServer(host, store, data);
+        var chosen = new ApiServerOptions
+        {
+            DataFolder = data,
+            Store = store ?? new MemoryRevisionStore(),
+            Registry = registry ?? TestKinds.Registry,
+            Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
+            Loggers = NullLoggerFactory.Instance,
+            Clock = clock ?? TimeProvider.System,
+        };
+        return new TestServer(await ApiServerHost.StartAsync(chosen, Stopping), chosen);
     }
 
-    /// <summary>A client with one of the certificates in the server's pki folder, or with none.</summary>
-    public HttpClient Client(string? certificateFile, string? token = null)
+    /// <summary>Stops the server and starts one over the same data and store.</summary>
+    public async Task RestartAsync()
+    {
+        await Host.DisposeAsync();
+        Host = await ApiServerHost.StartAsync(options, Stopping);
+        Admin = Client("admin");
+    }
+
+    /// <summary>A certificate, with its key, from the server's pki folder.</summary>
+    public X509Certificate2 CertificateOf(string file)
+    {
+        var path = Path.Combine(options.DataFolder, "pki", file);
+        return X509Certificate2.CreateFromPemFile(path + ".crt", path + ".key");
+    }
+
+    public HttpClient Client(string? certificateFile, string? token = null) => MakeClient(certificateFile is null ? null : CertificateOf(certificateFile), token);
+
+    public HttpClient Client(X509Certificate2 certificate) => MakeClient(certificate, null);
+
+    private HttpClient MakeClient(X509Certificate2? certificate, string? token)
     {
         var handler = new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.GZip };
         handler.SslOptions.RemoteCertificateValidationCallback = IsOfAuthority;
-        if (certificateFile is not null)
+        if (certificate is not null)
         {
-            var pki = Path.Combine(folder, "pki", certificateFile);
-            handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(X509Certificate2.CreateFromPemFile(pki + ".crt", pki + ".key"), null);
+            handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true);
         }
 
         var client = new HttpClient(handler)
@@ -113,7 +126,7 @@ public sealed class TestServer : IAsyncDisposable
 
         await Host.DisposeAsync();
         await Store.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(options.DataFolder, recursive: true);
     }
 
     private bool IsOfAuthority(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)

@@ -1,4 +1,6 @@
 using System.Buffers;
+using Godwit.Api;
+using Godwit.Api.Machinery;
 using Godwit.ApiServer.Resources;
 using Microsoft.AspNetCore.Http;
 
@@ -48,14 +50,12 @@ internal static class BodyReader
 
     /// <summary>The body as an object, whatever form it came in.</summary>
     /// <exception cref="StatusException">Unknown form (415), or not an object in that form (400).</exception>
-    public static async Task<JsonBody> ReadObjectAsync(ApiRequest request)
-    {
-        return ToObject(request, await ReadBytesAsync(request));
-    }
+    public static async Task<JsonBody> ReadObjectAsync(ApiRequest request, ResourceType type, ObjectSchema schema) =>
+        ToObject(request, await ReadBytesAsync(request), type, schema);
 
     /// <summary>A body already read, as an object.</summary>
     /// <exception cref="StatusException">Unknown form (415), or not an object in that form (400).</exception>
-    public static JsonBody ToObject(ApiRequest request, byte[] bytes) => MediaType(request.Http) switch
+    public static JsonBody ToObject(ApiRequest request, byte[] bytes, ResourceType type, ObjectSchema schema) => MediaType(request.Http) switch
         {
         "application/json" => JsonBody.Parse(bytes),
         "application/yaml" => YamlBody.Parse(bytes),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Godwit.Api;
+using Godwit.Api.Kinds;
 using Godwit.Api.Meta.V1;
 
 namespace Godwit.ApiServer.Requests;
@@ -7,12 +8,13 @@ namespace Godwit.ApiServer.Requests;
 /// <summary>How a DELETE is to be done: a DeleteOptions body, the same as query parameters, or nothing.</summary>
 internal static class DeleteBody
 {
+    private static readonly ResourceType Type = new("", "v1", "DeleteOptions", "deleteoptions", Namespaced: false);
     private static readonly string[] Policies = [PropagationPolicies.Background, PropagationPolicies.Foreground, PropagationPolicies.Orphan];
 
     public static async Task<DeleteOptions> ReadAsync(ApiRequest request)
     {
         var bytes = await BodyReader.ReadBytesAsync(request);
-        var options = bytes.Length == 0 ? new DeleteOptions() : Read(BodyReader.ToObject(request, bytes));
+        var options = bytes.Length == 0 ? new DeleteOptions() : Read(BodyReader.ToObject(request, bytes, Type, BuiltInKinds.DeleteOptions));
         if (request.Query("gracePeriodSeconds").Length > 0)
         {
             options = options with { GracePeriodSeconds = request.QueryNumber("gracePeriodSeconds") };

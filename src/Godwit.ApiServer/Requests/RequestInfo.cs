@@ -93,8 +93,8 @@ internal sealed record RequestInfo
 
     private static string VerbOf(string method, bool watching, bool named) => method switch
     {
-        "GET" or "HEAD" when watching && !named => "watch",
-        "GET" or "HEAD" => named ? "get" : "list",
+        "GET" or "HEAD" or "CONNECT" when watching && !named => "watch",
+        "GET" or "HEAD" or "CONNECT" => named ? "get" : "list",
         "POST" => "create",
         "PUT" => "update",
         "PATCH" => "patch",

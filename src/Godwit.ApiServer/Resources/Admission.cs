@@ -1,19 +1,55 @@
 using System.Text.Json.Nodes;
+using Godwit.Api;
+using Godwit.Api.Certificates.V1;
 using Godwit.ApiServer.Requests;
+using Godwit.ApiServer.Security;
 using Godwit.Store;
 
 namespace Godwit.ApiServer.Resources;
 
-/// <summary>Whether a write that is well formed and allowed to its user may also happen now.</summary>
-internal sealed class Admission(IRevisionStore store, ServedResources resources)
+/// <summary>Whether a write that is well formed and allowed to its user may also happen now, and what the server adds to it.</summary>
+internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, TimeProvider clock)
 {
+    private static readonly string[] Undeletable = [NamespaceNames.Default, NamespaceNames.KubeSystem, NamespaceNames.KubePublic, NamespaceNames.KubeNodeLease];
+
     private readonly ServedResource? namespaces = resources.Find("", "v1", "namespaces");
+    private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
+    private readonly ServedResource? guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances");
+
+    // Namespaces are read at every create and seldom change: the last answer holds as long as the version does.
+    private volatile NamespaceAnswer lastNamespace = new("", 0, false);
 
     public async Task CheckCreateAsync(WriteContext write, JsonObject resource)
     {
         if (write.Resource.Definition.Namespaced)
         {
             await CheckNamespaceAsync(write);
+        }
+
+        if (write.User.NodeName is { } node)
+        {
+            await NodeRestriction.CheckAsync(node, write, resource, (ns, name) => FindGuestAsync(ns, name, write.Stopping));
+        }
+
+        if (write.Resource.Definition is { Group: "certificates.k8s.io", Plural: "certificatesigningrequests" })
+        {
+            await SignAsync(write, resource);
+        }
+    }
+
+    public async Task CheckUpdateAsync(WriteContext write, JsonObject existing)
+    {
+        if (write.User.NodeName is { } node)
+        {
+            await NodeRestriction.CheckAsync(node, write, existing, (ns, name) => FindGuestAsync(ns, name, write.Stopping));
+        }
+    }
+
+    public static void CheckDelete(WriteContext write)
+    {
+        if (Finalizers.IsNamespace(write.Resource.Definition) && Undeletable.Contains(write.Name))
+        {
+            throw StatusException.Forbidden(write.Subject, "this namespace may not be deleted");
         }
     }
 
@@ -26,12 +62,47 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources)
 
         var item = await store.GetAsync(namespaces.Key("", write.Namespace), write.Stopping)
             ?? throw StatusException.NotFound(new StatusSubject("", "namespaces", write.Namespace));
-        // A namespace that is being deleted takes nothing new, or it would never become empty.
-        if (Meta.Of(namespaces.Form.Decode(item.Value.Span, item.ModRevision)).IsDeleting)
+        var answer = lastNamespace;
+        if (answer.Name != write.Namespace || answer.Revision != item.ModRevision)
         {
-            var why = $"namespace {write.Namespace} is being terminated";
+            answer = new NamespaceAnswer(write.Namespace, item.ModRevision, Meta.Of(namespaces.Form.Decode(item.Value.Span, item.ModRevision)).IsDeleting);
+            lastNamespace = answer;
+        }
+
+        // A namespace that is being deleted takes nothing new, or it would never become empty.
+        if (answer.IsDeleting)
+        {
             throw StatusException.Forbidden(write.Subject, $"unable to create new content in namespace {write.Namespace} because it is being terminated",
-                new StatusCause("NamespaceTerminating", why, "metadata.namespace"));
+                new StatusCause("NamespaceTerminating", $"namespace {write.Namespace} is being terminated", "metadata.namespace"));
         }
     }
+
+    private async Task<JsonObject?> FindGuestAsync(string ns, string name, CancellationToken stopping) =>
+        guests is not null && name.Length > 0 && await store.GetAsync(guests.Key(ns, name), stopping) is { } item
+            ? guests.Form.Decode(item.Value.Span, item.ModRevision)
+            : null;
+
+    /// <summary>Records who asks, as only the server can know, and answers with the certificate in the status.</summary>
+    private async Task SignAsync(WriteContext write, JsonObject resource)
+    {
+        var asked = GodwitJson.FromNode<CertificateSigningRequest>(resource);
+        var spec = asked.Spec with { Username = write.User.Name, Uid = write.User.Uid, Groups = write.User.Groups };
+        var checkedRequest = signer.Read(spec, write.Subject);
+        var nodeExists = nodes is not null && await store.GetAsync(nodes.Key("", checkedRequest.NodeName), write.Stopping) is not null;
+        NodeSigner.CheckUser(write.User, checkedRequest.NodeName, nodeExists, write.Subject);
+        var now = clock.GetUtcNow();
+        var status = new CertificateSigningRequestStatus
+        {
+            Certificate = System.Text.Encoding.ASCII.GetBytes(signer.Sign(checkedRequest)),
+            Conditions =
+            [
+                new CertificateSigningRequestCondition { Type = "Approved", Status = "True", Reason = "NodeJoin", Message = "The request meets the rules of the node signer.", LastUpdateTime = now, LastTransitionTime = now },
+            ],
+        };
+        var signed = GodwitJson.ToObject(asked with { Spec = spec, Status = status });
+        resource["spec"] = signed["spec"]?.DeepClone();
+        resource["status"] = signed["status"]?.DeepClone();
+    }
+
+    private sealed record NamespaceAnswer(string Name, long Revision, bool IsDeleting);
 }

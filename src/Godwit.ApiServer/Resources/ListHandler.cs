@@ -7,7 +7,7 @@ namespace Godwit.ApiServer.Resources;
 /// Answers lists. The store gives pages at one revision; a list without a limit is streamed from such pages, so the
 /// server holds one page of a collection in memory however large it is.
 /// </summary>
-internal sealed class ListHandler(IRevisionStore store)
+internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
 {
     /// <summary>Objects read from the store in one go.</summary>
     private const int PageObjectsMax = 500;
@@ -19,7 +19,7 @@ internal sealed class ListHandler(IRevisionStore store)
     {
         var options = ListOptions.Read(request);
         var accepted = Negotiation.Choose(request.Http.Request.Headers.Accept.ToString());
-        var view = ObjectViews.For(accepted.View, resource, request);
+        var view = views.For(accepted.View, resource, request);
         var filter = ObjectFilter.Read(resource, request.Info, options);
         var start = await StartAsync(filter, options, request.Stopping);
         if (options.Limit > 0)

@@ -11,7 +11,7 @@ internal sealed record ObjectFilter(ServedResource Resource, string Namespace, s
 
     public static ObjectFilter Read(ServedResource resource, RequestInfo info, ListOptions options)
     {
-        if (options.LabelSelector.Length > 0 || options.FieldSelector.Length > 0)
+        if (options.LabelSelector.Length > 0 || (options.FieldSelector.Length > 0 && info.Name.Length == 0))
         {
             throw StatusException.BadRequest("selectors are not served yet");
         }

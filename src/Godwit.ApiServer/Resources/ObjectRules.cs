@@ -33,6 +33,24 @@ internal static class ObjectRules
         }
     }
 
+    /// <summary>Holds the object to its kind's schema; fields that the kind does not have are dropped or refused.</summary>
+    /// <exception cref="StatusException">422 for values of the wrong shape; for unknown fields as the client asked, or 422 where dropping them is not safe.</exception>
+    public static void CheckSchema(JsonObject resource, WriteContext write)
+    {
+        var definition = write.Resource.Definition;
+        var findings = SchemaCheck.Run(definition.Schema, resource);
+        if (findings.AreNone)
+        {
+            return;
+        }
+
+        var unsupported = definition.RefusesUnknownFields
+            ? findings.UnknownFields.Select(path => new FieldError(FieldErrorKind.Forbidden, path, "Godwit does not support this field"))
+            : [];
+        FieldErrors.ThrowIfAny(findings.Errors.Concat(unsupported), write.Subject);
+        FieldValidations.Complain(write, findings.UnknownFields, "unknown");
+    }
+
     /// <summary>Sets what the server alone decides of a new object.</summary>
     public static void SetCreated(JsonObject resource, WriteContext write, DateTimeOffset now)
     {
@@ -62,6 +80,13 @@ internal static class ObjectRules
         else if (write.Resource.Definition.HasStatus)
         {
             SetOrRemove(result, "status", existing["status"]);
+        }
+
+        if (Finalizers.IsNamespace(write.Resource.Definition))
+        {
+            // A namespace's spec is what holds it until it is empty: only finalize may change it.
+            result = write.Subresource == "finalize" ? existing.DeepClone().AsObject() : result;
+            SetOrRemove(result, "spec", (write.Subresource == "finalize" ? updated : existing)["spec"]);
         }
 
         var (meta, there) = (Meta.Of(result), Meta.Of(existing));
@@ -95,10 +120,10 @@ internal static class ObjectRules
     public static void Validate(JsonObject resource, JsonObject? existing, WriteContext write)
     {
         var strategy = write.Resource.Definition.Strategy;
-        var errors = strategy.Validate(resource);
+        var errors = MetadataRules.Validate(write.Resource.Definition, resource).Concat(strategy.Validate(resource));
         if (existing is not null)
         {
-            errors = errors.Concat(strategy.ValidateUpdate(resource, existing));
+            errors = errors.Concat(MetadataRules.ValidateUpdate(resource, existing)).Concat(strategy.ValidateUpdate(resource, existing));
         }
 
         FieldErrors.ThrowIfAny(errors, write.Subject);

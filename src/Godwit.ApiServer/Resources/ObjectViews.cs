@@ -3,12 +3,12 @@ using Godwit.ApiServer.Requests;
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>Makes the view that a client chose.</summary>
-internal static class ObjectViews
+internal sealed class ObjectViews(TimeProvider clock)
 {
-    public static ObjectView For(BodyView chosen, ServedResource resource, ApiRequest request) => chosen switch
+    public ObjectView For(BodyView chosen, ServedResource resource, ApiRequest request) => chosen switch
     {
         BodyView.MetadataOnly => new MetadataView(),
-        BodyView.Table => throw StatusException.NotAcceptable("tables are not served yet"),
+        BodyView.Table => new TableView(resource, TableView.ReadInclude(request.Query("includeObject")), clock),
         _ => new WholeView(resource),
     };
 }

@@ -32,6 +32,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         var definition = write.Resource.Definition;
         ObjectRules.CheckIdentity(resource, write);
         var meta = Meta.Of(resource);
+        ObjectRules.CheckSchema(resource, write with { Name = meta.Name });
         if (meta.ResourceVersion.Length > 0)
         {
             throw StatusException.BadRequest("resourceVersion should not be set on objects to be created");
@@ -85,11 +86,13 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
             var updated = change(existing.DeepClone().AsObject());
             ObjectRules.CheckIdentity(updated, write);
+            ObjectRules.CheckSchema(updated, write);
             CheckExpectations(write, updated, existing);
             updated = ObjectRules.MergeForUpdate(updated, existing, write);
             write.Resource.Definition.Strategy.ApplyDefaults(updated);
             ObjectRules.SetGeneration(updated, existing, write.Resource.Definition);
             ObjectRules.Validate(updated, existing, write);
+            await admission.CheckUpdateAsync(write, existing);
             if (await SwapAsync(write, item, updated) is { } stored)
             {
                 return stored;
@@ -107,6 +110,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             var item = await store.GetAsync(write.Key, write.Stopping) ?? throw StatusException.NotFound(write.Subject);
             var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
             CheckPreconditions(write, options, Meta.Of(existing));
+            Admission.CheckDelete(write);
             var marked = existing.DeepClone().AsObject();
             Finalizers.Mark(marked, options, clock.GetUtcNow(), write.Resource.Definition);
             if (!Finalizers.HoldBack(marked, write.Resource.Definition))

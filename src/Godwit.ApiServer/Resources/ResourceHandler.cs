@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Godwit.Api;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Watching;
 using Godwit.Store;
@@ -7,7 +8,7 @@ using Godwit.Store;
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>Carries out a request for objects of a kind: one method a verb.</summary>
-internal sealed class ResourceHandler(IRevisionStore store, ListHandler lists, WatchHandler watches, ObjectWriter writer)
+internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, ListHandler lists, WatchHandler watches, ObjectWriter writer)
 {
     public Task HandleAsync(ApiRequest request, ServedResource resource)
     {
@@ -32,6 +33,7 @@ internal sealed class ResourceHandler(IRevisionStore store, ListHandler lists, W
         {
             "" => true,
             "status" => resource.Definition.HasStatus && info.Verb is "get" or "update" or "patch",
+            "finalize" => Finalizers.IsNamespace(resource.Definition) && info.Verb == "update",
             _ => false,
         };
         if (!known || (info.Namespace.Length > 0 && !resource.Definition.Namespaced))
@@ -55,16 +57,24 @@ internal sealed class ResourceHandler(IRevisionStore store, ListHandler lists, W
 
     private async Task CreateAsync(ApiRequest request, ServedResource resource)
     {
-        var body = await BodyReader.ReadObjectAsync(request);
-        FieldValidation.Check(request, resource, body);
-        await AnswerAsync(request, 201, await writer.CreateAsync(WriteContext.Of(request, resource), body.Value));
+        var write = WriteContext.Of(request, resource);
+        var body = await ReadBodyAsync(request, write);
+        await AnswerAsync(request, 201, await writer.CreateAsync(write, body));
     }
 
     private async Task UpdateAsync(ApiRequest request, ServedResource resource)
     {
-        var body = await BodyReader.ReadObjectAsync(request);
-        FieldValidation.Check(request, resource, body);
-        await AnswerAsync(request, 200, await writer.UpdateAsync(WriteContext.Of(request, resource), _ => body.Value.DeepClone().AsObject()));
+        var write = WriteContext.Of(request, resource);
+        var body = await ReadBodyAsync(request, write);
+        await AnswerAsync(request, 200, await writer.UpdateAsync(write, _ => body.DeepClone().AsObject()));
+    }
+
+    private static async Task<JsonObject> ReadBodyAsync(ApiRequest request, WriteContext write)
+    {
+        var definition = write.Resource.Definition;
+        var body = await BodyReader.ReadObjectAsync(request, new ResourceType(definition.Group, definition.Version, definition.Kind, definition.Plural, definition.Namespaced), definition.Schema);
+        FieldValidations.Complain(write, body.DuplicateFields, "duplicate");
+        return body.Value;
     }
 
     private async Task PatchAsync(ApiRequest request, ServedResource resource)
@@ -99,36 +109,10 @@ internal sealed class ResourceHandler(IRevisionStore store, ListHandler lists, W
         });
     }
 
-    private static Task AnswerAsync(ApiRequest request, int code, StoredObject item)
+    private Task AnswerAsync(ApiRequest request, int code, StoredObject item)
     {
         var accepted = Negotiation.Choose(request.Http.Request.Headers.Accept.ToString());
-        var view = ObjectViews.For(accepted.View, item.Resource, request);
+        var view = views.For(accepted.View, item.Resource, request);
         return Answer.WriteAsync(request, code, accepted.Format, output => view.WriteObject(output, item));
-    }
-}
-
-/// <summary>What is done about fields that the kind does not have, and about fields given twice.</summary>
-internal static class FieldValidation
-{
-    public static void Check(ApiRequest request, ServedResource resource, JsonBody body)
-    {
-        var mode = request.Query("fieldValidation");
-        if (mode is not ("" or "Ignore" or "Warn" or "Strict"))
-        {
-            throw StatusException.BadRequest($"fieldValidation={mode} is not one of Ignore, Warn, Strict");
-        }
-
-        if (body.DuplicateFields.Count == 0 || mode == "Ignore")
-        {
-            return;
-        }
-
-        var complaints = body.DuplicateFields.Select(path => $"duplicate field \"{path}\"").ToList();
-        if (mode == "Strict")
-        {
-            throw StatusException.BadRequest($"{resource.Definition.Kind} in version \"{resource.Definition.Version}\" cannot be handled as a {resource.Definition.Kind}: strict decoding error: {string.Join(", ", complaints)}");
-        }
-
-        complaints.ForEach(request.Warn);
     }
 }

@@ -21,6 +21,9 @@ internal sealed record WriteContext
 
     public required CancellationToken Stopping { get; init; }
 
+    /// <summary>What is done about fields that the kind does not have.</summary>
+    public FieldValidation FieldValidation { get; init; }
+
     /// <summary>Receives advice for the client.</summary>
     public Action<string> Warn { get; init; } = _ => { };
 
@@ -41,6 +44,7 @@ internal sealed record WriteContext
             "All" => true,
             var other => throw StatusException.BadRequest($"dryRun={other} is not supported: it must be All"),
         },
+        FieldValidation = FieldValidations.Read(request.Query("fieldValidation")),
         Stopping = request.Stopping,
         Warn = request.Warn,
     };

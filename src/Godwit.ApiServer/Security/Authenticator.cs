@@ -42,36 +42,8 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
         return user;
     }
 
-    private User Read(X509Certificate2 certificate)
-    {
-        if (!authority.Vouches(certificate, CertificateAuthority.ClientAuth))
-        {
-            throw StatusException.Unauthorized();
-        }
-
-        var name = "";
-        var groups = new List<string>();
-        foreach (var part in certificate.SubjectName.EnumerateRelativeDistinguishedNames())
-        {
-            if (part.HasMultipleElements)
-            {
-                throw StatusException.Unauthorized();
-            }
-
-            var value = part.GetSingleElementValue() ?? "";
-            switch (part.GetSingleElementType().Value)
-            {
-                case "2.5.4.3":
-                    name = value;
-                    break;
-                case "2.5.4.10":
-                    groups.Add(value);
-                    break;
-                default:
-                    break;
-            }
-        }
-
-        return name.Length > 0 ? new User(name, [.. groups, User.AuthenticatedGroup]) : throw StatusException.Unauthorized();
-    }
+    private User Read(X509Certificate2 certificate) =>
+        authority.Vouches(certificate, CertificateAuthority.ClientAuth) && CertificateSubject.Read(certificate) is { } user
+            ? user
+            : throw StatusException.Unauthorized();
 }

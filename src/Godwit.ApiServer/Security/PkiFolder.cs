@@ -59,8 +59,7 @@ internal sealed class PkiFolder
     public X509Certificate2 ServerCertificate(IReadOnlyList<string> names)
     {
         var wanted = new SubjectAlternativeNameBuilder();
-        string[] always = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "127.0.0.1", "::1"];
-        var all = always.Concat(names).Distinct(StringComparer.OrdinalIgnoreCase).ToList();
+        var all = names.Distinct(StringComparer.OrdinalIgnoreCase).ToList();
         foreach (var name in all)
         {
             if (IPAddress.TryParse(name, out var address))

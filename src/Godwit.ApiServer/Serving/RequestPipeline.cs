@@ -1,6 +1,8 @@
+using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Resources;
 using Godwit.ApiServer.Security;
+using Godwit.ApiServer.Telemetry;
 using Godwit.Base;
 using Godwit.Store;
 using Microsoft.AspNetCore.Http;
@@ -10,72 +12,115 @@ using Microsoft.Extensions.Logging;
 namespace Godwit.ApiServer.Serving;
 
 /// <summary>
-/// The way of every request: read the request line, find out who asks, whether they may, and hand it on. This is the
-/// boundary: whatever goes wrong behind it becomes one Status, and one line in the log when it is the server's fault.
+/// The way of every request, and the boundary behind which anything may fail:
+/// <code>
+///   request line ─▶ who? ─▶ may they? ─▶ not too many at once? ─▶ system path │ machine verb │ review │ objects
+///        │            │         │                │                        │
+///       400          401    401, 403            429                any error ─▶ one Status
+/// </code>
+/// An error that is the server's own is a 500 and a line in the log under the answer's Audit-Id; it never ends the process.
 /// </summary>
-internal sealed partial class RequestPipeline(Authenticator authenticator, ServedResources resources, ResourceHandler handler, SystemPaths system, TimeProvider clock, ILogger<RequestPipeline> logger)
+internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider clock, ILogger<RequestPipeline> logger)
 {
     /// <summary>A request that is not a watch or a stream ends after this long.</summary>
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly InFlightLimit inFlight = new();
 
     public async Task HandleAsync(HttpContext http, CancellationToken serverStopping)
     {
         var requestId = Guid.NewGuid().ToString("N");
         http.Response.Headers["Audit-Id"] = requestId;
         http.Response.Headers.XContentTypeOptions = "nosniff";
-        using var timeout = new CancellationTokenSource(RequestTimeout, clock);
+        var started = clock.GetTimestamp();
+        parts.Metrics.RequestStarted();
+        RequestInfo? info = null;
         try
         {
-            await AnswerAsync(http, timeout, serverStopping);
+            info = ReadRequestLine(http);
+            await AnswerAsync(http, info, serverStopping);
         }
         catch (Exception error)
         {
-            if (http.RequestAborted.IsCancellationRequested)
-            {
-                return; // Nobody is there to be told.
-            }
-
-            var status = Explain(error, timeout.IsCancellationRequested);
-            if (status.Code == 500)
-            {
-                Log.RequestFailed(logger, requestId, http.Request.Method, http.Request.Path, error);
-            }
-
-            if (http.Response.HasStarted)
-            {
-                http.Abort(); // Half an answer must not look like a whole one.
-                return;
-            }
-
-            http.Response.Headers.ContentEncoding = default;
-            http.Response.ContentLength = null;
-            await StatusWriter.WriteAsync(http, status, http.RequestAborted);
+            await ExplainAsync(http, requestId, error);
+        }
+        finally
+        {
+            var served = info is { IsResource: true } && parts.Resources.Find(info.Group, info.Version, info.Resource) is not null;
+            var verb = info is null || (info.IsResource && !served) ? "other" : info.IsResource ? info.Verb : "path";
+            parts.Metrics.RequestEnded(verb, served ? info!.Resource : "", http.Response.StatusCode, info is not null && IsLong(info) ? null : clock.GetElapsedTime(started));
         }
     }
 
-    private async Task AnswerAsync(HttpContext http, CancellationTokenSource timeout, CancellationToken serverStopping)
+    private static RequestInfo ReadRequestLine(HttpContext http)
     {
         var watching = http.Request.Query["watch"].ToString() is "1" or "true";
-        var target = http.Features.Get<IHttpRequestFeature>()!.RawTarget;
-        var info = RequestInfo.Parse(http.Request.Method, target, watching);
-        var user = authenticator.Authenticate(http);
+        return RequestInfo.Parse(http.Request.Method, http.Features.Get<IHttpRequestFeature>()!.RawTarget, watching, FieldSelectorName.Of(http.Request.Query["fieldSelector"].ToString()));
+    }
+
+    private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info);
+
+    private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
+    {
+        var user = parts.Authenticator.Authenticate(http);
         if (!Authorizer.Allows(user, info))
         {
             throw user.IsAnonymous ? StatusException.Unauthorized() : Forbidden(user, info);
         }
 
-        using var stopping = info.Verb == "watch"
-            ? CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping)
-            : CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping, timeout.Token);
-        var request = new ApiRequest(http, info, user, stopping.Token);
-        if (!info.IsResource)
+        using var counted = inFlight.Enter(user.Name, IsLong(info));
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping);
+        using var timeout = IsLong(info) ? null : new CancellationTokenSource(RequestTimeout, clock);
+        using var timeoutLink = timeout?.Token.Register(static source => ((CancellationTokenSource)source!).Cancel(), ending);
+        try
         {
-            await system.HandleAsync(request);
+            await RouteAsync(new ApiRequest(http, info, user, ending.Token));
+        }
+        catch (OperationCanceledException error) when (timeout is { IsCancellationRequested: true })
+        {
+            throw new StatusTimeout(error);
+        }
+    }
+
+    private Task RouteAsync(ApiRequest request)
+    {
+        if (!request.Info.IsResource)
+        {
+            return parts.System.HandleAsync(request);
+        }
+
+        if (MachineSubresources.Handles(request.Info))
+        {
+            return parts.Machines.HandleAsync(request);
+        }
+
+        return ReviewHandler.Find(request.Info) is { } question
+            ? ReviewHandler.HandleAsync(request, question)
+            : parts.Objects.HandleAsync(request, parts.Resources.Find(request.Info.Group, request.Info.Version, request.Info.Resource) ?? throw StatusException.UnknownPath());
+    }
+
+    private async Task ExplainAsync(HttpContext http, string requestId, Exception error)
+    {
+        if (http.RequestAborted.IsCancellationRequested)
+        {
+            return; // Nobody is there to be told.
+        }
+
+        var status = Explain(error);
+        if (status.Code == StatusCodes.Status500InternalServerError)
+        {
+            Log.RequestFailed(logger, requestId, http.Request.Method, http.Request.Path, error);
+        }
+
+        if (http.Response.HasStarted)
+        {
+            http.Abort(); // Half an answer must not look like a whole one.
             return;
         }
 
-        var resource = resources.Find(info.Group, info.Version, info.Resource) ?? throw StatusException.UnknownPath();
-        await handler.HandleAsync(request, resource);
+        http.Response.Headers.ContentEncoding = default;
+        http.Response.ContentLength = null;
+        await StatusWriter.WriteAsync(http, status, http.RequestAborted);
     }
 
     private static StatusException Forbidden(User user, RequestInfo info)
@@ -91,18 +136,20 @@ internal sealed partial class RequestPipeline(Authenticator authenticator, Serve
     }
 
     /// <summary>Every error that may reach the boundary, in the client's terms.</summary>
-    private static StatusException Explain(Exception error, bool timedOut) => error switch
+    private static StatusException Explain(Exception error) => error switch
     {
         StatusException status => status,
-        StoreCompactedException compacted => StatusException.Expired($"The resourceVersion for the provided list is too old: {compacted.RequestedRevision} ({compacted.CompactedRevision}). List again without a version or a continue token."),
+        StatusTimeout => StatusException.GatewayTimeout($"the request was not done within {RequestTimeout.TotalSeconds} s"),
+        StoreCompactedException compacted => StatusException.Expired($"The provided version or continue token is too old: {compacted.RequestedRevision} ({compacted.CompactedRevision}). List again without it."),
         StoreFutureRevisionException future => StatusException.BadRequest(future.Message, future),
         StoreUnavailableException unavailable => StatusException.ServiceUnavailable(ErrorChain.Describe(unavailable), unavailable),
-        BadHttpRequestException { StatusCode: 413 } => StatusException.TooLarge(JsonLimits.BodyBytesMax),
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => StatusException.TooLarge(JsonLimits.BodyBytesMax),
         BadHttpRequestException bad => StatusException.BadRequest(bad.Message, bad),
-        OperationCanceledException when timedOut => StatusException.GatewayTimeout($"the request was not done within {RequestTimeout.TotalSeconds} s"),
         OperationCanceledException => StatusException.ServiceUnavailable("the server is stopping"),
         _ => StatusException.Internal("an error on the server kept the request from being carried out; its log says more, under this answer's Audit-Id"),
     };
+
+    private sealed class StatusTimeout(Exception inner) : Exception("The request's time is over.", inner);
 
     private static partial class Log
     {

@@ -1,29 +1,51 @@
+using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Resources;
 using Godwit.ApiServer.Security;
+using Godwit.ApiServer.Telemetry;
 using Godwit.ApiServer.Watching;
 using Microsoft.Extensions.Logging;
 
 namespace Godwit.ApiServer.Serving;
 
 /// <summary>The server's parts, put together by hand: what depends on what can be read here.</summary>
-internal sealed class ServerParts
+internal sealed class ServerParts : IDisposable
 {
+    private readonly AgentClient agents;
+
     public ServerParts(ApiServerOptions options, PkiFolder pki)
     {
         var store = options.Store;
         Resources = new ServedResources(options.Registry);
-        Writer = new ObjectWriter(store, new Admission(store, Resources), options.Clock);
-        var lists = new ListHandler(store);
-        var watches = new WatchHandler(store, lists, new SharedEvents(), options.Clock);
-        var handler = new ResourceHandler(store, lists, watches, Writer);
-        Pipeline = new RequestPipeline(new Authenticator(pki.Authority, TokensOf(pki)), Resources, handler, new SystemPaths(store), options.Clock, options.Loggers.CreateLogger<RequestPipeline>());
+        Authenticator = new Authenticator(pki.Authority, TokensOf(pki));
+        var signer = new NodeSigner(pki.Authority, options.AllServerNames);
+        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, options.Clock), options.Clock);
+        var views = new ObjectViews(options.Clock);
+        var lists = new ListHandler(store, views);
+        var watches = new WatchHandler(store, lists, views, Metrics, options.Clock);
+        Objects = new ResourceHandler(store, views, lists, watches, Writer);
+        agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
+        Machines = new MachineSubresources(store, Resources, Writer, agents, options.Clock);
+        System = new SystemPaths(store, Metrics);
+        Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
     }
 
     public ServedResources Resources { get; }
 
+    public Authenticator Authenticator { get; }
+
     public ObjectWriter Writer { get; }
 
-    public RequestPipeline Pipeline { get; }
+    public ResourceHandler Objects { get; }
+
+    public MachineSubresources Machines { get; }
+
+    public SystemPaths System { get; }
+
+    public NamespaceReaper Reaper { get; }
+
+    public ServerMetrics Metrics { get; } = new();
+
+    public void Dispose() => agents.Dispose();
 
     private static TokenTable TokensOf(PkiFolder pki)
     {

@@ -2,18 +2,20 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Godwit.ApiServer.Requests;
+using Godwit.ApiServer.Telemetry;
 using Godwit.Store;
 using Microsoft.AspNetCore.Http;
 
 namespace Godwit.ApiServer.Serving;
 
 /// <summary>The paths that are about the server itself.</summary>
-internal sealed class SystemPaths(IRevisionStore store)
+internal sealed class SystemPaths(IRevisionStore store, ServerMetrics metrics)
 {
     public Task HandleAsync(ApiRequest request) => request.Info.Path switch
     {
         "/livez" or "/healthz" => WriteTextAsync(request, 200, "ok"),
         "/readyz" => ReadyAsync(request),
+        "/metrics" => MetricsAsync(request),
         "/version" or "/version/" => Answer.WriteAsync(request, 200, BodyFormat.Json, VersionDocument.Write),
         _ => throw StatusException.UnknownPath(),
     };
@@ -35,6 +37,13 @@ internal sealed class SystemPaths(IRevisionStore store)
 
         report.Append(ready ? "readyz check passed\n" : "readyz check failed\n");
         await WriteTextAsync(request, ready ? 200 : 500, ready && !request.Http.Request.Query.ContainsKey("verbose") ? "ok" : report.ToString());
+    }
+
+    private async Task MetricsAsync(ApiRequest request)
+    {
+        var text = metrics.Write(await store.GetCurrentRevisionAsync(request.Stopping));
+        request.PrepareAnswer(200, "text/plain; version=0.0.4; charset=utf-8");
+        await request.Http.Response.WriteAsync(text, request.Stopping);
     }
 
     private static async Task WriteTextAsync(ApiRequest request, int code, string text)

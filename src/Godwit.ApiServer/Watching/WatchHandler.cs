@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Resources;
+using Godwit.ApiServer.Telemetry;
 using Godwit.Store;
 
 namespace Godwit.ApiServer.Watching;
@@ -15,10 +16,12 @@ namespace Godwit.ApiServer.Watching;
 /// compaction gets <c>410 Expired</c> as an ERROR event, and lists again.
 /// </para>
 /// </summary>
-internal sealed class WatchHandler(IRevisionStore store, ListHandler lists, SharedEvents shared, TimeProvider clock)
+internal sealed class WatchHandler(IRevisionStore store, ListHandler lists, ObjectViews views, ServerMetrics metrics, TimeProvider clock)
 {
     /// <summary>How often a client that asked for bookmarks hears how far it has seen.</summary>
     private static readonly TimeSpan BookmarkInterval = TimeSpan.FromMinutes(1);
+
+    private readonly SharedEvents shared = new();
 
     public async Task HandleAsync(ApiRequest request, ServedResource resource)
     {
@@ -30,13 +33,14 @@ internal sealed class WatchHandler(IRevisionStore store, ListHandler lists, Shar
         }
 
         var filter = ObjectFilter.Read(resource, request.Info, options);
-        var stream = new WatchStream(request.Http.Response.BodyWriter, filter, ObjectViews.For(accepted.View, resource, request), shared);
+        var stream = new WatchStream(request.Http.Response.BodyWriter, filter, views.For(accepted.View, resource, request), shared);
         using var timeout = new CancellationTokenSource(options.Timeout, clock);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(request.Stopping, timeout.Token);
         var initial = !options.HasResourceVersion || options.ResourceVersion == 0 || options.SendInitialEvents;
         var start = initial ? await lists.StartAsync(filter, options, ending.Token) : new ListStart(await PresentableAsync(options, ending.Token), null);
         request.PrepareAnswer(200, "application/json");
         await request.Http.Response.StartAsync(ending.Token);
+        metrics.WatchStarted();
         try
         {
             stream.Revision = initial ? await SendPresentAsync(stream, filter, start, ending.Token) : start.Revision;
@@ -61,6 +65,10 @@ internal sealed class WatchHandler(IRevisionStore store, ListHandler lists, Shar
                 stream.WriteBookmark(resource, initialEventsEnd: false);
                 await stream.FlushAsync(request.Http.RequestAborted);
             }
+        }
+        finally
+        {
+            metrics.WatchEnded();
         }
     }
 
