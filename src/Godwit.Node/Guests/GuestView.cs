@@ -1,0 +1,44 @@
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Machines;
+
+namespace Godwit.Node.Guests;
+
+/// <summary>What the API says about a guest.</summary>
+internal abstract record GuestObject
+{
+    private GuestObject()
+    {
+    }
+
+    /// <summary>The server cannot be asked, or has not answered yet. Nothing follows from it: guests run on.</summary>
+    public sealed record Unknown : GuestObject;
+
+    /// <summary>The server was asked and has no object of this uid.</summary>
+    public sealed record Absent : GuestObject;
+
+    public sealed record Present(VirtualMachineInstance Instance) : GuestObject;
+}
+
+/// <summary>A machine as it stands on this host.</summary>
+internal sealed record MachineView(MachineRunState RunState, string Reason, string MachineType);
+
+/// <summary>All that a plan is made from: one guest, at one moment, on one host.</summary>
+internal sealed record GuestView
+{
+    public required NodeName Node { get; init; }
+
+    public required DateTimeOffset Now { get; init; }
+
+    public required GuestObject Object { get; init; }
+
+    /// <summary>Null when this host has no machine of this id.</summary>
+    public MachineView? Machine { get; init; }
+
+    /// <summary>Null when this host has never started it.</summary>
+    public Incarnation? Record { get; init; }
+
+    public HandoverClaim Claim { get; init; }
+
+    /// <summary>Measured lately; null when it was not.</summary>
+    public ResourceUsage? Usage { get; init; }
+}

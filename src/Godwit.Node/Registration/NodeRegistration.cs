@@ -1,0 +1,121 @@
+using Godwit.Api;
+using Godwit.Api.Coordination.V1;
+using Godwit.Api.Meta.V1;
+using Godwit.Base;
+using Godwit.Client;
+using Microsoft.Extensions.Logging;
+using KubeNode = Godwit.Api.Core.V1.Node;
+
+namespace Godwit.Node.Registration;
+
+/// <summary>
+/// Keeps this host's Node object true and its Lease fresh. The Lease is the heartbeat: small, and renewed every
+/// <see cref="HeartbeatInterval"/>; the Node is written only when something about it has changed. While the server is
+/// away nothing stops here: the heartbeat is what comes first when it is back.
+/// </summary>
+internal sealed partial class NodeRegistration(
+    AgentOptions options, ClusterClient client, Func<NodeDescription> describe, TimeProvider time, ILogger logger)
+{
+    public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(10);
+
+    private const int LeaseDurationSeconds = 40;
+
+    private readonly ResourceClient<KubeNode> nodes = client.For<KubeNode>();
+    private readonly ResourceClient<Lease> leases = client.For<Lease>();
+
+    /// <summary>Heartbeats until cancelled; a failure is told once until it is mended.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        var isTrouble = false;
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await HeartbeatAsync(stopping);
+                if (isTrouble)
+                {
+                    Log.Mended(logger);
+                }
+
+                isTrouble = false;
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                if (!isTrouble)
+                {
+                    Log.Silent(logger, ErrorChain.Describe(error));
+                }
+
+                isTrouble = true;
+            }
+
+            await Task.Delay(HeartbeatInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>One heartbeat: the Node as it should be, then the Lease.</summary>
+    public async Task HeartbeatAsync(CancellationToken stopping)
+    {
+        var node = await PublishAsync(stopping);
+        await RenewAsync(node, stopping);
+    }
+
+    private async Task<KubeNode> PublishAsync(CancellationToken stopping)
+    {
+        var description = describe();
+        var key = new ResourceKey("", options.Node.Value);
+        var found = await nodes.FindAsync(key, stopping);
+        var node = found is null
+            ? await nodes.CreateAsync(NodeObject.WithMetadata(new KubeNode(), options, description), stopping)
+            : await nodes.ChangeAsync(found, NodeObject.WithMetadata(found, options, description), stopping);
+        if (found is null)
+        {
+            Log.Registered(logger, options.Node);
+        }
+
+        return await nodes.ChangeStatusAsync(node, NodeObject.WithStatus(node, options, description, time.GetUtcNow()), stopping);
+    }
+
+    private async Task RenewAsync(KubeNode node, CancellationToken stopping)
+    {
+        var key = new ResourceKey(NamespaceNames.KubeNodeLease, options.Node.Value);
+        var now = time.GetUtcNow();
+        if (await leases.FindAsync(key, stopping) is { } lease)
+        {
+            await leases.ChangeAsync(
+                lease,
+                lease with { Spec = lease.Spec with { HolderIdentity = options.Node.Value, RenewTime = now, LeaseDurationSeconds = LeaseDurationSeconds } },
+                stopping);
+            return;
+        }
+
+        await leases.CreateAsync(
+            new Lease
+            {
+                Metadata = new ObjectMeta
+                {
+                    Namespace = key.Namespace,
+                    Name = key.Name,
+                    OwnerReferences = [new OwnerReference { ApiVersion = node.ApiVersion, Kind = node.Kind, Name = node.Metadata.Name, Uid = node.Metadata.Uid }],
+                },
+                Spec = new LeaseSpec { HolderIdentity = options.Node.Value, AcquireTime = now, RenewTime = now, LeaseDurationSeconds = LeaseDurationSeconds },
+            },
+            stopping);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2301, Level = LogLevel.Information, Message = "Registered as node {Node}")]
+        public static partial void Registered(ILogger logger, NodeName node);
+
+        [LoggerMessage(EventId = 2302, Level = LogLevel.Warning, Message = "No heartbeat reaches the server; guests run on, and it is tried again: {Reason}")]
+        public static partial void Silent(ILogger logger, string reason);
+
+        [LoggerMessage(EventId = 2303, Level = LogLevel.Information, Message = "Heartbeats reach the server again")]
+        public static partial void Mended(ILogger logger);
+    }
+}
