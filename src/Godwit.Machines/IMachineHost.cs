@@ -88,8 +88,11 @@ public enum MachineRunState
     /// <summary>The guest panicked or the virtual machine cannot go on.</summary>
     Crashed,
 
-    /// <summary>The process ended, or was never found, without the guest having shut down.</summary>
+    /// <summary>The process ended without the guest having shut down.</summary>
     Gone,
+
+    /// <summary>The process lives but its monitor does not answer: the guest may run. Connecting is tried again until one or the other ends.</summary>
+    Unresponsive,
 }
 
 /// <summary>One VM on this host.</summary>
@@ -175,10 +178,16 @@ public interface IMachineMigration
     /// <summary>Post-copy: stops the stream on purpose so that it can be recovered.</summary>
     Task PauseStreamAsync(CancellationToken stopping);
 
-    /// <summary>Post-copy, target: listens anew. Source: sends anew.</summary>
-    Task RecoverAsync(string uri, CancellationToken stopping);
+    /// <summary>Post-copy that was paused: the target listens anew, the source (<paramref name="outgoing"/>) sends anew.</summary>
+    Task RecoverAsync(string uri, bool outgoing, CancellationToken stopping);
 
-    /// <summary>Cancels, and yanks out-of-band if QEMU has not cancelled within the bound. The guest runs on (or again) on the source afterwards only if the caller resumes it.</summary>
+    /// <summary>
+    /// Cuts the migration's sockets out-of-band (<c>yank</c>), which works while everything else hangs. In pre-copy and in
+    /// the switch-over window the migration then fails and the source's guest runs on or again; so end the target first.
+    /// </summary>
+    Task CutStreamAsync(CancellationToken stopping);
+
+    /// <summary>Cancels, and yanks out-of-band if QEMU has not cancelled within the bound. A guest that ran before runs on, or again: QEMU sees to that itself. Returns when QEMU says that nothing migrates any more.</summary>
     Task CancelAsync(TimeSpan bound, CancellationToken stopping);
 
     /// <summary>Announces the guest's addresses from its NICs (RARP), several times.</summary>
@@ -197,12 +206,16 @@ public sealed record MigrationSettings
 
     public bool AutoConverge { get; init; }
 
+    /// <summary>Zero is off. Sends what changed within a page instead of the page, for pages in a cache of this size (a power of two).</summary>
+    public long XbzrleCacheBytes { get; init; }
+
     public int MultifdChannels { get; init; }
 
     public bool PauseBeforeSwitchover { get; init; } = true;
 
     public bool ReturnPath { get; init; } = true;
 
+    /// <summary>Zero is unlimited.</summary>
     public long MaxBandwidthBytesPerSecond { get; init; }
 
     public double DowntimeLimitMs { get; init; } = 300;

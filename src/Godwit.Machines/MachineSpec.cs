@@ -45,4 +45,8 @@ public sealed record DirectKernel(string KernelPath, string? InitrdPath, string 
 public sealed record MachineDisk(string Name, string Path, DiskFormat Format, bool ReadOnly, int? BootOrder = null);
 
 /// <summary>A virtio NIC on a tap that exists already, is owned by the machine's user and is named <see cref="TapName"/>.</summary>
-public sealed record MachineNic(string Name, string MacAddress, string TapName);
+/// <param name="Name">Unique in the machine.</param>
+/// <param name="MacAddress">Six pairs of hexadecimal digits with colons.</param>
+/// <param name="TapName">The tap on this host; not part of what the guest sees.</param>
+/// <param name="MtuBytes">What the guest is told to use; null leaves it to the guest.</param>
+public sealed record MachineNic(string Name, string MacAddress, string TapName, int? MtuBytes = null);

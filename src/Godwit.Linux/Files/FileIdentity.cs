@@ -22,7 +22,8 @@ public enum FileKind
 /// <param name="Kind">Of the path itself: a link is a link.</param>
 /// <param name="SizeBytes">Length; for others than regular files without meaning.</param>
 /// <param name="UserId">Its owner.</param>
-public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, FileKind Kind, long SizeBytes, uint UserId)
+/// <param name="GroupId">Its group.</param>
+public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, FileKind Kind, long SizeBytes, uint UserId, uint GroupId)
 {
     private const int CurrentFolder = -100; // AT_FDCWD
     private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
@@ -39,14 +40,15 @@ public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, Fi
             return (Errno)Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.ENOTDIR ? null : throw LinuxException.FromLastCall($"look at {path}");
         }
 
-        // struct statx: uid at 20, mode at 28, inode at 32, size at 40, device major and minor at 136 and 140.
+        // struct statx: uid at 20, gid at 24, mode at 28, inode at 32, size at 40, device major and minor at 136 and 140.
         var fields = new ReadOnlySpan<byte>(statistics, StatisticsBytes);
         return new FileIdentity(
             ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(fields[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(fields[140..]),
             BinaryPrimitives.ReadUInt64LittleEndian(fields[32..]),
             KindOf(BinaryPrimitives.ReadUInt16LittleEndian(fields[28..])),
             BinaryPrimitives.ReadInt64LittleEndian(fields[40..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(fields[20..]));
+            BinaryPrimitives.ReadUInt32LittleEndian(fields[20..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(fields[24..]));
     }
 
     private static FileKind KindOf(ushort mode) => (mode & 0xf000) switch

@@ -1,0 +1,55 @@
+using Godwit.Linux;
+using Godwit.Linux.Files;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Machines;
+
+/// <summary>
+/// Keeps a machine's logs within bounds while an agent lives. QEMU appends and never reopens, so a log that has grown too
+/// large is copied aside and cut to nothing: what is written in between is lost, which is the price of not disturbing QEMU.
+/// </summary>
+internal static partial class LogKeeper
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+
+    public static async Task RunAsync(MachineFiles files, MachineContext context, CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(Period, context.Clock);
+        while (await timer.WaitForNextTickAsync(stopping))
+        {
+            Bound(files.ConsoleLog, files.OlderConsoleLog, context);
+            Bound(files.QemuLog, files.OlderQemuLog, context);
+        }
+    }
+
+    /// <summary>Cuts the log if it is longer than its bound; its end, up to the bound, becomes the older log.</summary>
+    internal static void Bound(string path, string olderPath, MachineContext context)
+    {
+        try
+        {
+            using var log = GuardedFile.TryOpenWrite(path);
+            if (log is null || RandomAccess.GetLength(log) <= context.Options.LogBytesMax)
+            {
+                return;
+            }
+
+            var keep = new byte[context.Options.LogBytesMax];
+            var read = RandomAccess.Read(log, keep, RandomAccess.GetLength(log) - keep.Length);
+            var temporary = olderPath + ".new";
+            File.WriteAllBytes(temporary, keep.AsSpan(0, read));
+            File.SetUnixFileMode(temporary, DurableFile.Private);
+            File.Move(temporary, olderPath, overwrite: true);
+            RandomAccess.SetLength(log, 0);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or LinuxException)
+        {
+            Log.NotBounded(context.Log, path, error);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "The log {Path} could not be kept within its bound")]
+        public static partial void NotBounded(ILogger log, string path, Exception error);
+    }
+}

@@ -1,0 +1,392 @@
+using System.Globalization;
+using Godwit.Linux.ControlGroups;
+using Godwit.Linux.Processes;
+using Godwit.Qmp;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Machines;
+
+/// <summary>What every machine of a host is given.</summary>
+internal sealed record MachineContext(MachineHostOptions Options, TimeProvider Clock, ILogger Log);
+
+/// <summary>The parts that a machine stands on; without a process it has ended before.</summary>
+internal sealed record MachineParts(MachineFiles Files, MachineSpec Spec, MachinePlace Place, LinuxProcess? Process, ControlGroup Group);
+
+/// <summary>
+/// One VM whose QEMU lives beside us, not below us: disposing of this object leaves it running.
+/// <para>
+/// One task, <see cref="WatchAsync"/>, follows QEMU through its life and is the only one to change <see cref="status"/>,
+/// save that an order which QEMU acknowledged shows at once. Its loop:
+/// <code>
+///   connect ──▶ query-status ──▶ events … ──▶ session ends ──▶ process ended? ── yes ──▶ record the end; done
+///      ▲                                                            │ no: Unresponsive
+///      └────────────────────────────────────────────────────────────┘
+/// </code>
+/// </para>
+/// </summary>
+internal sealed partial class Machine : IMachine
+{
+    private static readonly TimeSpan ExitBound = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan QuitGrace = TimeSpan.FromSeconds(10);
+
+    private readonly MachineContext context;
+    private readonly MachineParts parts;
+    private readonly MachineRecords records;
+    private readonly Monitor? monitor;
+    private readonly Broadcast broadcast;
+    private readonly ConsoleHub? console;
+    private readonly CancellationTokenSource lifetime = new();
+    private readonly Lock gate = new();
+    private Task watching = Task.CompletedTask;
+    private Task logKeeping = Task.CompletedTask;
+    private volatile RunStatus status;
+
+    private Machine(MachineContext context, MachineParts parts, RunStatus status)
+    {
+        this.context = context;
+        this.parts = parts;
+        this.status = status;
+        records = new MachineRecords(parts.Files);
+        broadcast = new Broadcast(context.Clock);
+        if (parts.Process is { } process)
+        {
+            monitor = new Monitor(parts.Spec.DisplayName, parts.Files.Monitor, process, context.Clock, context.Log);
+            console = new ConsoleHub(parts.Files.Console, process.Identity.ProcessId, context.Log);
+        }
+
+        Migration = new QemuMigration(monitor, parts.Spec.DisplayName, context.Clock);
+    }
+
+    public MachineSpec Spec => parts.Spec;
+
+    public MachinePlace Place => parts.Place;
+
+    public int ProcessId => parts.Process is { Exited.IsCompleted: false } process ? process.Identity.ProcessId : 0;
+
+    public MachineRunState RunState => status.State;
+
+    public string RunStateReason => status.Reason;
+
+    public IMachineMigration Migration { get; }
+
+    /// <summary>A machine whose process ended earlier.</summary>
+    public static Machine Ended(MachineContext context, MachineParts parts, MachineEnd end)
+    {
+        var machine = new Machine(context, parts, new RunStatus(end.State, end.Reason));
+        machine.broadcast.End();
+        return machine;
+    }
+
+    /// <summary>Connects to a QEMU that was started, now or by an agent before us.</summary>
+    /// <exception cref="MachineException">Its monitor did not answer, or it ended.</exception>
+    public static async Task<Machine> ConnectAsync(MachineContext context, MachineParts parts, CancellationToken stopping)
+    {
+        var machine = new Machine(context, parts, new RunStatus(MachineRunState.Unresponsive, "its monitor was not yet reached"));
+        try
+        {
+            var connection = await machine.monitor!.ConnectAsync(context.Options.MonitorBound, stopping);
+            machine.Become(await machine.QueryAsync(connection, stopping));
+            machine.Watch(connection);
+            return machine;
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A living process whose monitor has not answered so far; it is tried on and on.</summary>
+    public static Machine Unreached(MachineContext context, MachineParts parts, string reason)
+    {
+        var machine = new Machine(context, parts, new RunStatus(MachineRunState.Unresponsive, reason));
+        machine.Watch(null);
+        return machine;
+    }
+
+    public IAsyncEnumerable<MachineEvent> ReadEventsAsync(CancellationToken stopping) => broadcast.Listen(stopping);
+
+    public async Task ResumeAsync(CancellationToken stopping)
+    {
+        await TellAsync("let run", QmpCommands.Continue, stopping);
+        Become(new RunStatus(MachineRunState.Running, "runs"));
+    }
+
+    public async Task PauseAsync(CancellationToken stopping)
+    {
+        await TellAsync("pause", QmpCommands.Stop, stopping);
+        if (status.State is MachineRunState.Running)
+        {
+            Become(new RunStatus(MachineRunState.Paused, "stopped by order"));
+        }
+    }
+
+    public async Task RestartAsync(CancellationToken stopping) => await TellAsync("restart", QmpCommands.SystemReset, stopping);
+
+    public async Task StopAsync(TimeSpan grace, CancellationToken stopping)
+    {
+        if (parts.Process is not { Exited.IsCompleted: false } process)
+        {
+            return;
+        }
+
+        if (status.State is MachineRunState.Running && grace > TimeSpan.Zero && !await ShutDownAsync(grace, stopping))
+        {
+            Log.Forced(context.Log, Spec.DisplayName, grace.TotalSeconds);
+            Become(new RunStatus(MachineRunState.Shutdown, $"ended by force: the guest did not shut down within {grace.TotalSeconds:0.#} s"));
+        }
+
+        if (status.State is not (MachineRunState.Shutdown or MachineRunState.Crashed))
+        {
+            Become(new RunStatus(MachineRunState.Shutdown, "ended by order"));
+        }
+
+        await EndProcessAsync(process, stopping);
+    }
+
+    public async Task<MachineUsage> GetUsageAsync(CancellationToken stopping)
+    {
+        if (parts.Process is not { Exited.IsCompleted: false } process)
+        {
+            return new MachineUsage(TimeSpan.Zero, 0, 0, 0);
+        }
+
+        var devices = await TellAsync("read the use of", QmpCommands.QueryBlockStatistics with { Bound = TimeSpan.FromSeconds(3) }, stopping);
+        return new MachineUsage(
+            process.CpuTime,
+            ReadResidentBytes(process.Identity.ProcessId),
+            devices.Sum(device => device.Stats.ReadBytes),
+            devices.Sum(device => device.Stats.WrittenBytes));
+    }
+
+    public Task<Stream> OpenConsoleAsync(CancellationToken stopping) =>
+        console is not null && ProcessId != 0
+            ? console.AttachAsync(stopping)
+            : throw new MachineException($"cannot open the console of {Spec.DisplayName}: its QEMU has ended; its log can still be read.");
+
+    public Task<Stream> OpenLogAsync(int? tailLines, bool follow, CancellationToken stopping) =>
+        Task.FromResult<Stream>(new LogStream(parts.Files.OlderConsoleLog, parts.Files.ConsoleLog, tailLines, follow ? () => ProcessId != 0 : null, context.Clock));
+
+    public async ValueTask DisposeAsync()
+    {
+        await lifetime.CancelAsync();
+        await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await logKeeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (monitor is not null)
+        {
+            await monitor.DisposeAsync();
+        }
+
+        if (console is not null)
+        {
+            await console.DisposeAsync();
+        }
+
+        broadcast.End();
+        parts.Process?.Dispose();
+        lifetime.Dispose();
+    }
+
+    /// <summary>Ends the process, whatever it does, and waits for its end.</summary>
+    internal async Task KillAsync(CancellationToken stopping)
+    {
+        if (parts.Process is { Exited.IsCompleted: false } process)
+        {
+            await process.StopAsync(TimeSpan.Zero, context.Clock, stopping);
+        }
+    }
+
+    private Task<TReply> TellAsync<TReply>(string purpose, QmpCommand<TReply> command, CancellationToken stopping) =>
+        monitor is null
+            ? throw new MachineException($"cannot {purpose} {Spec.DisplayName}: its QEMU has ended.")
+            : monitor.TellAsync(purpose, command, stopping);
+
+    /// <summary>Presses the power button and waits. False when the guest did not obey in time.</summary>
+    private async Task<bool> ShutDownAsync(TimeSpan grace, CancellationToken stopping)
+    {
+        using var bound = new CancellationTokenSource(grace, context.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, stopping);
+        var events = broadcast.Listen(either.Token);
+        try
+        {
+            await TellAsync("shut down", QmpCommands.SystemPowerdown, either.Token);
+            await foreach (var happened in events)
+            {
+                if (happened is MachineEvent.RunStateChanged { State: MachineRunState.Shutdown or MachineRunState.Crashed or MachineRunState.Gone })
+                {
+                    return true;
+                }
+            }
+
+            return true; // The events ended: so has QEMU.
+        }
+        catch (Exception error) when (error is MachineException || (error is OperationCanceledException && !stopping.IsCancellationRequested))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The end is recorded before it is brought about, so that no agent takes it for a crash.</summary>
+    private async Task EndProcessAsync(LinuxProcess process, CancellationToken stopping)
+    {
+        records.Write(new MachineEnd(status.State, status.Reason));
+        try
+        {
+            await TellAsync("end", QmpCommands.Quit, stopping);
+            await process.Exited.WaitAsync(QuitGrace, context.Clock, stopping);
+        }
+        catch (Exception error) when (error is MachineException or TimeoutException)
+        {
+            await process.StopAsync(QuitGrace, context.Clock, stopping);
+        }
+
+        await watching.WaitAsync(stopping);
+    }
+
+    private void Watch(QmpConnection? connection)
+    {
+        watching = Task.Run(() => WatchAsync(connection, lifetime.Token), CancellationToken.None);
+        logKeeping = Task.Run(() => LogKeeper.RunAsync(parts.Files, context, lifetime.Token), CancellationToken.None);
+    }
+
+    private async Task WatchAsync(QmpConnection? connection, CancellationToken stopping)
+    {
+        var process = parts.Process!;
+        while (true)
+        {
+            if (connection is not null)
+            {
+                await foreach (var happened in connection.ReadEventsAsync(stopping))
+                {
+                    Receive(happened);
+                }
+            }
+
+            if (await EndsSoonAsync(process, stopping))
+            {
+                RecordEnd(await process.Exited);
+                return;
+            }
+
+            Become(new RunStatus(MachineRunState.Unresponsive, "its process lives, but its monitor does not answer"));
+            connection = await ReconnectAsync(stopping);
+        }
+    }
+
+    private async Task<bool> EndsSoonAsync(LinuxProcess process, CancellationToken stopping)
+    {
+        try
+        {
+            await process.Exited.WaitAsync(ExitBound, context.Clock, stopping);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<QmpConnection?> ReconnectAsync(CancellationToken stopping)
+    {
+        try
+        {
+            var connection = await monitor!.ConnectAsync(context.Options.MonitorBound, stopping);
+            Become(await QueryAsync(connection, stopping));
+            return connection;
+        }
+        catch (Exception error) when (error is MachineException or QmpException)
+        {
+            Log.NotReached(context.Log, Spec.DisplayName, error);
+            return null; // The loop looks at the process, then comes here again.
+        }
+    }
+
+    private async Task<RunStatus> QueryAsync(QmpConnection connection, CancellationToken stopping)
+    {
+        try
+        {
+            return RunStates.FromQuery((await connection.ExecuteAsync(QmpCommands.QueryStatus, stopping)).Status);
+        }
+        catch (QmpException error)
+        {
+            throw new MachineException($"cannot ask QEMU of {Spec.DisplayName} for its state", error);
+        }
+    }
+
+    private void Receive(QmpEvent happened)
+    {
+        if (happened.LostBefore > 0)
+        {
+            broadcast.Publish(new MachineEvent.EventsLost(happened.At, happened.LostBefore));
+        }
+
+        lock (gate)
+        {
+            Become(RunStates.After(status, happened), happened.At);
+        }
+
+        switch (happened.Name)
+        {
+            case "MIGRATION" when happened.Text("status") is { } word:
+                broadcast.Publish(new MachineEvent.MigrationStatusChanged(happened.At, word));
+                break;
+            case "MIGRATION_PASS" when happened.Number("pass") is { } pass:
+                broadcast.Publish(new MachineEvent.MigrationPassEnded(happened.At, pass));
+                break;
+        }
+    }
+
+    private void Become(RunStatus next, DateTimeOffset? at = null)
+    {
+        lock (gate)
+        {
+            if (next == status)
+            {
+                return;
+            }
+
+            status = next;
+            broadcast.Publish(new MachineEvent.RunStateChanged(at ?? context.Clock.GetUtcNow(), next.State, next.Reason));
+        }
+
+        Log.Became(context.Log, Spec.DisplayName, next.State, next.Reason);
+    }
+
+    /// <summary>A guest that had shut down stays so; every other end is one that should not have been.</summary>
+    private void RecordEnd(ProcessExit exit)
+    {
+        if (status.State is not (MachineRunState.Shutdown or MachineRunState.Crashed))
+        {
+            Become(new RunStatus(MachineRunState.Gone, EndReason.Describe(exit, parts.Files, parts.Group)));
+        }
+
+        records.Write(new MachineEnd(status.State, status.Reason));
+        broadcast.End();
+    }
+
+    private static long ReadResidentBytes(int processId)
+    {
+        try
+        {
+            // The second number of statm: resident pages (proc_pid_statm(5)).
+            var words = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/statm")).Split(' ');
+            return words.Length > 1 && long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var pages) ? pages * Environment.SystemPageSize : 0;
+        }
+        catch (IOException)
+        {
+            return 0; // It has just ended.
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "{Machine} is {State}: {Reason}")]
+        public static partial void Became(ILogger log, string machine, MachineRunState state, string reason);
+
+        [LoggerMessage(2, LogLevel.Warning, "{Machine} did not shut down within {GraceSeconds} s and is ended by force")]
+        public static partial void Forced(ILogger log, string machine, double graceSeconds);
+
+        [LoggerMessage(3, LogLevel.Warning, "The monitor of {Machine} could not be reached; it is tried again")]
+        public static partial void NotReached(ILogger log, string machine, Exception error);
+    }
+}

@@ -1,0 +1,55 @@
+namespace Godwit.Machines;
+
+/// <summary>
+/// Where a machine's files are. Two folders, because QEMU is not trusted with what the agent believes:
+/// <code>
+///   machines/ID/   0700, the machine's own user: qmp.sock  console.sock  console.log  migrate-*.sock  (and its disks)
+///   records/ID/    0700, root: place.json  spec.json  process  end.json  qemu.log  *.log.1
+/// </code>
+/// What lies in the first is opened with the suspicion that QEMU has put something else there.
+/// </summary>
+internal sealed class MachineFiles(string dataFolder, MachineId id)
+{
+    /// <summary>The longest path that a unix socket can have (sun_path, its final zero not counted).</summary>
+    private const int SocketPathLengthMax = 107;
+
+    public MachineId Id { get; } = id;
+
+    public string Folder { get; } = Path.Combine(MachinesFolder(dataFolder), id.ToString());
+
+    public string RecordFolder { get; } = Path.Combine(RecordsFolder(dataFolder), id.ToString());
+
+    public string Monitor => Path.Combine(Folder, "qmp.sock");
+
+    public string Console => Path.Combine(Folder, "console.sock");
+
+    public string ConsoleLog => Path.Combine(Folder, "console.log");
+
+    public string OlderConsoleLog => Path.Combine(RecordFolder, "console.log.1");
+
+    public string QemuLog => Path.Combine(RecordFolder, "qemu.log");
+
+    public string OlderQemuLog => Path.Combine(RecordFolder, "qemu.log.1");
+
+    public string PlaceFile => Path.Combine(RecordFolder, "place.json");
+
+    public string SpecFile => Path.Combine(RecordFolder, "spec.json");
+
+    public string ProcessFile => Path.Combine(RecordFolder, "process");
+
+    public string EndFile => Path.Combine(RecordFolder, "end.json");
+
+    public static string MachinesFolder(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "machines");
+
+    public static string RecordsFolder(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "records");
+
+    /// <exception cref="MachineException">The data folder's path is too long for sockets below it.</exception>
+    public void CheckSocketLength()
+    {
+        var longest = Path.Combine(Folder, "migrate-preempt.sock");
+        if (System.Text.Encoding.UTF8.GetByteCount(longest) > SocketPathLengthMax)
+        {
+            throw new MachineException($"{longest} is too long for a unix socket ({SocketPathLengthMax} bytes): choose a data folder with a shorter path.");
+        }
+    }
+}

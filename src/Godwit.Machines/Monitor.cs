@@ -1,0 +1,86 @@
+using System.Net.Sockets;
+using Godwit.Linux.Processes;
+using Godwit.Qmp;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Machines;
+
+/// <summary>A machine's monitor: the QMP session of the moment, and how to get the next one.</summary>
+internal sealed class Monitor(string displayName, string socketPath, LinuxProcess process, TimeProvider clock, ILogger log) : IAsyncDisposable
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    private volatile QmpConnection? connection;
+
+    /// <summary>The session that lives, or null.</summary>
+    public QmpConnection? Connection => connection is { Completion.IsCompleted: false } living ? living : null;
+
+    /// <summary>
+    /// Connects as soon as QEMU listens. QEMU's socket takes one client at a time, so this also waits for the last one,
+    /// perhaps a dying agent's, to be gone.
+    /// </summary>
+    /// <exception cref="MachineException">The process ended, or the bound passed; the cause says which.</exception>
+    public async Task<QmpConnection> ConnectAsync(TimeSpan bound, CancellationToken stopping)
+    {
+        var started = clock.GetTimestamp();
+        var pause = FirstPause;
+        while (true)
+        {
+            try
+            {
+                var stream = await QemuSocket.ConnectAsync(socketPath, process.Identity.ProcessId, stopping);
+                var last = connection;
+                connection = await QmpConnection.OpenAsync(stream, new QmpOptions(), clock, log, stopping);
+                if (last is not null)
+                {
+                    await last.DisposeAsync();
+                }
+
+                return connection;
+            }
+            catch (Exception error) when (error is SocketException or QmpException)
+            {
+                if (process.Exited.IsCompleted)
+                {
+                    throw new MachineException($"QEMU of {displayName} ended before its monitor answered", error);
+                }
+
+                if (clock.GetElapsedTime(started) > bound)
+                {
+                    throw new MachineException($"the monitor of {displayName} (process {process.Identity.ProcessId}) did not answer within {bound.TotalSeconds:0} s", error);
+                }
+            }
+
+            await Task.WhenAny(Task.Delay(pause, clock, stopping), process.Exited);
+            stopping.ThrowIfCancellationRequested();
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>One command, with errors that say what for.</summary>
+    /// <param name="purpose">As the end of a sentence that begins with "cannot".</param>
+    /// <param name="command">What to say to QEMU.</param>
+    /// <param name="stopping">Gives up waiting; QEMU may still carry it out.</param>
+    public async Task<TReply> TellAsync<TReply>(string purpose, QmpCommand<TReply> command, CancellationToken stopping)
+    {
+        var living = Connection
+            ?? throw new MachineException($"cannot {purpose} {displayName}: {(process.Exited.IsCompleted ? "its QEMU has ended" : "its QEMU does not answer; it is being reconnected")}.");
+        try
+        {
+            return await living.ExecuteAsync(command, stopping);
+        }
+        catch (QmpException error)
+        {
+            throw new MachineException($"cannot {purpose} {displayName}", error);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (connection is { } last)
+        {
+            await last.DisposeAsync();
+        }
+    }
+}
