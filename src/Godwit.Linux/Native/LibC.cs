@@ -91,6 +91,9 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "prlimit", SetLastError = true)]
     internal static partial int PrLimit(int processId, int resource, ulong* newLimit, ulong* oldLimit);
 
+    [LibraryImport(Library, EntryPoint = "setpriority", SetLastError = true)]
+    internal static partial int SetPriority(int which, uint who, int priority);
+
     // The system calls that older libcs have no name for; their numbers are the same on every architecture since 5.1.
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth);

@@ -54,6 +54,13 @@ public sealed class NetworkNamespace
         return made;
     }
 
+    /// <summary>The namespace of this name, whether it exists or not.</summary>
+    /// <exception cref="ArgumentException">The name would lead elsewhere.</exception>
+    public static NetworkNamespace Named(string name) =>
+        name.Length is > 0 and <= 64 && name is not "." and not ".." && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-')
+            ? new NetworkNamespace(name, Path.Combine(Folder, name))
+            : throw new ArgumentException($"'{name}' is no name for a network namespace: up to 64 letters, digits, '.', '_' and '-'", nameof(name));
+
     /// <summary>The namespace of this name, or null when there is none.</summary>
     public static NetworkNamespace? Find(string name) => Named(name) is var found && File.Exists(found.path) ? found : null;
 
@@ -91,11 +98,6 @@ public sealed class NetworkNamespace
 
     /// <summary>A descriptor that stands for it in netlink requests.</summary>
     internal Descriptor OpenDescriptor() => Descriptor.Open(path ?? "/proc/self/ns/net", OpenFlags.O_RDONLY);
-
-    private static NetworkNamespace Named(string name) =>
-        name.Length is > 0 and <= 64 && name is not "." and not ".." && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-')
-            ? new NetworkNamespace(name, Path.Combine(Folder, name))
-            : throw new ArgumentException($"'{name}' is no name for a network namespace: up to 64 letters, digits, '.', '_' and '-'", nameof(name));
 
     private void Enter()
     {

@@ -1,0 +1,112 @@
+using System.Net;
+using Godwit.Linux;
+using Godwit.Linux.Netlink;
+using Godwit.Linux.Networking;
+using Godwit.Networks.Overlays;
+
+namespace Godwit.Networks.Guests;
+
+/// <summary>A guest's place on the network.</summary>
+/// <param name="TapName">From <see cref="OverlayNames.Tap"/>.</param>
+/// <param name="Mac">The only MAC address that it may use.</param>
+/// <param name="Address">The only IP address that it may use; null: none but DHCP's beginning.</param>
+/// <param name="OwnerUserId">The user whose QEMU opens the tap.</param>
+public sealed record GuestPort(string TapName, MacAddress Mac, IPAddress? Address, uint OwnerUserId);
+
+/// <summary>
+/// The guests' ports on this host's bridge. A port is silent from its making until it is admitted:
+/// <code>
+///   Create ─▶ silent ⇄ admitted ─▶ Remove
+///             (down, in no bridge: nothing passes, in or out)
+/// </code>
+/// The order "run" of a migration admits on the target; a source silences before it lets go of its guest. Both are one or
+/// two kernel calls, because they happen while the guest stands still. Taps outlive us and are found again by name.
+/// </summary>
+public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeProvider time)
+{
+    /// <summary>Makes the port, silent; one that exists keeps its state and gets this owner and these addresses. Idempotent.</summary>
+    /// <exception cref="LinuxException">The kernel refused, or the overlay's bridge is missing.</exception>
+    public async Task CreateAsync(GuestPort port, CancellationToken stopping)
+    {
+        CheckName(port.TapName);
+        if (!port.Mac.IsUnicast)
+        {
+            throw new ArgumentException($"{port.Mac} is no MAC address of one station", nameof(port));
+        }
+
+        await Nftables.ApplyAsync(OverlayRules.AddPort(names, port.TapName, port.Mac, port.Address), place, time, stopping);
+        using var routes = RouteSocket.Open(place);
+        if (routes.FindLink(port.TapName) is null)
+        {
+            Tap.Create(port.TapName, port.OwnerUserId, place);
+            KernelSetting.TrySet(place, $"ipv6/conf/{port.TapName}/disable_ipv6", "1");
+        }
+
+        var tap = routes.GetLink(port.TapName);
+        routes.ChangeLink(tap.Index, new LinkChange { MtuBytes = GetBridge(routes).MtuBytes });
+    }
+
+    /// <summary>Lets the guest's frames in and out, and sends this host's frames for it here at once. Idempotent.</summary>
+    public void Admit(string tapName, MacAddress mac)
+    {
+        using var routes = RouteSocket.Open(place);
+        var tap = routes.GetLink(tapName);
+        routes.ChangeLink(tap.Index, new LinkChange { MasterIndex = GetBridge(routes).Index, IsUp = true });
+        // Before the guest's first frame the bridge believes that it is where it was.
+        routes.SetPort(tap.Index, mac);
+    }
+
+    /// <summary>Lets no frame in or out any more. Idempotent; a port that is gone is silent.</summary>
+    public void Silence(string tapName)
+    {
+        using var routes = RouteSocket.Open(place);
+        if (routes.FindLink(tapName) is { } tap)
+        {
+            routes.ChangeLink(tap.Index, new LinkChange { IsUp = false, MasterIndex = 0 });
+        }
+    }
+
+    /// <summary>Whether the port exists and lets frames through.</summary>
+    public bool IsAdmitted(string tapName)
+    {
+        using var routes = RouteSocket.Open(place);
+        return routes.FindLink(tapName) is { IsUp: true, MasterIndex: > 0 };
+    }
+
+    /// <summary>The taps of this overlay on this host, whoever made them.</summary>
+    public IReadOnlyList<string> List()
+    {
+        using var routes = RouteSocket.Open(place);
+        return [.. routes.ListLinks().Where(link => link.Kind == "tun" && link.Name.StartsWith(names.TapPrefix, StringComparison.Ordinal)).Select(link => link.Name)];
+    }
+
+    /// <summary>What the guest has sent (as received here) and received since its tap was made; null when there is no such port.</summary>
+    public LinkStatistics? ReadStatistics(string tapName)
+    {
+        using var routes = RouteSocket.Open(place);
+        return routes.FindLink(tapName)?.Statistics;
+    }
+
+    /// <summary>Removes the port and its rules. Idempotent.</summary>
+    public async Task RemoveAsync(string tapName, CancellationToken stopping)
+    {
+        CheckName(tapName);
+        using (var routes = RouteSocket.Open(place))
+        {
+            routes.DeleteLink(tapName);
+        }
+
+        await Nftables.ApplyAsync(OverlayRules.RemovePort(names, tapName), place, time, stopping);
+    }
+
+    private Link GetBridge(RouteSocket routes) => routes.FindLink(names.Bridge)
+        ?? throw new LinuxException($"find bridge {names.Bridge} for a guest", Errno.ENODEV, "the overlay of this host is not set up yet");
+
+    private void CheckName(string tapName)
+    {
+        if (!tapName.StartsWith(names.TapPrefix, StringComparison.Ordinal) || tapName.Length > RouteSocket.LinkNameLengthMax || !tapName.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-'))
+        {
+            throw new ArgumentException($"'{tapName}' is no tap of this overlay: it must start with {names.TapPrefix}", nameof(tapName));
+        }
+    }
+}

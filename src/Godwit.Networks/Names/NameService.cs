@@ -1,0 +1,158 @@
+using System.Text;
+using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Networks.Names;
+
+/// <summary>
+/// DHCP and DNS for the guests of one host: one dnsmasq on the bridge's gateway address. It outlives us, and is found again by the
+/// identity that was written before it ran. Tables are files that it reads anew on a signal; only another configuration, or its
+/// death, starts it anew. One object per host, used by one caller at a time.
+/// </summary>
+public sealed partial class NameService(NameServiceSettings settings, TimeProvider time, ILogger<NameService> log) : IDisposable
+{
+    private const string Program = "/usr/sbin/dnsmasq";
+    private const string IdentityFile = "process";
+    private const string ConfigurationFile = "configuration";
+    private const string OutputFile = "output";
+
+    /// <summary>What it says is kept for people; a fresh start, and nothing else, may follow this much.</summary>
+    private const long OutputBytesMax = 1 << 20;
+
+    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
+    private readonly ProcessLauncher launcher = new(time);
+    private LinuxProcess? process;
+
+    /// <summary>Ends when the service has ended by itself: apply again. Never ends while none runs.</summary>
+    public Task Ended => process?.Exited ?? Task.Delay(Timeout.InfiniteTimeSpan, time);
+
+    /// <summary>Whether it runs.</summary>
+    public bool IsRunning => process is { Exited.IsCompleted: false };
+
+    /// <summary>Makes the service run with these tables. Idempotent: applying the same again does nothing.</summary>
+    /// <exception cref="ProcessLaunchException">dnsmasq is missing or refused its configuration; its words are in the message.</exception>
+    public async Task ApplyAsync(NameTable table, CancellationToken stopping)
+    {
+        Directory.CreateDirectory(settings.Folder);
+        File.SetUnixFileMode(settings.Folder, Readable | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        var configuration = NameServiceFiles.BuildConfiguration(settings, FindUser());
+        var adopted = Adopt();
+        if (IsRunning && !Holds(ConfigurationFile, configuration))
+        {
+            // Ended before the new one is written: what runs is always what the file says, also if we die in between.
+            await StopAsync(stopping);
+        }
+
+        var changed = Write(NameServiceFiles.LeasesFile, NameServiceFiles.BuildLeases(table)) | Write(NameServiceFiles.NamesFile, NameServiceFiles.BuildNames(settings, table));
+        Write(ConfigurationFile, configuration);
+        if (!IsRunning)
+        {
+            await StartAsync(stopping);
+        }
+        else if (changed || adopted)
+        {
+            process!.Send(ProcessSignal.Reload); // One that was adopted may have missed the signal for its last tables.
+        }
+    }
+
+    /// <summary>Ends the service and removes its folder. Idempotent.</summary>
+    public async Task RemoveAsync(CancellationToken stopping)
+    {
+        Adopt();
+        await StopAsync(stopping);
+        if (Directory.Exists(settings.Folder))
+        {
+            Directory.Delete(settings.Folder, recursive: true);
+        }
+    }
+
+    /// <summary>Lets go of it; it runs on.</summary>
+    public void Dispose() => process?.Dispose();
+
+    private string PathOf(string file) => Path.Combine(settings.Folder, file);
+
+    private bool Adopt()
+    {
+        if (process is not null || !File.Exists(PathOf(IdentityFile)) || !ProcessIdentity.TryParse(File.ReadAllText(PathOf(IdentityFile)), out var identity))
+        {
+            return false;
+        }
+
+        process = LinuxProcess.TryOpen(identity);
+        if (process is null)
+        {
+            return false;
+        }
+
+        Log.Adopted(log, identity.ProcessId);
+        return true;
+    }
+
+    private async Task StartAsync(CancellationToken stopping)
+    {
+        if (process is not null)
+        {
+            Log.Ended(log, process.Identity.ProcessId, await process.Exited);
+            process.Dispose();
+            process = null;
+        }
+
+        if (new FileInfo(PathOf(OutputFile)) is { Exists: true, Length: > OutputBytesMax } output)
+        {
+            output.Delete();
+        }
+
+        process = await launcher.LaunchAsync(
+            new ProcessLaunch
+            {
+                Program = Program,
+                Arguments = ["--keep-in-foreground", "--log-facility=-", "--pid-file=", $"--conf-file={PathOf(ConfigurationFile)}"],
+                OutputPath = PathOf(OutputFile),
+                NetworkNamespace = settings.Place,
+            },
+            identity => DurableFile.Write(PathOf(IdentityFile), Encoding.ASCII.GetBytes(identity.ToString())),
+            stopping);
+        Log.Started(log, process.Identity.ProcessId, settings.BridgeName);
+    }
+
+    private async Task StopAsync(CancellationToken stopping)
+    {
+        if (process is not null)
+        {
+            await process.StopAsync(TimeSpan.FromSeconds(3), time, stopping);
+            process.Dispose();
+            process = null;
+        }
+    }
+
+    private bool Holds(string file, string text) => File.Exists(PathOf(file)) && File.ReadAllText(PathOf(file)) == text;
+
+    /// <summary>Whether the file had to be changed.</summary>
+    private bool Write(string file, string text)
+    {
+        if (Holds(file, text))
+        {
+            return false;
+        }
+
+        DurableFile.Write(PathOf(file), Encoding.UTF8.GetBytes(text), Readable);
+        return true;
+    }
+
+    /// <summary>The account that the distribution made for it, or the one for nobody in particular.</summary>
+    private static string FindUser() => File.ReadLines("/etc/passwd").Any(line => line.StartsWith("dnsmasq:", StringComparison.Ordinal)) ? "dnsmasq" : "nobody";
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2201, Level = LogLevel.Information, Message = "Started dnsmasq as process {ProcessId} on {Bridge}")]
+        internal static partial void Started(ILogger log, int processId, string bridge);
+
+        [LoggerMessage(EventId = 2202, Level = LogLevel.Information, Message = "Adopted dnsmasq, process {ProcessId}")]
+        internal static partial void Adopted(ILogger log, int processId);
+
+        [LoggerMessage(EventId = 2203, Level = LogLevel.Warning, Message = "dnsmasq, process {ProcessId}, {Exit}; it is started again")]
+        internal static partial void Ended(ILogger log, int processId, ProcessExit exit);
+    }
+}
