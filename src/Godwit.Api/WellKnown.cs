@@ -43,6 +43,12 @@ public static class AnnotationNames
     /// <summary>On a migration: one of <see cref="Forecasts.V1Alpha1.MigrationModes"/>.</summary>
     public const string Mode = "godwit.dev/mode";
 
+    /// <summary>On a migration: at most so many bytes a second (a quantity), in place of the policy's.</summary>
+    public const string Bandwidth = "godwit.dev/bandwidth";
+
+    /// <summary>On a migration: the longest stop of the guest that is aimed at, in milliseconds, in place of the policy's.</summary>
+    public const string DowntimeLimitMs = "godwit.dev/downtime-limit-ms";
+
     /// <summary>On a Node: where its overlay tunnel ends (an address).</summary>
     public const string UnderlayAddress = "godwit.dev/underlay-address";
 

@@ -1,0 +1,66 @@
+using Godwit.Api.KubeVirt.V1;
+
+namespace Godwit.Cli.Commands;
+
+/// <summary>Waiting for a machine to become what it was asked to be, each wait with a bound.</summary>
+internal static class VmWaits
+{
+    public static Task<VirtualMachine> UntilRunningAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
+        UntilAsync(session, name, "run", vm => vm.Status is { Ready: true, PrintableStatus: PrintableStatuses.Running }, bound, stopping);
+
+    public static Task<VirtualMachine> UntilStoppedAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
+        UntilAsync(session, name, "be stopped", vm => vm.Status is { PrintableStatus: PrintableStatuses.Stopped }, bound, stopping);
+
+    /// <summary>Returns when no object of the kind and name is left.</summary>
+    public static Task UntilGoneAsync<T>(Session session, string name, TimeSpan bound, CancellationToken stopping)
+        where T : Resource, IResource<T> =>
+        BoundedAsync(
+            session,
+            $"{name} to be gone",
+            bound,
+            async limited =>
+            {
+                await foreach (var _ in session.FollowAsync<T>(name, limited))
+                {
+                    // The end of this is the object's end.
+                }
+
+                return true;
+            },
+            stopping);
+
+    private static Task<VirtualMachine> UntilAsync(
+        Session session, string name, string goal, Func<VirtualMachine, bool> reached, TimeSpan bound, CancellationToken stopping) =>
+        BoundedAsync(
+            session,
+            $"{name} to {goal}",
+            bound,
+            async limited =>
+            {
+                await foreach (var vm in session.FollowAsync<VirtualMachine>(name, limited))
+                {
+                    if (vm is not null && reached(vm))
+                    {
+                        return vm;
+                    }
+                }
+
+                throw new CliException($"{name} was deleted while we waited for it to {goal}", ExitCodes.NotFound);
+            },
+            stopping);
+
+    private static async Task<T> BoundedAsync<T>(Session session, string goal, TimeSpan bound, Func<CancellationToken, Task<T>> wait, CancellationToken stopping)
+    {
+        using var timeout = new CancellationTokenSource(bound, session.Environment.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, timeout.Token);
+        try
+        {
+            return await wait(either.Token);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !stopping.IsCancellationRequested)
+        {
+            throw new CliException(
+                $"Waited {bound.TotalSeconds:0} s for {goal}: see godwit vm show for why. It may still happen; --timeout waits longer", ExitCodes.TimedOut);
+        }
+    }
+}

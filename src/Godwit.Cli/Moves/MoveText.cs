@@ -1,0 +1,93 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Meta.V1;
+using Godwit.Cli.Output;
+
+namespace Godwit.Cli.Moves;
+
+/// <summary>A move in words: where it is, what is expected of it, how it ended.</summary>
+internal static class MoveText
+{
+    /// <summary>Where the move stands, for a progress line: phase and round.</summary>
+    public static string Stage(VirtualMachineInstanceMigration move)
+    {
+        var progress = move.Status.Progress;
+        return progress?.Phase switch
+        {
+            null or "" => (move.Status.Phase ?? MigrationPhases.Pending) switch
+            {
+                MigrationPhases.Pending => "waiting for its turn",
+                MigrationPhases.Scheduling => "choosing a target",
+                MigrationPhases.Scheduled => "waiting for the source's agent",
+                var phase => phase.ToLowerInvariant(),
+            },
+            MovePhases.Preflight => "checking",
+            MovePhases.Preparing => "preparing the target",
+            MovePhases.Precopying => $"copying, round {Human.Number(progress.Round ?? 1)}",
+            MovePhases.SwitchingOver => "switching over",
+            MovePhases.Activating => "starting on the target",
+            MovePhases.Postcopying => "running on the target, fetching the rest",
+            MovePhases.Paused => "paused: the stream broke and is being mended",
+            MovePhases.Completed => "completed",
+            MovePhases.Aborted => "aborted",
+            var other => other,
+        };
+    }
+
+    /// <summary>What has been sent and what is left; empty while nothing has been.</summary>
+    public static string Transfer(MigrationProgress? progress)
+    {
+        if (progress?.TransferredBytes is null or 0)
+        {
+            return "";
+        }
+
+        var parts = new List<string>
+        {
+            $"{Human.Bytes(progress.TransferredBytes)} sent",
+            progress.ThroughputBytesPerSecond is > 0 ? Human.Rate(progress.ThroughputBytesPerSecond) : "",
+            progress.RemainingBytes is { } left ? $"{Human.Bytes(left)} left" : "",
+            progress.DirtyBytesPerSecond is > 0 ? $"guest writes {Human.Rate(progress.DirtyBytesPerSecond)}" : "",
+            progress.ThrottlePercent is > 0 ? $"guest slowed by {Human.Number(progress.ThrottlePercent)} %" : "",
+        };
+        return string.Join(", ", parts.Where(part => part.Length > 0));
+    }
+
+    public static string Forecast(ModeForecast forecast)
+    {
+        var confidence = forecast.Confidence is { } share ? $" (confidence {Human.Percent(share)})" : "";
+        var reason = string.IsNullOrEmpty(forecast.Reason) ? "" : $": {forecast.Reason}";
+        return $"forecast by {forecast.Mode}: total {Human.Milliseconds(forecast.TotalMs)}, downtime {Human.Milliseconds(forecast.DowntimeMs)}, {Human.Bytes(forecast.Bytes)} to send{confidence}{reason}";
+    }
+
+    /// <summary>From where to where; what is not known yet is left open.</summary>
+    public static string Route(VirtualMachineInstanceMigration move) =>
+        $"{move.Status.MigrationState?.SourceNode ?? "?"} → {move.Status.MigrationState?.TargetNode ?? "?"}";
+
+    /// <summary>Why a move failed: its own reason, else what its conditions say.</summary>
+    public static string FailureReason(VirtualMachineInstanceMigration move)
+    {
+        var told = move.Status.Conditions
+            .Where(condition => !string.IsNullOrEmpty(condition.Message))
+            .Select(condition => string.IsNullOrEmpty(condition.Reason) ? condition.Message! : $"{condition.Reason}: {condition.Message}")
+            .Prepend(move.Status.MigrationState?.FailureReason ?? "")
+            .Where(reason => reason.Length > 0)
+            .Distinct(StringComparer.Ordinal)
+            .ToList();
+        return told.Count == 0 ? "no reason was given; see kubectl describe vmim " + move.Metadata.Name : string.Join("; ", told);
+    }
+
+    /// <summary>A guest's last move, as its object remembers it.</summary>
+    public static string InWords(MigrationState move)
+    {
+        var route = $"{move.SourceNode ?? "?"} → {move.TargetNode ?? "?"}";
+        var end = (move.Completed, move.Failed) switch
+        {
+            (_, true) => $"failed: {move.FailureReason ?? "no reason was given"}",
+            (true, _) when move is { StartTimestamp: { } start, EndTimestamp: { } stop } => $"completed in {Human.Milliseconds((double?)(stop - start).TotalMilliseconds)}",
+            (true, _) => "completed",
+            _ => "under way",
+        };
+        return $"{route}, {end}";
+    }
+}
