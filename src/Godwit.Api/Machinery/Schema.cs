@@ -163,6 +163,12 @@ public sealed record SchemaField(string Name, Schema Schema, string Description)
     /// <summary>The number in Kubernetes' protobuf form; 0 where there is none.</summary>
     public int ProtobufNumber { get; init; }
 
+    /// <summary>
+    /// True when zero is not the same as absence. Kubernetes' protobuf form writes most zeros without meaning them, so a
+    /// decoded zero is dropped unless this says otherwise.
+    /// </summary>
+    public bool ZeroMatters { get; init; }
+
     /// <summary>The object is refused without it.</summary>
     public bool IsRequired { get; init; }
 
@@ -173,6 +179,9 @@ public sealed record SchemaField(string Name, Schema Schema, string Description)
 
     /// <summary>This field, required.</summary>
     public SchemaField Required() => this with { IsRequired = true };
+
+    /// <summary>This number, whose zero is a value.</summary>
+    public SchemaField ZeroIsAValue() => this with { ZeroMatters = true };
 
     /// <summary>This list, merged by a key (null: as a set of scalars).</summary>
     public SchemaField Merged(string? key = null) => this with { PatchStrategy = PatchStrategy | PatchStrategies.Merge, PatchMergeKey = key };

@@ -141,10 +141,10 @@ internal static class ClusterSchemas
         Field(2, "spec", new ObjectSchema(
             Autoscaling + "ScaleSpec",
             "What is wanted.",
-            Field(1, "replicas", Integer32, "How many are wanted.")), "What is wanted."),
+            Field(1, "replicas", Integer32, "How many are wanted.").ZeroIsAValue()), "What is wanted."),
         Field(3, "status", new ObjectSchema(
             Autoscaling + "ScaleStatus",
             "What there is.",
-            Field(1, "replicas", Integer32, "How many there are."),
+            Field(1, "replicas", Integer32, "How many there are.").ZeroIsAValue(),
             Field(2, "selector", Text, "A label selector that finds them.")), "What there is."));
 }
