@@ -1,0 +1,72 @@
+using Godwit.Api.Coordination.V1;
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Scheduling;
+
+namespace Godwit.Controllers;
+
+/// <summary>What the controllers see of the cluster, and the clients by which they change it. One for each term of leadership.</summary>
+internal sealed class ClusterView
+{
+    private readonly ClusterClient client;
+    private readonly TimeProvider clock;
+    private readonly ILogger logger;
+    private readonly List<IResourceCache> caches = [];
+
+    public ClusterView(ClusterClient client, EventRecorder events, TimeProvider clock, ILogger logger)
+    {
+        this.client = client;
+        this.clock = clock;
+        this.logger = logger;
+        Events = events;
+        Nodes = Follow<Node>();
+        NodeLeases = Follow<Lease>(NamespaceNames.KubeNodeLease);
+        Settings = Follow<ConfigMap>(NamespaceNames.KubeSystem);
+        Namespaces = Follow<Namespace>();
+        VirtualMachines = Follow<VirtualMachine>();
+        Instances = Follow<VirtualMachineInstance>();
+        Migrations = Follow<VirtualMachineInstanceMigration>();
+        Policies = Follow<MigrationPolicy>();
+        Forecasts = Follow<Forecast>();
+    }
+
+    public EventRecorder Events { get; }
+
+    public ResourceCache<Node> Nodes { get; }
+
+    public ResourceCache<Lease> NodeLeases { get; }
+
+    /// <summary>ConfigMaps of kube-system.</summary>
+    public ResourceCache<ConfigMap> Settings { get; }
+
+    public ResourceCache<Namespace> Namespaces { get; }
+
+    public ResourceCache<VirtualMachine> VirtualMachines { get; }
+
+    public ResourceCache<VirtualMachineInstance> Instances { get; }
+
+    public ResourceCache<VirtualMachineInstanceMigration> Migrations { get; }
+
+    public ResourceCache<MigrationPolicy> Policies { get; }
+
+    public ResourceCache<Forecast> Forecasts { get; }
+
+    public ResourceClient<T> ClientOf<T>()
+        where T : Resource, IResource<T> => client.For<T>();
+
+    /// <summary>Room and reservations as they are known now, our own latest decisions included.</summary>
+    public ClusterSnapshot Snapshot() => ClusterSnapshot.Of(Nodes.Current.Items, Instances.Current.Items, Migrations.Current.Items);
+
+    /// <summary>Follows everything until cancelled.</summary>
+    public Task RunAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.RunAsync(stopping)));
+
+    public Task WaitForSyncAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.WaitForSyncAsync(stopping)));
+
+    private ResourceCache<T> Follow<T>(string? @namespace = null)
+        where T : Resource, IResource<T>
+    {
+        var cache = new ResourceCache<T>(client.For<T>(), new ListOptions { Namespace = @namespace }, clock, logger);
+        caches.Add(cache);
+        return cache;
+    }
+}

@@ -1,0 +1,91 @@
+using Godwit.Controllers.Addresses;
+using Godwit.Controllers.Forecasts;
+using Godwit.Controllers.Garbage;
+using Godwit.Controllers.Migrations;
+using Godwit.Controllers.Nodes;
+using Godwit.Controllers.Placements;
+using Godwit.Controllers.VirtualMachines;
+
+namespace Godwit.Controllers;
+
+/// <summary>How the controllers run.</summary>
+public sealed record ControllerOptions
+{
+    /// <summary>Who this process is among those that may lead; unique for each process.</summary>
+    public required string Identity { get; init; }
+
+    public MigrationLimits Migrations { get; init; } = new();
+
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
+}
+
+/// <summary>
+/// Runs all controllers while this process leads. A term of leadership starts from an empty view and ends with it, so
+/// nothing learned in one term is believed in the next.
+/// </summary>
+public sealed class ControllerHost
+{
+    private readonly ClusterClient client;
+    private readonly ControllerOptions options;
+    private readonly TimeProvider clock;
+    private readonly ILogger logger;
+    private readonly LeaderElection election;
+    private volatile IReadOnlyList<IController> running = [];
+
+    public ControllerHost(ClusterClient client, ControllerOptions options, TimeProvider clock, ILoggerFactory loggers)
+    {
+        this.client = client;
+        this.options = options;
+        this.clock = clock;
+        logger = loggers.CreateLogger("Godwit.Controllers");
+        var lease = new LeaderElectionOptions(new ResourceKey(NamespaceNames.KubeSystem, "godwit-controllers"), options.Identity)
+        {
+            LeaseDuration = options.LeaseDuration,
+        };
+        election = new LeaderElection(client.For<Api.Coordination.V1.Lease>(), lease, clock, logger);
+    }
+
+    /// <summary>Whether this process leads, and what each controller has done in this term.</summary>
+    public bool IsLeading => election.IsLeading;
+
+    /// <summary>Looks, failures and waiting keys of each controller in this term, by its name; empty when another process leads.</summary>
+    public IReadOnlyDictionary<string, ControllerCounts> Counts =>
+        running.ToDictionary(controller => controller.Name, controller => controller.Counts, StringComparer.Ordinal);
+
+    public static Task RunAsync(
+        ClusterClient client, ControllerOptions options, TimeProvider clock, ILoggerFactory loggers, CancellationToken stopping) =>
+        new ControllerHost(client, options, clock, loggers).RunAsync(stopping);
+
+    /// <summary>Leads whenever it can, until cancelled.</summary>
+    public Task RunAsync(CancellationToken stopping) => election.RunAsync(LeadAsync, stopping);
+
+    private async Task LeadAsync(CancellationToken stopping)
+    {
+        var events = new EventRecorder(client, "godwit-controllers", null, clock, logger);
+        var view = new ClusterView(client, events, clock, logger);
+        var following = view.RunAsync(stopping);
+        var recording = events.RunAsync(stopping);
+        try
+        {
+            await view.WaitForSyncAsync(stopping);
+            running =
+            [
+                new VirtualMachineController(view, clock, logger),
+                new AddressController(view, clock, logger),
+                new PlacementController(view, clock, logger),
+                new MigrationController(view, options.Migrations, clock, logger),
+                new MigrationRecordController(view, options.Migrations, clock, logger),
+                new ForecastController(view, clock, logger),
+                new NodeLifecycleController(view, clock, logger),
+                new GarbageController(view, clock, logger),
+                new EventExpiry(view.ClientOf<Event>(), clock, logger),
+            ];
+            await Task.WhenAll(running.Select(controller => controller.RunAsync(stopping)));
+        }
+        finally
+        {
+            running = [];
+            await Task.WhenAll(following, recording); // Both end by the same cancellation.
+        }
+    }
+}

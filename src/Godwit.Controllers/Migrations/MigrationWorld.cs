@@ -1,0 +1,58 @@
+using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Scheduling;
+
+namespace Godwit.Controllers.Migrations;
+
+/// <summary>How many moves may run at once. Several moves over one link make each other slower and their stops longer.</summary>
+public sealed record MigrationLimits
+{
+    /// <summary>Moves away from one node at a time.</summary>
+    public int OutboundForEachNode { get; init; } = 2;
+
+    /// <summary>Moves to one node at a time.</summary>
+    public int InboundForEachNode { get; init; } = 2;
+
+    /// <summary>Ended migrations that are kept for each guest, the latest.</summary>
+    public int KeptForEachGuest { get; init; } = 10;
+}
+
+/// <summary>All that the decision about a move depends on, at one moment.</summary>
+internal sealed record MigrationWorld
+{
+    public required ClusterSnapshot Cluster { get; init; }
+
+    public required CacheSnapshot<VirtualMachineInstance> Instances { get; init; }
+
+    public required CacheSnapshot<VirtualMachineInstanceMigration> Migrations { get; init; }
+
+    public required CacheSnapshot<Node> Nodes { get; init; }
+
+    public required IReadOnlyList<MigrationPolicy> Policies { get; init; }
+
+    public required CacheSnapshot<Namespace> Namespaces { get; init; }
+
+    public required MigrationLimits Limits { get; init; }
+
+    public required DateTimeOffset Now { get; init; }
+
+    public IReadOnlyDictionary<string, string> NamespaceLabels(string name) =>
+        Namespaces.Find("", name)?.Metadata.Labels ?? new Dictionary<string, string>();
+
+    /// <summary>Moves that hold a place on their link: they have a target and have not ended.</summary>
+    public IEnumerable<VirtualMachineInstanceMigration> Active => Migrations.Items.Where(IsActive);
+
+    /// <summary>Moves that wait for their turn, in the order in which they get it.</summary>
+    public IEnumerable<VirtualMachineInstanceMigration> Queue => Migrations.Items
+        .Where(each => IsWaiting(each) && each.Metadata.DeletionTimestamp is null)
+        .OrderBy(each => each.Metadata.CreationTimestamp)
+        .ThenBy(each => ResourceKey.Of(each));
+
+    public static bool IsActive(VirtualMachineInstanceMigration migration) =>
+        !MigrationPhases.IsFinal(migration.Status.Phase) && !string.IsNullOrEmpty(migration.Status.MigrationState?.TargetNode);
+
+    public static bool IsWaiting(VirtualMachineInstanceMigration migration) =>
+        migration.Status.Phase is null or "" or MigrationPhases.Pending or MigrationPhases.Scheduling;
+
+    public static bool IsOfSameGuest(VirtualMachineInstanceMigration one, VirtualMachineInstanceMigration other) =>
+        one.Spec.VmiName == other.Spec.VmiName && one.Metadata.Namespace == other.Metadata.Namespace;
+}

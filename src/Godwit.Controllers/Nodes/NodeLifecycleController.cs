@@ -1,0 +1,142 @@
+using Godwit.Controllers.Migrations;
+
+namespace Godwit.Controllers.Nodes;
+
+/// <summary>
+/// Carries out what <see cref="NodeLifecyclePlanner"/> decides, by the name of a node: of one that there is, or of one
+/// that a guest says it is on.
+/// </summary>
+internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller("nodelifecycle", clock, logger)
+{
+    private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(5);
+
+    private readonly HeartbeatMonitor heartbeats = new(clock);
+    private readonly ResourceClient<Node> nodes = cluster.ClientOf<Node>();
+    private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
+
+    protected override void Subscribe()
+    {
+        cluster.Nodes.Subscribe(change => Enqueue(new ResourceKey("", change.Key.Name)));
+        cluster.NodeLeases.Subscribe(change => Enqueue(new ResourceKey("", change.Key.Name)));
+        cluster.Instances.Subscribe(change =>
+        {
+            if (change.After?.Status.NodeName is { Length: > 0 } name && change.Before?.Status.NodeName != name)
+            {
+                Enqueue(new ResourceKey("", name));
+            }
+        });
+    }
+
+    protected override IEnumerable<ResourceKey> AllKeys()
+    {
+        var names = cluster.Nodes.Current.Keys.Select(key => key.Name).Concat(GuestsByNode().Select(each => each.Key)).ToHashSet(StringComparer.Ordinal);
+        heartbeats.Keep(names);
+        return names.Select(name => new ResourceKey("", name));
+    }
+
+    protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
+    {
+        var node = cluster.Nodes.Current.Find(key);
+        var silence = heartbeats.Silence(key.Name, cluster.NodeLeases.Current.Find(NamespaceNames.KubeNodeLease, key.Name));
+        if (node is not null)
+        {
+            await WriteNodeAsync(node, NodeLifecyclePlanner.ForNode(node, silence, Clock.GetUtcNow()), stopping);
+        }
+
+        var guests = GuestsByNode().FirstOrDefault(each => each.Key == key.Name)?.ToList() ?? [];
+        if (guests.Count > 0 && silence >= NodeLifecyclePlanner.SilentAfter)
+        {
+            // To end a guest for good, a cache that may be behind is not asked.
+            var exists = node is not null || await nodes.FindAsync(key, stopping) is not null;
+            foreach (var vmi in guests)
+            {
+                await WriteGuestAsync(vmi, NodeLifecyclePlanner.ForGuest(vmi, exists, silence, ActiveMoveOf(vmi)), stopping);
+            }
+        }
+
+        return node is not null || guests.Count > 0 ? NextLook.After(LookPeriod) : NextLook.OnChange;
+    }
+
+    private IEnumerable<IGrouping<string, VirtualMachineInstance>> GuestsByNode() => cluster.Instances.Current.Items
+        .Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName) && (!VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase) || vmi.Metadata.DeletionTimestamp is not null))
+        .GroupBy(vmi => vmi.Status.NodeName!, StringComparer.Ordinal);
+
+    private VirtualMachineInstanceMigration? ActiveMoveOf(VirtualMachineInstance vmi) => cluster.Migrations.Current.Items.FirstOrDefault(
+        move => MigrationWorld.IsActive(move) && move.Metadata.Namespace == vmi.Metadata.Namespace && move.Spec.VmiName == vmi.Metadata.Name);
+
+    private async Task WriteNodeAsync(Node node, NodeLifecyclePlan plan, CancellationToken stopping)
+    {
+        if (!plan.Taints.SequenceEqual(node.Spec.Taints))
+        {
+            var changed = node with { Spec = node.Spec with { Taints = plan.Taints } };
+            node = cluster.Nodes.Observe(await nodes.ChangeAsync(node, changed, stopping));
+        }
+
+        if (plan.Ready is { } ready)
+        {
+            var before = node.Status.Conditions.FirstOrDefault(condition => condition.Type == NodeConditionTypes.Ready);
+            var conditions = node.Status.Conditions.Where(condition => condition.Type != NodeConditionTypes.Ready).Append(ready).ToList();
+            node = cluster.Nodes.Observe(await nodes.ChangeStatusAsync(node, node with { Status = node.Status with { Conditions = conditions } }, stopping));
+            if (before?.Status != ready.Status)
+            {
+                cluster.Events.Record(node, EventTypes.Warning, "NodeNotReady", $"Node {node.Metadata.Name}: {ready.Message}");
+                Log.Silent(Logger, node.Metadata.Name);
+            }
+        }
+    }
+
+    private async Task WriteGuestAsync(VirtualMachineInstance vmi, GuestVerdict verdict, CancellationToken stopping)
+    {
+        switch (verdict)
+        {
+            case GuestVerdict.NotKnown notKnown:
+                var unknown = vmi.Status with { Conditions = ReadyCondition(vmi, ConditionStatuses.Unknown, "NodeUnreachable", notKnown.Message) };
+                if (await WriteStatusAsync(vmi, unknown, stopping) != vmi)
+                {
+                    cluster.Events.Record(vmi, EventTypes.Warning, "NodeUnreachable", notKnown.Message);
+                }
+
+                break;
+            case GuestVerdict.Lost lost:
+                await EndAsync(vmi, lost.Message, stopping);
+                break;
+        }
+    }
+
+    private async Task EndAsync(VirtualMachineInstance vmi, string message, CancellationToken stopping)
+    {
+        var now = Clock.GetUtcNow();
+        var ended = await WriteStatusAsync(
+            vmi,
+            vmi.Status with
+            {
+                Phase = VirtualMachineInstancePhases.Failed,
+                Reason = "NodeRemoved",
+                PhaseTransitionTimestamps = PhaseTransitions.With(vmi.Status.PhaseTransitionTimestamps, VirtualMachineInstancePhases.Failed, now),
+                Conditions = ReadyCondition(vmi, ConditionStatuses.False, "NodeRemoved", message),
+            },
+            stopping);
+        var finalizers = ended.Metadata.Finalizers.Where(name => name != FinalizerNames.Agent).ToList();
+        cluster.Instances.Observe(
+            await instances.ChangeAsync(ended, ended with { Metadata = ended.Metadata with { Finalizers = finalizers } }, stopping));
+        cluster.Events.Record(ended, EventTypes.Warning, "NodeRemoved", $"The guest is lost: {message}");
+        Log.Lost(Logger, ResourceKey.Of(vmi), vmi.Status.NodeName!);
+    }
+
+    private IReadOnlyList<Condition> ReadyCondition(VirtualMachineInstance vmi, string status, string reason, string message) => Conditions.With(
+        vmi.Status.Conditions,
+        new Condition { Type = VirtualMachineInstanceConditions.Ready, Status = status, Reason = reason, Message = message },
+        Clock.GetUtcNow());
+
+    private async Task<VirtualMachineInstance> WriteStatusAsync(VirtualMachineInstance vmi, VirtualMachineInstanceStatus status, CancellationToken stopping) =>
+        cluster.Instances.Observe(await instances.ChangeStatusAsync(vmi, vmi with { Status = status }, stopping));
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "Node {NodeName} is silent")]
+        public static partial void Silent(ILogger logger, string nodeName);
+
+        [LoggerMessage(2, LogLevel.Warning, "{Guest} is lost with its node {NodeName}, which was removed")]
+        public static partial void Lost(ILogger logger, ResourceKey guest, string nodeName);
+    }
+}

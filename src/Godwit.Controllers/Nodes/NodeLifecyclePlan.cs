@@ -1,0 +1,132 @@
+using Godwit.Api.Coordination.V1;
+
+namespace Godwit.Controllers.Nodes;
+
+/// <summary>What is to be written about one node and the guests on it.</summary>
+/// <param name="Taints">The taints that the node is to have.</param>
+/// <param name="Ready">The Ready condition that the node is to have; null leaves its agent's own word.</param>
+internal sealed record NodeLifecyclePlan(IReadOnlyList<Taint> Taints, NodeCondition? Ready);
+
+/// <summary>What may be said about a guest whose node cannot be asked.</summary>
+internal abstract record GuestVerdict
+{
+    private GuestVerdict()
+    {
+    }
+
+    /// <summary>Its agent's word stands.</summary>
+    public sealed record Fine : GuestVerdict;
+
+    /// <summary>Nobody knows whether it runs: say so, start it nowhere.</summary>
+    public sealed record NotKnown(string Message) : GuestVerdict;
+
+    /// <summary>It has ended for certain.</summary>
+    public sealed record Lost(string Message) : GuestVerdict;
+}
+
+/// <summary>
+/// What silence of a node means. A silent node may be cut off and still run its guests; starting one of them elsewhere
+/// would make two. So silence never ends a guest. Only an operator's word does, and the word is the deletion of the Node
+/// object: "this host is off". It is believed when the node's heartbeat is silent too; a heartbeat that goes on disproves it.
+/// <code>
+///  heartbeat   Node object   the guests on it
+///  fresh       there         their agent's word stands
+///  silent      there         Ready=Unknown; a person must switch the host off and delete the Node
+///  fresh       deleted       their agent's word stands (it will make its Node again)
+///  silent      deleted       lost: phase Failed, unless a move's target may own them
+/// </code>
+/// </summary>
+internal static class NodeLifecyclePlanner
+{
+    /// <summary>A heartbeat comes every ten seconds; four missed ones are silence.</summary>
+    public static readonly TimeSpan SilentAfter = TimeSpan.FromSeconds(40);
+
+    public const string StatusUnknown = "NodeStatusUnknown";
+
+    public static NodeLifecyclePlan ForNode(Node node, TimeSpan silence, DateTimeOffset now)
+    {
+        var tainted = node.Spec.Taints.Any(taint => taint.Key == TaintKeys.Unreachable);
+        if (silence < SilentAfter)
+        {
+            return new NodeLifecyclePlan(tainted ? [.. node.Spec.Taints.Where(taint => taint.Key != TaintKeys.Unreachable)] : node.Spec.Taints, null);
+        }
+
+        var taints = tainted
+            ? node.Spec.Taints
+            : [.. node.Spec.Taints, new Taint { Key = TaintKeys.Unreachable, Effect = TaintEffects.NoSchedule, TimeAdded = now }];
+        var ready = node.Status.Conditions.FirstOrDefault(condition => condition.Type == NodeConditionTypes.Ready);
+        return new NodeLifecyclePlan(taints, new NodeCondition
+        {
+            Type = NodeConditionTypes.Ready,
+            Status = ConditionStatuses.Unknown,
+            Reason = StatusUnknown,
+            Message = "its agent's heartbeat is silent; guests there may still run and are not started elsewhere",
+            LastHeartbeatTime = ready?.LastHeartbeatTime,
+            LastTransitionTime = ready?.Status == ConditionStatuses.Unknown ? ready.LastTransitionTime : now,
+        });
+    }
+
+    /// <param name="vmi">A guest that has a node.</param>
+    /// <param name="nodeExists">Whether its Node object is there, asked of the server and not of a cache when it matters.</param>
+    /// <param name="silence">How long the node's heartbeat has been silent; since we look, if it never came.</param>
+    /// <param name="activeMove">A move of this guest that an agent may have begun; null when there is none.</param>
+    public static GuestVerdict ForGuest(VirtualMachineInstance vmi, bool nodeExists, TimeSpan silence, VirtualMachineInstanceMigration? activeMove)
+    {
+        if (silence < SilentAfter || VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase))
+        {
+            return new GuestVerdict.Fine();
+        }
+
+        var name = vmi.Status.NodeName;
+        if (nodeExists)
+        {
+            return new GuestVerdict.NotKnown(
+                $"node {name} is silent: whether the guest runs is not known, and it is started nowhere else. "
+                + $"If the host is off for certain, 'kubectl delete node {name}' says so, and the guest counts as lost");
+        }
+
+        return activeMove is not null
+            ? new GuestVerdict.NotKnown(
+                $"node {name} was removed while migration {activeMove.Metadata.Name} moved the guest to {activeMove.Status.MigrationState?.TargetNode}: "
+                + "that node's agent may own it. If it does not, delete the migration and take its finalizer off")
+            : new GuestVerdict.Lost($"node {name} was removed from the cluster while it was silent");
+    }
+}
+
+/// <summary>
+/// How long each node's heartbeat has been silent, by our own clock: a Lease is fresh when it changed since we last
+/// looked, whatever times are written in it, because hosts' clocks differ.
+/// </summary>
+internal sealed class HeartbeatMonitor(TimeProvider clock)
+{
+    private readonly Dictionary<string, (string Version, long Timestamp)> seen = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+
+    /// <param name="nodeName">The node.</param>
+    /// <param name="lease">Its Lease now; null when there is none.</param>
+    public TimeSpan Silence(string nodeName, Lease? lease)
+    {
+        lock (gate)
+        {
+            var version = lease is null ? "" : $"{lease.Metadata.Uid}/{lease.Spec.RenewTime?.Ticks}";
+            if (!seen.TryGetValue(nodeName, out var last) || last.Version != version)
+            {
+                seen[nodeName] = last = (version, clock.GetTimestamp());
+            }
+
+            return clock.GetElapsedTime(last.Timestamp);
+        }
+    }
+
+    /// <summary>Forgets nodes that nothing speaks of any more.</summary>
+    public void Keep(IReadOnlySet<string> nodeNames)
+    {
+        lock (gate)
+        {
+            foreach (var gone in seen.Keys.Where(name => !nodeNames.Contains(name)).ToList())
+            {
+                seen.Remove(gone);
+            }
+        }
+    }
+}

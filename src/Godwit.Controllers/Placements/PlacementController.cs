@@ -1,0 +1,139 @@
+using Godwit.Controllers.Addresses;
+using Godwit.Scheduling;
+
+namespace Godwit.Controllers.Placements;
+
+/// <summary>
+/// Gives each guest that has its addresses a node (<c>status.nodeName</c>, phase Scheduled), by
+/// <see cref="Placement"/>. One worker, on a view that contains its own latest writes: two guests never get the same room.
+/// <para>The order of its two writes matters. First the finalizer, so that from the moment that an agent may start the
+/// guest its object cannot vanish before that agent has taken the guest down; then the node. A guest that is deleted
+/// between the two has a finalizer and no node: no agent will take it off, so this controller does.</para>
+/// </summary>
+internal sealed partial class PlacementController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller("placement", clock, logger)
+{
+    public const string Unschedulable = "Unschedulable";
+
+    private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
+
+    protected override void Subscribe()
+    {
+        cluster.Instances.Subscribe(change =>
+        {
+            Enqueue(change.Key);
+            if (change.Before is not null && (change.After is null || VirtualMachineInstancePhases.IsFinal(change.After.Status.Phase)))
+            {
+                EnqueueAll(); // Room became free.
+            }
+        });
+        cluster.Nodes.Subscribe(change =>
+        {
+            if (change.Before is null || change.After is null || !HasSameRoom(NodeFacts.Of(change.Before), NodeFacts.Of(change.After)))
+            {
+                EnqueueAll();
+            }
+        });
+        cluster.Migrations.Subscribe(change =>
+        {
+            if (change.After is null || MigrationPhases.IsFinal(change.After.Status.Phase))
+            {
+                EnqueueAll();
+            }
+        });
+    }
+
+    protected override IEnumerable<ResourceKey> AllKeys() => cluster.Instances.Current.Items.Where(IsWaiting).Select(ResourceKey.Of);
+
+    protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
+    {
+        if (cluster.Instances.Current.Find(key) is not { } vmi || !IsWaiting(vmi))
+        {
+            return NextLook.OnChange;
+        }
+
+        if (vmi.Metadata.DeletionTimestamp is not null)
+        {
+            await WriteFinalizersAsync(vmi, [.. vmi.Metadata.Finalizers.Where(name => name != FinalizerNames.Agent)], stopping);
+            return NextLook.OnChange;
+        }
+
+        if (!AddressPlanner.IsComplete(vmi))
+        {
+            return NextLook.OnChange; // The address controller says why it waits.
+        }
+
+        switch (Placement.For(GuestNeeds.Of(vmi), cluster.Snapshot()))
+        {
+            case Placement.Chosen chosen:
+                await BindAsync(vmi, chosen.NodeName, stopping);
+                break;
+            case Placement.Nowhere nowhere:
+                await WriteStatusAsync(vmi, Refused(vmi.Status, nowhere.Explain(), Clock.GetUtcNow()), stopping);
+                cluster.Events.Record(vmi, EventTypes.Warning, "FailedScheduling", nowhere.Explain());
+                break;
+        }
+
+        return NextLook.OnChange;
+    }
+
+    private static bool IsWaiting(VirtualMachineInstance vmi) =>
+        string.IsNullOrEmpty(vmi.Status.NodeName) && !VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase);
+
+    /// <summary>Heartbeats change a node all the time; only what matters for placing is worth another look at everything.</summary>
+    private static bool HasSameRoom(NodeFacts before, NodeFacts after) =>
+        before.IsReady == after.IsReady && before.IsCordoned == after.IsCordoned && before.Allocatable == after.Allocatable
+        && before.HasNetwork == after.HasNetwork
+        && before.Taints.SequenceEqual(after.Taints)
+        && SameSet(before.Labels, after.Labels)
+        && SameSet(before.Images, after.Images)
+        && SameSet(before.MachineTypes, after.MachineTypes);
+
+    private static bool SameSet<T>(IEnumerable<T>? before, IEnumerable<T>? after) =>
+        before is null || after is null ? ReferenceEquals(before, after) : before.ToHashSet().SetEquals(after);
+
+    private async Task BindAsync(VirtualMachineInstance vmi, string nodeName, CancellationToken stopping)
+    {
+        if (!vmi.Metadata.Finalizers.Contains(FinalizerNames.Agent))
+        {
+            vmi = await WriteFinalizersAsync(vmi, [.. vmi.Metadata.Finalizers, FinalizerNames.Agent], stopping);
+        }
+
+        var now = Clock.GetUtcNow();
+        var status = vmi.Status with
+        {
+            NodeName = nodeName,
+            Phase = VirtualMachineInstancePhases.Scheduled,
+            PhaseTransitionTimestamps = PhaseTransitions.With(vmi.Status.PhaseTransitionTimestamps, VirtualMachineInstancePhases.Scheduled, now),
+            Conditions = Conditions.With(
+                vmi.Status.Conditions,
+                new Condition { Type = VirtualMachineInstanceConditions.PodScheduled, Status = ConditionStatuses.True, Reason = "Scheduled" },
+                now),
+        };
+        var bound = await WriteStatusAsync(vmi, status, stopping);
+        cluster.Events.Record(bound, EventTypes.Normal, "Scheduled", $"Assigned to node {nodeName}");
+        Log.Bound(Logger, ResourceKey.Of(vmi), nodeName);
+    }
+
+    private static VirtualMachineInstanceStatus Refused(VirtualMachineInstanceStatus status, string why, DateTimeOffset now) => status with
+    {
+        Phase = VirtualMachineInstancePhases.Scheduling,
+        PhaseTransitionTimestamps = PhaseTransitions.With(status.PhaseTransitionTimestamps, VirtualMachineInstancePhases.Scheduling, now),
+        Conditions = Conditions.With(
+            status.Conditions,
+            new Condition { Type = VirtualMachineInstanceConditions.PodScheduled, Status = ConditionStatuses.False, Reason = Unschedulable, Message = why },
+            now),
+    };
+
+    private async Task<VirtualMachineInstance> WriteStatusAsync(VirtualMachineInstance vmi, VirtualMachineInstanceStatus status, CancellationToken stopping) =>
+        cluster.Instances.Observe(await instances.ChangeStatusAsync(vmi, vmi with { Status = status }, stopping));
+
+    private async Task<VirtualMachineInstance> WriteFinalizersAsync(VirtualMachineInstance vmi, IReadOnlyList<string> finalizers, CancellationToken stopping) =>
+        cluster.Instances.Observe(
+            await instances.ChangeAsync(vmi, vmi with { Metadata = vmi.Metadata with { Finalizers = finalizers } }, stopping));
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "{Guest} is to run on {NodeName}")]
+        public static partial void Bound(ILogger logger, ResourceKey guest, string nodeName);
+    }
+}

@@ -1,0 +1,180 @@
+using Godwit.Api.Coordination.V1;
+using Godwit.Api.Forecasts.V1Alpha1;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Godwit.Controllers.Tests.Loops;
+
+/// <summary>
+/// A node without guests behind it: it obeys the contract of an agent (takes what is scheduled to it, drives moves from
+/// it, lets go of what is deleted) and can be told to misbehave.
+/// </summary>
+internal sealed class FakeAgent : IAsyncDisposable
+{
+    private readonly CancellationTokenSource ending = new();
+    private readonly ClusterClient client;
+    private readonly ResourceCache<VirtualMachineInstance> instances;
+    private readonly ResourceCache<VirtualMachineInstanceMigration> migrations;
+    private readonly WorkQueue<(bool IsMove, ResourceKey Key)> queue = new(TimeProvider.System, new Backoff(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(100)));
+    private Task running = Task.CompletedTask;
+
+    private FakeAgent(ClusterClient client, string name)
+    {
+        this.client = client;
+        Name = name;
+        instances = new ResourceCache<VirtualMachineInstance>(client.For<VirtualMachineInstance>(), ListOptions.All, TimeProvider.System, NullLogger.Instance);
+        migrations = new ResourceCache<VirtualMachineInstanceMigration>(
+            client.For<VirtualMachineInstanceMigration>(), ListOptions.All, TimeProvider.System, NullLogger.Instance);
+        instances.Subscribe(change => queue.Add((false, change.Key)));
+        migrations.Subscribe(change => queue.Add((true, change.Key)));
+    }
+
+    public string Name { get; }
+
+    /// <summary>True: moves from here are left as they are.</summary>
+    public bool IgnoresMoves { get; set; }
+
+    /// <summary>True: guests here end as failed as soon as they have started.</summary>
+    public bool GuestsCrash { get; set; }
+
+    public static async Task<FakeAgent> StartAsync(ClusterClient client, string name, string memory, TimeProvider clock)
+    {
+        var agent = new FakeAgent(client, name);
+        var node = await client.For<Node>().CreateAsync(
+            new Node
+            {
+                Metadata = new ObjectMeta
+                {
+                    Name = name,
+                    Labels = new Dictionary<string, string> { [LabelNames.Hostname] = name },
+                    Annotations = new Dictionary<string, string>
+                    {
+                        [AnnotationNames.UnderlayAddress] = "10.0.0.1",
+                        [AnnotationNames.PeerEndpoint] = $"{name}:10260",
+                        [AnnotationNames.QemuVersion] = "10.0.2",
+                    },
+                },
+            },
+            TestCluster.Stopping);
+        var resources = new Dictionary<string, Quantity> { ["cpu"] = Quantity.Parse("4"), ["memory"] = Quantity.Parse(memory) };
+        var status = new NodeStatus
+        {
+            Capacity = resources,
+            Allocatable = resources,
+            Conditions = [new NodeCondition { Type = NodeConditionTypes.Ready, Status = ConditionStatuses.True, Reason = "AgentReady" }],
+        };
+        await client.For<Node>().ChangeStatusAsync(node, node with { Status = status }, TestCluster.Stopping);
+        await agent.BeatAsync(clock.GetUtcNow());
+        agent.running = Task.WhenAll(agent.instances.RunAsync(agent.ending.Token), agent.migrations.RunAsync(agent.ending.Token), agent.WorkAsync(agent.ending.Token));
+        return agent;
+    }
+
+    /// <summary>Renews the node's Lease.</summary>
+    public async Task BeatAsync(DateTimeOffset now)
+    {
+        var leases = client.For<Lease>();
+        var key = new ResourceKey(NamespaceNames.KubeNodeLease, Name);
+        var spec = new LeaseSpec { HolderIdentity = Name, LeaseDurationSeconds = 40, RenewTime = now };
+        if (await leases.FindAsync(key, TestCluster.Stopping) is { } lease)
+        {
+            await leases.ChangeAsync(lease, lease with { Spec = spec }, TestCluster.Stopping);
+        }
+        else
+        {
+            await leases.CreateAsync(new Lease { Metadata = new ObjectMeta { Namespace = key.Namespace, Name = Name }, Spec = spec }, TestCluster.Stopping);
+        }
+    }
+
+    /// <summary>Stops to work, as a host does that lost its power.</summary>
+    public async Task DieAsync()
+    {
+        await ending.CancelAsync();
+        await running;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await DieAsync();
+        queue.Dispose();
+        ending.Dispose();
+    }
+
+    private Task WorkAsync(CancellationToken stopping) =>
+        new ReconcileLoop<(bool IsMove, ResourceKey Key)>(
+            Name,
+            queue,
+            async (key, token) =>
+            {
+                await (key.IsMove ? MoveAsync(key.Key, token) : TendAsync(key.Key, token));
+                return NextLook.OnChange;
+            },
+            NullLogger.Instance).RunAsync(1, stopping);
+
+    private async Task TendAsync(ResourceKey key, CancellationToken stopping)
+    {
+        var guests = client.For<VirtualMachineInstance>();
+        if (instances.Current.Find(key) is not { } vmi || vmi.Status.NodeName != Name)
+        {
+            return;
+        }
+
+        if (vmi.Metadata.DeletionTimestamp is not null)
+        {
+            await guests.ChangeAsync(vmi, vmi with { Metadata = vmi.Metadata with { Finalizers = [] } }, stopping);
+        }
+        else if (vmi.Status.Phase == VirtualMachineInstancePhases.Scheduled)
+        {
+            await guests.ChangeStatusAsync(vmi, vmi with { Status = In(vmi.Status, VirtualMachineInstancePhases.Running) }, stopping);
+        }
+        else if (vmi.Status.Phase == VirtualMachineInstancePhases.Running && GuestsCrash)
+        {
+            await guests.ChangeStatusAsync(vmi, vmi with { Status = In(vmi.Status, VirtualMachineInstancePhases.Failed) }, stopping);
+        }
+    }
+
+    private async Task MoveAsync(ResourceKey key, CancellationToken stopping)
+    {
+        var moves = client.For<VirtualMachineInstanceMigration>();
+        if (IgnoresMoves
+            || migrations.Current.Find(key) is not { } move
+            || move.Status.MigrationState is not { } state
+            || state.SourceNode != Name
+            || MigrationPhases.IsFinal(move.Status.Phase))
+        {
+            return;
+        }
+
+        if (move.Metadata.DeletionTimestamp is not null)
+        {
+            var aborted = state with { Failed = true, Completed = true, AbortRequested = true, AbortStatus = "Succeeded", EndTimestamp = DateTimeOffset.UnixEpoch };
+            await moves.ChangeStatusAsync(
+                move, move with { Status = move.Status with { Phase = MigrationPhases.Failed, MigrationState = aborted } }, stopping);
+            return;
+        }
+
+        if (move.Status.Phase == MigrationPhases.Scheduled)
+        {
+            await moves.ChangeStatusAsync(move, move with { Status = move.Status with { Phase = MigrationPhases.Running } }, stopping);
+            return;
+        }
+
+        var vmi = await client.For<VirtualMachineInstance>().GetAsync(new ResourceKey(key.Namespace, move.Spec.VmiName), stopping);
+        await client.For<VirtualMachineInstance>().ChangeStatusAsync(vmi, vmi with { Status = vmi.Status with { NodeName = state.TargetNode } }, stopping);
+        var done = state with { Completed = true, EndTimestamp = DateTimeOffset.UnixEpoch };
+        await moves.ChangeStatusAsync(
+            move, move with { Status = move.Status with { Phase = MigrationPhases.Succeeded, MigrationState = done } }, stopping);
+    }
+
+    private static VirtualMachineInstanceStatus In(VirtualMachineInstanceStatus status, string phase) => status with
+    {
+        Phase = phase,
+        PhaseTransitionTimestamps = [.. status.PhaseTransitionTimestamps, new PhaseTransition { Phase = phase, Timestamp = DateTimeOffset.UnixEpoch }],
+        Conditions =
+        [
+            new Condition
+            {
+                Type = VirtualMachineInstanceConditions.Ready,
+                Status = phase == VirtualMachineInstancePhases.Running ? ConditionStatuses.True : ConditionStatuses.False,
+            },
+        ],
+    };
+}

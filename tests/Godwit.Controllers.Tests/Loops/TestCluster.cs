@@ -1,0 +1,195 @@
+using System.Net;
+using Godwit.Api.Kinds;
+using Godwit.Api.Machinery;
+using Godwit.ApiServer;
+using Godwit.Store;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Godwit.Controllers.Tests.Loops;
+
+/// <summary>A real API server on a loopback port and the real controllers; nodes are <see cref="FakeAgent"/>s.</summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private readonly CancellationTokenSource ending = new();
+    private readonly List<FakeAgent> agents = [];
+    private readonly string folder;
+    private readonly MemoryRevisionStore store;
+    private readonly ApiServerHost server;
+    private readonly ClusterClient controllersClient;
+    private readonly TimeProvider clock;
+    private Task controllers = Task.CompletedTask;
+
+    private TestCluster(string folder, MemoryRevisionStore store, ApiServerHost server, TimeProvider clock)
+    {
+        this.folder = folder;
+        this.store = store;
+        this.server = server;
+        this.clock = clock;
+        Client = Connect(server.AdminKubeconfig);
+        controllersClient = Connect(server.ControllersKubeconfig);
+    }
+
+    public static CancellationToken Stopping => TestContext.Current.CancellationToken;
+
+    /// <summary>With all rights.</summary>
+    public ClusterClient Client { get; }
+
+    /// <summary>A server and controllers, the guests' network stated.</summary>
+    /// <param name="clock">The controllers' clock; the server keeps the real time.</param>
+    /// <param name="cidr">The guests' network.</param>
+    /// <param name="limits">How many moves at a time.</param>
+    public static async Task<TestCluster> StartAsync(TimeProvider? clock = null, string cidr = "10.77.0.0/24", MigrationLimits? limits = null)
+    {
+        var data = Directory.CreateTempSubdirectory($"godwit-controllers-{Environment.ProcessId}-").FullName;
+        var memory = new MemoryRevisionStore();
+        var host = await ApiServerHost.StartAsync(
+            new ApiServerOptions
+            {
+                DataFolder = data,
+                Store = memory,
+                Registry = new ResourceRegistry(BuiltInKinds.All),
+                Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
+                Loggers = NullLoggerFactory.Instance,
+            },
+            Stopping);
+        var cluster = new TestCluster(data, memory, host, clock ?? TimeProvider.System);
+        await cluster.Client.For<ConfigMap>().CreateAsync(
+            new ConfigMap
+            {
+                Metadata = new ObjectMeta { Namespace = NamespaceNames.KubeSystem, Name = "godwit-network" },
+                Data = new Dictionary<string, string> { ["cidr"] = cidr },
+            },
+            Stopping);
+        var options = new ControllerOptions { Identity = "test", Migrations = limits ?? new MigrationLimits() };
+        cluster.controllers = ControllerHost.RunAsync(cluster.controllersClient, options, cluster.clock, Loggers(), cluster.ending.Token);
+        return cluster;
+    }
+
+    public async Task<FakeAgent> AddNodeAsync(string name, string memory = "4Gi")
+    {
+        var agent = await FakeAgent.StartAsync(Client, name, memory, clock);
+        agents.Add(agent);
+        return agent;
+    }
+
+    public Task<VirtualMachine> CreateVmAsync(string name, string strategy = RunStrategies.Always, string memory = "512Mi") =>
+        Client.For<VirtualMachine>().CreateAsync(
+            new VirtualMachine
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = name },
+                Spec = new VirtualMachineSpec
+                {
+                    RunStrategy = strategy,
+                    Template = new VirtualMachineInstanceTemplate
+                    {
+                        Metadata = new ObjectMeta { Labels = new Dictionary<string, string> { ["app"] = name } },
+                        Spec = new VirtualMachineInstanceSpec { Domain = new DomainSpec { Memory = new Memory { Guest = Quantity.Parse(memory) } } },
+                    },
+                },
+            },
+            Stopping);
+
+    public Task<VirtualMachineInstanceMigration> MigrateAsync(string vmi, string name, string? to = null) =>
+        Client.For<VirtualMachineInstanceMigration>().CreateAsync(
+            new VirtualMachineInstanceMigration
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = name },
+                Spec = new VirtualMachineInstanceMigrationSpec
+                {
+                    VmiName = vmi,
+                    AddedNodeSelector = to is null ? [] : new Dictionary<string, string> { [LabelNames.Hostname] = to },
+                },
+            },
+            Stopping);
+
+    /// <summary>Waits until an object is as wanted, and returns it; fails after half a minute with what it was.</summary>
+    public async Task<T> UntilAsync<T>(string name, Func<T, bool> condition, string @namespace = "default", Action? meanwhile = null)
+        where T : Resource, IResource<T>
+    {
+        var key = new ResourceKey(T.Type.Namespaced ? @namespace : "", name);
+        T? seen = null;
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                meanwhile?.Invoke();
+                return (seen = await Client.For<T>().FindAsync(key, Stopping)) is not null && condition(seen);
+            },
+            () => seen is null ? $"{T.Type.Kind} {key} does not exist" : GodwitJson.Serialize(seen));
+        return seen!;
+    }
+
+    public Task UntilGoneAsync<T>(string name)
+        where T : Resource, IResource<T> => Eventually.HoldsAsync(
+            async () => await Client.For<T>().FindAsync(new ResourceKey("default", name), Stopping) is null,
+            () => $"{T.Type.Kind} {name} is still there");
+
+    public Task<Event> EventAsync(string reason, string about) => EventAsync(told => told.Reason == reason && told.InvolvedObject.Name == about, $"{reason} about {about}");
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var agent in agents)
+        {
+            await agent.DisposeAsync();
+        }
+
+        await ending.CancelAsync();
+        await controllers;
+        Client.Dispose();
+        controllersClient.Dispose();
+        await server.DisposeAsync();
+        await store.DisposeAsync();
+        ending.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task<Event> EventAsync(Func<Event, bool> condition, string what)
+    {
+        Event? found = null;
+        await Eventually.HoldsAsync(
+            async () => (found = (await Client.For<Event>().ListAsync(ListOptions.All, Stopping)).Items.FirstOrDefault(condition)) is not null,
+            () => $"no event {what}");
+        return found!;
+    }
+
+    private static ClusterClient Connect(string kubeconfig) =>
+        new(Kubeconfig.Parse(kubeconfig, "/", "the server's own kubeconfig"), TimeProvider.System, NullLogger<ClusterClient>.Instance);
+
+    private static ILoggerFactory Loggers() => LoggerFactory.Create(builder => builder.AddProvider(new TestOutputLogger()));
+}
+
+internal static class Eventually
+{
+    public static async Task HoldsAsync(Func<Task<bool>> condition, Func<string> found)
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!await condition())
+        {
+            Assert.False(bound.IsCancellationRequested, $"Not so within 30 s; last seen: {found()}");
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+    }
+}
+
+/// <summary>Logs of warnings to the output of the test that runs.</summary>
+internal sealed class TestOutputLogger : ILoggerProvider, ILogger
+{
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"{logLevel}: {formatter(state, exception)}");
+        }
+    }
+
+    public void Dispose()
+    {
+    }
+}
