@@ -80,7 +80,9 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
 
     private async Task<StoredPage> ReadPageAsync(ObjectFilter filter, ListStart start, int limit, CancellationToken stopping)
     {
-        var query = new StoreListQuery(filter.Resource.ListPrefix(filter.Namespace), start.AfterKey, limit, start.Revision);
+        // One object by name: no other key with its key as prefix comes before it.
+        var single = filter.ExactKey;
+        var query = new StoreListQuery(single ?? filter.Resource.ListPrefix(filter.Namespace), start.AfterKey, single is null ? limit : 1, start.Revision);
         var list = await store.ListAsync(query, stopping);
         var items = new List<StoredObject>(list.Items.Count);
         foreach (var item in list.Items)
@@ -92,7 +94,7 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
             }
         }
 
-        return new StoredPage(list.Revision, items, list.Items.Count == 0 ? start.AfterKey : list.Items[^1].Key, list.RemainingCount, filter.MatchesByKey);
+        return new StoredPage(list.Revision, items, list.Items.Count == 0 ? start.AfterKey : list.Items[^1].Key, single is null ? list.RemainingCount : 0, filter.CountsAll);
     }
 
     private static async Task WritePageAsync(ApiRequest request, AcceptedType accepted, ObjectView view, StoredPage page)

@@ -129,6 +129,19 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         throw StatusException.Conflict(write.Subject, "other writers changed it all the time while it was to be deleted; please try again");
     }
 
+    /// <summary>As <see cref="DeleteAsync"/>; true also when somebody else had deleted it.</summary>
+    public async Task<bool> TryDeleteAsync(WriteContext write, DeleteOptions options)
+    {
+        try
+        {
+            return (await DeleteAsync(write, options)).Gone;
+        }
+        catch (StatusException error) when (error.Reason == "NotFound")
+        {
+            return true;
+        }
+    }
+
     /// <summary>Puts the new object in the old one's place; null when the old one is no longer what it was.</summary>
     private async Task<StoredObject?> SwapAsync(WriteContext write, StoreItem item, JsonObject updated)
     {

@@ -10,9 +10,16 @@ namespace Godwit.ApiServer.Resources;
 /// <summary>Carries out a request for objects of a kind: one method a verb.</summary>
 internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, ListHandler lists, WatchHandler watches, ObjectWriter writer)
 {
+    private readonly ScaleHandler scales = new(store, writer);
+
     public Task HandleAsync(ApiRequest request, ServedResource resource)
     {
         CheckShape(request.Info, resource);
+        if (request.Info.Subresource == "scale")
+        {
+            return scales.HandleAsync(request, resource, resource.Definition.Scale!);
+        }
+
         return request.Info.Verb switch
         {
             "get" when request.QueryFlag("watch") => watches.HandleAsync(request, resource),
@@ -23,6 +30,7 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
             "update" => UpdateAsync(request, resource),
             "patch" => PatchAsync(request, resource),
             "delete" => DeleteAsync(request, resource),
+            "deletecollection" => DeleteCollectionAsync(request, resource),
             _ => throw StatusException.MethodNotAllowed(request.Http.Request.Method),
         };
     }
@@ -33,6 +41,7 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
         {
             "" => true,
             "status" => resource.Definition.HasStatus && info.Verb is "get" or "update" or "patch",
+            "scale" => resource.Definition.Scale is not null && info.Verb is "get" or "update" or "patch",
             "finalize" => Finalizers.IsNamespace(resource.Definition) && info.Verb == "update",
             _ => false,
         };
@@ -79,8 +88,10 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
 
     private async Task PatchAsync(ApiRequest request, ServedResource resource)
     {
-        var patch = await PatchBody.ReadAsync(request, resource);
-        await AnswerAsync(request, 200, await writer.UpdateAsync(WriteContext.Of(request, resource), patch.Apply));
+        var write = WriteContext.Of(request, resource);
+        var patch = await PatchBody.ReadAsync(request, resource.Definition.Schema);
+        FieldValidations.Complain(write, patch.DuplicateFields, "duplicate");
+        await AnswerAsync(request, 200, await writer.UpdateAsync(write, found => patch.Apply(found, write.Subject)));
     }
 
     private async Task DeleteAsync(ApiRequest request, ServedResource resource)
@@ -93,10 +104,31 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
             return;
         }
 
-        await Answer.WriteAsync(request, 200, BodyFormat.Json, output =>
+        await AnswerSuccessAsync(request, request.Info.Subject.ToDetails() with { Uid = result.Uid });
+    }
+
+    /// <summary>Deletes what a selection matches, one after another; what is held by finalizers is marked.</summary>
+    private async Task DeleteCollectionAsync(ApiRequest request, ServedResource resource)
+    {
+        var options = await DeleteBody.ReadAsync(request);
+        var selection = ListOptions.Read(request);
+        var filter = ObjectFilter.Read(resource, request.Info, selection);
+        await foreach (var page in lists.ReadAllAsync(filter, default, request.Stopping))
+        {
+            foreach (var item in page.Items)
+            {
+                var write = WriteContext.Of(request, resource) with { Namespace = item.Namespace.ToString(), Name = item.Name.ToString() };
+                await writer.TryDeleteAsync(write, options);
+            }
+        }
+
+        await AnswerSuccessAsync(request, request.Info.Subject.ToDetails());
+    }
+
+    private static Task AnswerSuccessAsync(ApiRequest request, StatusDetails details) =>
+        Answer.WriteAsync(request, 200, BodyFormat.Json, output =>
         {
             using var json = new Utf8JsonWriter(output);
-            var details = request.Info.Subject.ToDetails() with { Uid = result.Uid };
             json.WriteStartObject();
             json.WriteString("kind"u8, "Status"u8);
             json.WriteString("apiVersion"u8, "v1"u8);
@@ -107,7 +139,6 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
             details.WriteTo(json);
             json.WriteEndObject();
         });
-    }
 
     private Task AnswerAsync(ApiRequest request, int code, StoredObject item)
     {

@@ -110,24 +110,12 @@ internal sealed partial class NamespaceReaper(IRevisionStore store, ServedResour
                 foreach (var item in page.Items)
                 {
                     var write = new WriteContext { Resource = resource, Namespace = ns, Name = item.Name.ToString(), User = Self, Stopping = stopping };
-                    empty &= await DeleteAsync(write);
+                    empty &= await objects.Writer.TryDeleteAsync(write, new Api.Meta.V1.DeleteOptions());
                 }
             }
         }
 
         return empty;
-    }
-
-    private async Task<bool> DeleteAsync(WriteContext write)
-    {
-        try
-        {
-            return (await objects.Writer.DeleteAsync(write, new Api.Meta.V1.DeleteOptions())).Gone;
-        }
-        catch (StatusException error) when (error.Reason == "NotFound")
-        {
-            return true;
-        }
     }
 
     private async Task ReleaseAsync(ServedResource namespaces, string name, CancellationToken stopping)

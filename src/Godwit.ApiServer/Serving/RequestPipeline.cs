@@ -1,3 +1,4 @@
+using Godwit.Api.Machinery.Selectors;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Resources;
@@ -55,7 +56,20 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
     private static RequestInfo ReadRequestLine(HttpContext http)
     {
         var watching = http.Request.Query["watch"].ToString() is "1" or "true";
-        return RequestInfo.Parse(http.Request.Method, http.Features.Get<IHttpRequestFeature>()!.RawTarget, watching, FieldSelectorName.Of(http.Request.Query["fieldSelector"].ToString()));
+        return RequestInfo.Parse(http.Request.Method, http.Features.Get<IHttpRequestFeature>()!.RawTarget, watching, NameIn(http.Request.Query["fieldSelector"].ToString()));
+    }
+
+    /// <summary>The one name that a field selector narrows to: such a list or watch is about that object, for the rules too.</summary>
+    private static string NameIn(string fieldSelector)
+    {
+        try
+        {
+            return fieldSelector.Length == 0 ? "" : FieldSelector.Parse(fieldSelector).ExactName ?? "";
+        }
+        catch (FormatException error)
+        {
+            throw StatusException.BadRequest($"unable to parse the selector: {error.Message}", error);
+        }
     }
 
     private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info);
