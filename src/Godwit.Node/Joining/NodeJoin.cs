@@ -55,9 +55,9 @@ internal sealed partial class NodeJoin(AgentOptions options, NodeCredentials cre
                 Log.Waiting(logger, delay.TotalMilliseconds, ErrorChain.Describe(error));
                 await Task.Delay(delay, time, stopping);
             }
-            catch (ApiException error) when (error.Code is (int)HttpStatusCode.Unauthorized or (int)HttpStatusCode.Forbidden)
+            catch (ApiException error) when (error.Code == (int)HttpStatusCode.Unauthorized)
             {
-                throw new JoinException($"The server does not let node {options.Node} join: check the token in {options.BootstrapTokenPath}", error);
+                throw new JoinException($"The server does not know the token in {options.BootstrapTokenPath}: it must be the one in pki/bootstrap-token of the server", error);
             }
             catch (ApiException error)
             {
@@ -162,12 +162,7 @@ internal sealed partial class NodeJoin(AgentOptions options, NodeCredentials cre
         subject.AddCommonName(PeerIdentity.CommonNamePrefix + options.Node.Value);
         var request = new CertificateRequest(subject.Build(), key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName(options.Node.Value);
-        foreach (var address in new[] { options.UnderlayAddress, options.AgentAddress.Address, options.PeerAddress.Address }.Distinct())
-        {
-            names.AddIpAddress(address);
-        }
-
+        names.AddDnsName(options.Node.Value); // No addresses: everybody who talks to an agent knows it by its subject.
         request.CertificateExtensions.Add(names.Build());
         return new CertificateSigningRequest
         {

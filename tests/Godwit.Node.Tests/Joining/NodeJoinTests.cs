@@ -1,0 +1,203 @@
+using System.Security.Cryptography.X509Certificates;
+using Godwit.Api;
+using Godwit.Api.Coordination.V1;
+using Godwit.Client;
+using Godwit.Linux.Hosts;
+using Godwit.Machines;
+using Godwit.Node.Joining;
+using Godwit.Node.Peers;
+using Godwit.Node.Registration;
+using Godwit.Node.Tests.Clusters;
+using Microsoft.Extensions.Logging.Abstractions;
+using KubeNode = Godwit.Api.Core.V1.Node;
+
+namespace Godwit.Node.Tests.Joining;
+
+public sealed class NodeJoinTests
+{
+    [Fact]
+    public async Task A_node_joins_with_the_token_and_its_key_is_its_own_alone()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        var credentials = Open(options);
+
+        await Join(options, credentials).EnsureAsync(TestCluster.Stopping);
+
+        var certificate = credentials.Certificate!;
+        Assert.Equal("node-1", PeerIdentity.NameOf(certificate)!.Value.Value);
+        Assert.True(certificate.HasPrivateKey);
+        var file = Path.Combine(options.DataFolder, "pki", "node.pem");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        // Good for both ends of a connection between agents.
+        _ = new PeerIdentity(certificate, credentials.Authorities, TimeProvider.System);
+    }
+
+    [Fact]
+    public async Task A_node_that_has_joined_needs_no_token_when_it_starts_again()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        await Join(options, Open(options)).EnsureAsync(TestCluster.Stopping);
+
+        var again = Open(options);
+        await Join(options with { BootstrapTokenPath = null }, again).EnsureAsync(TestCluster.Stopping);
+
+        using var client = new ClusterClient(Join(options, again).Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        Assert.NotNull(await client.For<KubeNode>().ListAsync(ListOptions.All, TestCluster.Stopping));
+    }
+
+    [Fact]
+    public async Task A_data_folder_stays_with_its_node()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        await Join(options, Open(options)).EnsureAsync(TestCluster.Stopping);
+
+        var error = Assert.Throws<JoinException>(() => Open(options with { Node = NodeName.Parse("node-2") }));
+
+        Assert.Contains("node-1", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wrong_token_and_a_missing_one_say_what_to_do_and_do_not_try_for_ever()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        var wrong = Path.Combine(cluster.Folder, "wrong-token");
+        await File.WriteAllTextAsync(wrong, "guess", TestCluster.Stopping);
+
+        var refused = await Assert.ThrowsAsync<JoinException>(() => Join(options with { BootstrapTokenPath = wrong }, Open(options)).EnsureAsync(TestCluster.Stopping));
+        var missing = await Assert.ThrowsAsync<JoinException>(() => Join(options with { BootstrapTokenPath = null }, Open(options)).EnsureAsync(TestCluster.Stopping));
+
+        Assert.Contains("token", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("bootstrap", missing.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_node_waits_for_a_server_that_is_not_there_yet()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        await cluster.StopServerAsync();
+        var credentials = Open(options);
+        var joining = Join(options, credentials).EnsureAsync(TestCluster.Stopping);
+
+        await cluster.StartServerAsync();
+        await joining;
+
+        Assert.NotNull(credentials.Certificate);
+    }
+
+    [Fact]
+    public async Task The_certificate_is_renewed_in_time_by_the_node_itself()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1") with { };
+        var credentials = Open(options);
+        var time = new ShiftedTime();
+        var join = new NodeJoin(options, credentials, time, NullLoggerFactory.Instance);
+        await join.EnsureAsync(TestCluster.Stopping);
+        var first = credentials.Certificate!;
+        time.Shift = (first.NotAfter - first.NotBefore) * 0.7;
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(TestCluster.Stopping);
+        var renewed = new TaskCompletionSource<X509Certificate2>();
+
+        var renewing = join.RenewForEverAsync(certificate =>
+        {
+            time.Shift = TimeSpan.Zero;
+            renewed.TrySetResult(certificate);
+        }, stopping.Token);
+        var second = await renewed.Task.WaitAsync(TestCluster.Stopping);
+
+        Assert.NotEqual(first.SerialNumber, second.SerialNumber);
+        Assert.Equal(second, credentials.Certificate);
+        await stopping.CancelAsync();
+        await renewing;
+    }
+
+    [Fact]
+    public async Task The_node_registers_with_what_it_has_keeps_others_fields_and_heartbeats()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1") with { Labels = new Dictionary<string, string> { ["rack"] = "a" } };
+        var credentials = Open(options);
+        var join = Join(options, credentials);
+        await join.EnsureAsync(TestCluster.Stopping);
+        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        var registration = new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance);
+
+        await registration.HeartbeatAsync(TestCluster.Stopping);
+        var nodes = cluster.Admin.For<KubeNode>();
+        var node = await nodes.GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping);
+        await nodes.ChangeAsync(node, node with { Spec = node.Spec with { Unschedulable = true } }, TestCluster.Stopping);
+        await registration.HeartbeatAsync(TestCluster.Stopping);
+
+        node = await nodes.GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping);
+        Assert.True(node.Spec.Unschedulable);
+        Assert.Equal("a", node.Metadata.Labels["rack"]);
+        Assert.Equal("node-1", node.Metadata.Labels[LabelNames.Hostname]);
+        Assert.Equal("10.66.0.11", node.Metadata.Annotations[AnnotationNames.UnderlayAddress]);
+        Assert.Equal("127.0.0.1:12", node.Metadata.Annotations[AnnotationNames.PeerEndpoint]);
+        Assert.Equal("tcg", node.Metadata.Annotations[AnnotationNames.Accelerator]);
+        Assert.Equal("True", node.Status.Conditions.Single(condition => condition.Type == "Ready").Status);
+        Assert.Equal((8L << 30) - options.ReservedMemoryBytes, node.Status.Allocatable["memory"].ToInt64());
+        var lease = await cluster.Admin.For<Lease>().GetAsync(new ResourceKey("kube-node-lease", "node-1"), TestCluster.Stopping);
+        Assert.Equal("node-1", lease.Spec.HolderIdentity);
+        Assert.NotNull(lease.Spec.RenewTime);
+    }
+
+    [Fact]
+    public async Task An_unchanged_node_is_not_written_again()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        var join = Join(options, Open(options));
+        await join.EnsureAsync(TestCluster.Stopping);
+        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        var registration = new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance);
+        await registration.HeartbeatAsync(TestCluster.Stopping);
+        var nodes = cluster.Admin.For<KubeNode>();
+        var before = await nodes.GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping);
+
+        await registration.HeartbeatAsync(TestCluster.Stopping);
+
+        Assert.Equal(before.Metadata.ResourceVersion, (await nodes.GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping)).Metadata.ResourceVersion);
+    }
+
+    internal static NodeCredentials Open(AgentOptions options) =>
+        NodeCredentials.Open(Path.Combine(Directory.CreateDirectory(options.DataFolder).FullName, "pki"), options.AuthorityPath, options.Node);
+
+    internal static NodeJoin Join(AgentOptions options, NodeCredentials credentials) => new(options, credentials, TimeProvider.System, NullLoggerFactory.Instance);
+
+    private static NodeDescription Describe()
+    {
+        var machines = new MachineHostFacts
+        {
+            QemuVersion = new Version(10, 0, 2),
+            Accelerator = Accelerator.Tcg,
+            AcceleratorReason = "this is a test",
+            MachineTypes = ["pc-q35-10.0"],
+            CpuModels = ["qemu64"],
+        };
+        return new NodeDescription
+        {
+            Machines = machines,
+            AgentEndpoint = System.Net.IPEndPoint.Parse("127.0.0.1:11"),
+            PeerEndpoint = System.Net.IPEndPoint.Parse("127.0.0.1:12"),
+            Images = ["tiny"],
+            StorageIds = [],
+            System = NodeDescription.ReadSystem(machines),
+            MemoryBytes = 8L << 30,
+            MemoryAvailableBytes = 4L << 30,
+            DiskAvailableBytes = 10L << 30,
+        };
+    }
+
+    private sealed class ShiftedTime : TimeProvider
+    {
+        public TimeSpan Shift { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Shift;
+    }
+}
