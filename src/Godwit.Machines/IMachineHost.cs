@@ -165,7 +165,12 @@ public interface IMachineMigration
     /// <summary>Target: starts to listen.</summary>
     Task StartIncomingAsync(string uri, CancellationToken stopping);
 
+    /// <summary>A reading. QEMU's main loop gives it, which may hang: in the switch-over window of a dead link, and at a post-copy target whose stream broke.</summary>
+    /// <exception cref="MachineException">Not within 2 s, among others.</exception>
     Task<MigrationStatistics> QueryAsync(CancellationToken stopping);
+
+    /// <summary>QEMU's last word on the migration's status, from its events, which come even while its main loop hangs; null before the first.</summary>
+    string? LastStatus { get; }
 
     /// <summary>Changes what may change live.</summary>
     Task AdjustAsync(long? maxBandwidthBytesPerSecond, double? downtimeLimitMs, CancellationToken stopping);

@@ -35,6 +35,7 @@ internal sealed partial class Machine : IMachine
     private readonly Monitor? monitor;
     private readonly Broadcast broadcast;
     private readonly ConsoleHub? console;
+    private readonly QemuMigration migration;
     private readonly CancellationTokenSource lifetime = new();
     private readonly Lock gate = new();
     private Task watching = Task.CompletedTask;
@@ -54,7 +55,7 @@ internal sealed partial class Machine : IMachine
             console = new ConsoleHub(parts.Files.Console, process.Identity.ProcessId, context.Log);
         }
 
-        Migration = new QemuMigration(monitor, parts.Spec.DisplayName, context.Clock);
+        migration = new QemuMigration(monitor, parts.Spec.DisplayName, context.Clock);
     }
 
     public MachineSpec Spec => parts.Spec;
@@ -67,7 +68,7 @@ internal sealed partial class Machine : IMachine
 
     public string RunStateReason => status.Reason;
 
-    public IMachineMigration Migration { get; }
+    public IMachineMigration Migration => migration;
 
     /// <summary>A machine whose process ended earlier.</summary>
     public static Machine Ended(MachineContext context, MachineParts parts, MachineEnd end)
@@ -328,6 +329,7 @@ internal sealed partial class Machine : IMachine
         switch (happened.Name)
         {
             case "MIGRATION" when happened.Text("status") is { } word:
+                migration.Heard(word);
                 broadcast.Publish(new MachineEvent.MigrationStatusChanged(happened.At, word));
                 break;
             case "MIGRATION_PASS" when happened.Number("pass") is { } pass:

@@ -18,6 +18,10 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
     private static readonly TimeSpan SampleMin = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan SampleMax = TimeSpan.FromSeconds(60);
 
+    private volatile string? lastStatus;
+
+    public string? LastStatus => lastStatus;
+
     public async Task ConfigureAsync(MigrationSettings settings, CancellationToken stopping)
     {
         // In one command, because QEMU checks the set that results: what was left from an attempt before must go together with it.
@@ -164,6 +168,8 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
         new("multifd", settings.MultifdChannels > 0),
         new("xbzrle", settings.XbzrleCacheBytes > 0),
     ];
+
+    internal void Heard(string status) => lastStatus = status;
 
     private static long WholeMilliseconds(double milliseconds) => Math.Max(0, (long)Math.Round(milliseconds));
 

@@ -27,7 +27,9 @@ public sealed record QmpCommand<TReply>
 
     private JsonTypeInfo<TReply> Reply { get; }
 
-    internal TReply Read(JsonElement value)
+    /// <summary>The answer from its JSON.</summary>
+    /// <exception cref="QmpProtocolException">It has another form.</exception>
+    public TReply Read(JsonElement value)
     {
         try
         {

@@ -74,6 +74,7 @@ public sealed class RealQemuTests
 
         private static async Task<QmpConnection> ConnectAsync(Process process, string socket, CancellationToken stopping)
         {
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
             while (true)
             {
                 try
@@ -82,7 +83,7 @@ public sealed class RealQemuTests
                 }
                 catch (SocketException) when (!process.HasExited)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, stopping);
+                    await timer.WaitForNextTickAsync(stopping);
                 }
             }
         }

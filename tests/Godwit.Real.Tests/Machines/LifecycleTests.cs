@@ -30,7 +30,7 @@ public sealed class LifecycleTests
         Assert.True(usage.CpuTime > TimeSpan.Zero);
         Assert.InRange(usage.ResidentBytes, 32 << 20, 1L << 30);
 
-        await machine.StopAsync(MachineLab.Patience, Stopping);
+        await machine.StopAsync(Until.Patience, Stopping);
         Assert.Equal((MachineRunState.Shutdown, "the guest shut down", 0), (machine.RunState, machine.RunStateReason, machine.ProcessId));
     }
 
@@ -158,16 +158,18 @@ public sealed class LifecycleTests
 
         var log = new FileInfo(Path.Combine(machine.Place.Folder, "console.log"));
         var older = new FileInfo(Path.Combine(lab.DataFolder, "records", machine.Spec.Id.ToString(), "console.log.1"));
-        long longest = 0;
-        for (var cuts = 0; cuts < 2;)
-        {
-            var written = older.Exists ? older.LastWriteTimeUtc : default;
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Stopping);
-            log.Refresh();
-            older.Refresh();
-            longest = Math.Max(longest, log.Length);
-            cuts += older.Exists && older.LastWriteTimeUtc != written ? 1 : 0;
-        }
+        var (longest, cuts, lastCut) = (0L, 0, default(DateTime));
+        await Until.TrueAsync(
+            () =>
+            {
+                log.Refresh();
+                older.Refresh();
+                longest = Math.Max(longest, log.Length);
+                cuts += older.Exists && older.LastWriteTimeUtc != lastCut ? 1 : 0;
+                lastCut = older.Exists ? older.LastWriteTimeUtc : lastCut;
+                return cuts == 2;
+            },
+            "the log is cut twice");
 
         Assert.InRange(older.Length, 1, 64 << 10);
         Assert.InRange(longest, 1, 16 << 20); // What a guest says in the two seconds between looks comes on top.

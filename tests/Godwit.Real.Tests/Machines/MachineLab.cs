@@ -9,9 +9,6 @@ namespace Godwit.Real.Tests.Machines;
 /// <summary>One host's worth of machines for one test: own data folder, own cgroup parent, everything gone afterwards.</summary>
 internal sealed class MachineLab : IAsyncDisposable
 {
-    /// <summary>Generous: cores are shared and fresh memory may be slow to come.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
-
     private static int count;
 
     private readonly MachineHostOptions options;
@@ -98,7 +95,7 @@ internal static class MachineWaits
     public static async Task<string> ReadUntilAsync(this Stream stream, string text)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
-        patience.CancelAfter(MachineLab.Patience);
+        patience.CancelAfter(Until.Patience);
         var seen = new StringBuilder();
         var buffer = new byte[4096];
         while (!seen.ToString().Contains(text, StringComparison.Ordinal))
@@ -120,32 +117,24 @@ internal static class MachineWaits
         return seen.ToString();
     }
 
-    public static async Task WaitForStateAsync(this IMachine machine, MachineRunState state)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
-        patience.CancelAfter(MachineLab.Patience);
-        while (machine.RunState != state)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, patience.Token);
-        }
-    }
+    public static Task WaitForStateAsync(this IMachine machine, MachineRunState state) =>
+        Until.TrueAsync(() => machine.RunState == state, $"{machine.Spec.DisplayName} becomes {state}; it is {machine.RunState}: {machine.RunStateReason}");
 
-    public static async Task WaitForMigrationAsync(this IMachine machine, Func<MigrationStatistics, bool> isReached)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
-        patience.CancelAfter(MachineLab.Patience);
-        while (true)
-        {
-            var now = await machine.Migration.QueryAsync(patience.Token);
-            if (isReached(now))
+    /// <summary>Waits for QEMU to say a status by itself; fails at once when the migration does, unless that is what is waited for.</summary>
+    public static Task WaitForMigrationAsync(this IMachine machine, string status) =>
+        Until.TrueAsync(
+            () => machine.Migration.LastStatus == status || (machine.Migration.LastStatus == "failed" ? throw new InvalidOperationException("the migration failed") : false),
+            $"the migration is {status}");
+
+    /// <summary>Waits for a reading.</summary>
+    public static Task WaitForMigrationAsync(this IMachine machine, Func<MigrationStatistics, bool> isReached, string what) =>
+        Until.TrueAsync(
+            async () =>
             {
-                return;
-            }
-
-            Assert.False(now.Status == "failed", $"the migration failed: {now.ErrorDescription}");
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, patience.Token);
-        }
-    }
+                var now = await machine.Migration.QueryAsync(Stopping);
+                return isReached(now) || (now.Status == "failed" ? throw new InvalidOperationException($"the migration failed: {now.ErrorDescription}") : false);
+            },
+            $"the migration reaches {what}");
 
     /// <summary>What the guest's counter says now, asked over its serial console.</summary>
     public static async Task<long> ReadCounterAsync(this IMachine machine) => (await machine.AskGuestAsync("counter")).GetProperty("counter").GetInt64();
