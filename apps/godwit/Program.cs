@@ -1,1 +1,3 @@
-return 0;
+using Godwit.App;
+
+return await GodwitProgram.RunAsync(args);

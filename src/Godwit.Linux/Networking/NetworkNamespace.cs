@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Godwit.Linux.Native;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Linux.Networking;
 
@@ -76,6 +78,32 @@ public sealed class NetworkNamespace
         }
 
         File.Delete(gone);
+    }
+
+    /// <summary>The processes that are in it now, ours not counted.</summary>
+    public IReadOnlyList<ProcessIdentity> ListProcesses()
+    {
+        var wanted = Run(() => File.ResolveLinkTarget("/proc/thread-self/ns/net", returnFinalTarget: false)?.Name);
+        return
+        [
+            .. from folder in Directory.EnumerateDirectories("/proc")
+               where int.TryParse(Path.GetFileName(folder), out var processId) && processId != Environment.ProcessId && NetworkOf(folder) == wanted
+               let identity = ProcessIdentity.Find(int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture))
+               where identity is not null
+               select identity.Value,
+        ];
+    }
+
+    private static string? NetworkOf(string processFolder)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(Path.Combine(processFolder, "ns/net"), returnFinalTarget: false)?.Name;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null; // It ended while we looked, or is a kernel thread.
+        }
     }
 
     /// <summary>Runs code inside; its exception is thrown here.</summary>

@@ -19,6 +19,9 @@ namespace Godwit.Networks.Labs;
 public sealed class LabNetwork
 {
     public const int NodesMax = 30;
+
+    /// <summary>Labs on one host.</summary>
+    public const int LabsMax = 100;
     private const string Uplink = "uplink";
     private const int PrefixLength = 24;
     private const byte FirstNodeHost = 11;
@@ -38,6 +41,9 @@ public sealed class LabNetwork
         this.instance = instance;
         this.subnet = subnet;
     }
+
+    /// <summary>K: tells this lab's addresses from those of others on this host.</summary>
+    public byte Subnet => subnet;
 
     public string BridgeName => $"{instance}-lab";
 
@@ -65,7 +71,7 @@ public sealed class LabNetwork
         }
 
         var taken = addresses.Select(address => address.Address.GetAddressBytes()[2]).ToHashSet();
-        for (byte candidate = 0; candidate < byte.MaxValue; candidate++)
+        for (byte candidate = 0; candidate < LabsMax; candidate++)
         {
             if (!taken.Contains(candidate))
             {

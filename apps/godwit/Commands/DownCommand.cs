@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Godwit.App.Clusters;
+
+namespace Godwit.App.Commands;
+
+/// <summary><c>godwit down</c>: ends what <c>up</c> started and leaves nothing running behind.</summary>
+internal static class DownCommand
+{
+    public static Command Create()
+    {
+        var shared = new HostOptions();
+        var purge = new Option<bool>("--purge") { Description = "Also delete the state of a cluster on this host (a lab's is always deleted)." };
+        var command = new Command("down", """
+            Takes down what 'godwit up' started: guests, agents, server, networks, cgroups.
+            Running it when nothing is up is no error.
+            """)
+        { purge, shared.Data };
+        command.SetAction(async (parsed, stopping) =>
+        {
+            HostOptions.RequireRoot("godwit down");
+            var asked = shared.PlacesFrom(parsed);
+            var record = ClusterRecord.Load(asked);
+            var places = record is null ? asked : Places.For(asked.Instance, record.DataFolder, record.ImagesFolder);
+            var found = await new ClusterRemover(places, line => Console.Error.WriteLine($"down: {line}")).RemoveAsync(parsed.GetValue(purge), stopping);
+            Console.Error.WriteLine(found ? "down: done" : "down: nothing was up");
+            return 0;
+        });
+        return command;
+    }
+}

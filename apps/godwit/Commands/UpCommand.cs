@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Net;
+using Godwit.App.Clusters;
+using Godwit.App.Roles;
+using Godwit.Networks.Labs;
+using Godwit.Cli;
+
+namespace Godwit.App.Commands;
+
+/// <summary><c>godwit up</c>: a whole cluster on this host, in one process, or as a lab of several nodes.</summary>
+internal static class UpCommand
+{
+    public static Command Create()
+    {
+        var shared = new HostOptions();
+        var lab = new Option<int>("--lab") { Description = $"Make this many nodes (1 to {LabNetwork.NodesMax}), each in a network namespace of its own with its own agent." };
+        var rate = new Option<string>("--link-rate") { Description = "What each lab node's link carries: none, or for example 1gbit, 100mbit. May be changed by running 'up' again.", DefaultValueFactory = _ => "none" };
+        var nodeName = new Option<string?>("--node-name") { Description = "This host's name in the cluster (default its host name)." };
+        var foreground = new Option<bool>("--foreground") { Description = "Stay in the foreground: run control plane and agent in this process." };
+        var port = new Option<int>("--port") { Description = "Port of the API, with --foreground.", DefaultValueFactory = _ => ServerCommand.PortDefault };
+        var command = new Command("up", """
+            Starts a cluster on this host and returns when it is ready; 'godwit down' takes it down.
+
+              godwit up                                  control plane and agent on this host
+              godwit up --lab 2 --link-rate 1gbit        two nodes on one machine, to try moves
+            Run again, it starts whatever died; guests are left alone.
+            """)
+        { lab, rate, shared.Data, shared.Images, nodeName, foreground, port, shared.LogFormat, shared.LogLevel };
+        command.SetAction(async (parsed, stopping) =>
+        {
+            HostOptions.RequireRoot("godwit up");
+            var places = shared.PlacesFrom(parsed);
+            var name = parsed.GetValue(nodeName) ?? Dns.GetHostName().ToLowerInvariant();
+            if (parsed.GetValue(foreground))
+            {
+                using var loggers = shared.LoggersFrom(parsed);
+                return 0;
+            }
+
+            var starter = new ClusterStarter(places, line => Console.Error.WriteLine($"up: {line}"));
+            var nodes = parsed.GetValue(lab);
+            var record = parsed.GetResult(lab) is null or { Implicit: true }
+                ? await starter.StartOneHostAsync(name, stopping)
+                : await starter.StartLabAsync(CheckNodes(nodes), CheckRate(parsed.GetValue(rate)!), stopping);
+            Report(places, record);
+            return 0;
+        });
+        return command;
+    }
+
+    private static int CheckNodes(int nodes) =>
+        nodes is >= 1 and <= LabNetwork.NodesMax ? nodes : throw new CliException($"--lab takes 1 to {LabNetwork.NodesMax} nodes, not {nodes}.", ExitCodes.Usage);
+
+    private static LinkRate CheckRate(string text) =>
+        LinkRate.TryParse(text, out var rate) ? rate : throw new CliException($"--link-rate takes none, or a number with kbit, mbit or gbit (64kbit to 100gbit), not '{text}'.", ExitCodes.Usage);
+
+    private static void Report(Places places, ClusterRecord record)
+    {
+        var what = record.LabNodes == 0 ? "one host" : $"a lab of {record.LabNodes} nodes, links at {record.LinkRate}";
+        Console.Error.WriteLine($"up: ready: {what}, API at https://127.0.0.1:{record.Port}, logs in {Path.GetDirectoryName(places.LogPath("x"))}");
+        var instance = places.Instance == Places.DefaultInstance ? "" : $" --instance {places.Instance}";
+        Console.Error.WriteLine($"up: next: godwit kubeconfig{instance} > admin.kubeconfig; kubectl --kubeconfig admin.kubeconfig get nodes");
+    }
+}

@@ -1,0 +1,71 @@
+using System.Net;
+using System.Text;
+using Godwit.Api.Kinds;
+using Godwit.Api.Machinery;
+using Godwit.ApiServer;
+using Godwit.Client;
+using Godwit.Controllers;
+using Godwit.Linux.Files;
+using Godwit.Store.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.App.Roles;
+
+/// <summary>What <c>godwit server</c> is told.</summary>
+internal sealed record ServerRoleOptions
+{
+    public required string DataFolder { get; init; }
+
+    /// <summary>Where the admin's kubeconfig is written.</summary>
+    public required string KubeconfigPath { get; init; }
+
+    public required IReadOnlyList<IPEndPoint> Listen { get; init; }
+
+    /// <summary>Names and addresses that clients use, for the certificate; the first is the one in kubeconfigs.</summary>
+    public required IReadOnlyList<string> AdvertisedNames { get; init; }
+
+    /// <summary>This host's address on the network between the nodes; null: the server does not join the guests' network, so nothing observes moves from outside.</summary>
+    public IPAddress? UnderlayAddress { get; init; }
+
+    public required ClusterNetworkSettings Network { get; init; }
+
+    /// <summary>What this host's links to the guests' network begin with.</summary>
+    public required string LinkPrefix { get; init; }
+}
+
+/// <summary>
+/// The control plane in one process: store, API server, and, as ordinary clients of that server, the controllers and the
+/// observer that looks at moves from a third place.
+/// </summary>
+internal static class ServerRole
+{
+    /// <summary>Runs until <paramref name="stopping"/>; throws when a part of it cannot go on.</summary>
+    public static async Task RunAsync(ServerRoleOptions options, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        var time = TimeProvider.System;
+        Directory.CreateDirectory(options.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var only = FileLock.TryAcquire(Path.Combine(options.DataFolder, "lock"))
+            ?? throw new InvalidOperationException($"Another server runs on the data folder {options.DataFolder}: stop it, or give this one its own with --data");
+        var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, "store.db")) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
+        await using var store = SqliteRevisionStore.Open(storeOptions);
+        await using var server = await ApiServerHost.StartAsync(
+            new ApiServerOptions
+            {
+                DataFolder = options.DataFolder,
+                Store = store,
+                Registry = new ResourceRegistry(BuiltInKinds.All),
+                Listen = options.Listen,
+                ServerNames = options.AdvertisedNames,
+                AdvertisedHost = options.AdvertisedNames[0],
+                Clock = time,
+                Loggers = loggers,
+            },
+            stopping);
+        DurableFile.Write(options.KubeconfigPath, Encoding.UTF8.GetBytes(server.AdminKubeconfig));
+        var connection = Kubeconfig.Parse(server.ControllersKubeconfig, options.DataFolder, "the controllers' kubeconfig");
+        using var cluster = new ClusterClient(connection, time, loggers.CreateLogger<ClusterClient>());
+        await options.Network.EnsureAsync(cluster, stopping);
+        var controllers = new ControllerOptions { Identity = $"{Environment.MachineName}-{Environment.ProcessId}" };
+        await Parts.RunAsync([part => ControllerHost.RunAsync(cluster, controllers, time, loggers, part)], stopping);
+    }
+}
