@@ -40,9 +40,11 @@ public sealed partial class RouteSocket
         $"send {mac} to {remote} from device {vxlanIndex}");
 
     /// <summary>Tells the bridge of this port that a MAC address is behind it, as if it had just heard from it.</summary>
-    public void SetPort(int portIndex, MacAddress mac) => socket.Request(
+    /// <returns>False when the port does not forward yet: nothing is open behind it.</returns>
+    public bool TrySetPort(int portIndex, MacAddress mac) => TryRequest(
         Forwarding(RouteMessage.RTM_NEWNEIGH, ReplaceFlags, NTF_MASTER, new ForwardingEntry(portIndex, mac, null, IsStatic: false)),
-        $"put {mac} behind port {portIndex}");
+        $"put {mac} behind port {portIndex}",
+        Errno.EPERM);
 
     /// <summary>Makes a tunnel end forget where a MAC address is. Idempotent.</summary>
     public void DeleteRemote(int vxlanIndex, MacAddress mac) => TryRequest(

@@ -17,10 +17,12 @@ public sealed record GuestPort(string TapName, MacAddress Mac, IPAddress? Addres
 /// The guests' ports on this host's bridge. A port is silent from its making until it is admitted:
 /// <code>
 ///   Create ─▶ silent ⇄ admitted ─▶ Remove
-///             (down, in no bridge: nothing passes, in or out)
+///             (in no bridge, and what comes out of it is dropped)
 /// </code>
-/// The order "run" of a migration admits on the target; a source silences before it lets go of its guest. Both are one or
-/// two kernel calls, because they happen while the guest stands still. Taps outlive us and are found again by name.
+/// The order "run" of a migration admits on the target; a source silences before it lets go of its guest. Admitting is a few
+/// kernel calls, because the guest stands still meanwhile. For the same reason a silent tap is up: the kernel takes up to a second
+/// to believe that a device which has just come up works, and a bridge forwards nothing for it until then. Taps outlive us
+/// and are found again by name.
 /// </summary>
 public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeProvider time)
 {
@@ -43,7 +45,7 @@ public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeP
         }
 
         var tap = routes.GetLink(port.TapName);
-        routes.ChangeLink(tap.Index, new LinkChange { MtuBytes = GetBridge(routes).MtuBytes });
+        routes.ChangeLink(tap.Index, new LinkChange { MtuBytes = GetBridge(routes).MtuBytes, IsUp = true });
     }
 
     /// <summary>Lets the guest's frames in and out, and sends this host's frames for it here at once. Idempotent.</summary>
@@ -52,8 +54,8 @@ public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeP
         using var routes = RouteSocket.Open(place);
         var tap = routes.GetLink(tapName);
         routes.ChangeLink(tap.Index, new LinkChange { MasterIndex = GetBridge(routes).Index, IsUp = true });
-        // Before the guest's first frame the bridge believes that it is where it was.
-        routes.SetPort(tap.Index, mac);
+        // Until the guest's first frame the bridge would believe that it is where it was.
+        routes.TrySetPort(tap.Index, mac);
     }
 
     /// <summary>Lets no frame in or out any more. Idempotent; a port that is gone is silent.</summary>
@@ -62,7 +64,7 @@ public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeP
         using var routes = RouteSocket.Open(place);
         if (routes.FindLink(tapName) is { } tap)
         {
-            routes.ChangeLink(tap.Index, new LinkChange { IsUp = false, MasterIndex = 0 });
+            routes.ChangeLink(tap.Index, new LinkChange { MasterIndex = 0 });
         }
     }
 

@@ -17,8 +17,15 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
     private const string ConfigurationFile = "configuration";
     private const string OutputFile = "output";
 
-    /// <summary>What it says is kept for people; a fresh start, and nothing else, may follow this much.</summary>
-    private const long OutputBytesMax = 1 << 20;
+    private const string ReadyWords = "started, version";
+
+    /// <summary>As much of what it says at its start as is ever looked at.</summary>
+    private const int OutputBytesMax = 1 << 14;
+
+    private const int OutputBytesKept = 1 << 20;
+
+    private static readonly TimeSpan ReadyLook = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(20);
 
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
@@ -36,6 +43,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
     public async Task ApplyAsync(NameTable table, CancellationToken stopping)
     {
         Directory.CreateDirectory(settings.Folder);
+        BoundOutput();
         File.SetUnixFileMode(settings.Folder, Readable | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         var configuration = NameServiceFiles.BuildConfiguration(settings, FindUser());
         var adopted = Adopt();
@@ -51,9 +59,15 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
         {
             await StartAsync(stopping);
         }
-        else if (changed || adopted)
+        else if (adopted)
         {
-            process!.Send(ProcessSignal.Reload); // One that was adopted may have missed the signal for its last tables.
+            // Its maker may have died before it was ready, or before it was told of its last tables.
+            await WaitUntilReadyAsync(process!, stopping);
+            process!.Send(ProcessSignal.Reload);
+        }
+        else if (changed)
+        {
+            process!.Send(ProcessSignal.Reload);
         }
     }
 
@@ -99,11 +113,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
             process = null;
         }
 
-        if (new FileInfo(PathOf(OutputFile)) is { Exists: true, Length: > OutputBytesMax } output)
-        {
-            output.Delete();
-        }
-
+        File.Delete(PathOf(OutputFile));
         process = await launcher.LaunchAsync(
             new ProcessLaunch
             {
@@ -114,7 +124,45 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
             },
             identity => DurableFile.Write(PathOf(IdentityFile), Encoding.ASCII.GetBytes(identity.ToString())),
             stopping);
+        await WaitUntilReadyAsync(process, stopping);
         Log.Started(log, process.Identity.ProcessId, settings.BridgeName);
+    }
+
+    /// <summary>Until it says that it serves: a table that is told to it before would be the signal that ends it.</summary>
+    private async Task WaitUntilReadyAsync(LinuxProcess started, CancellationToken stopping)
+    {
+        var start = time.GetTimestamp();
+        while (!ReadOutput().Contains(ReadyWords, StringComparison.Ordinal))
+        {
+            if (started.Exited.IsCompleted)
+            {
+                throw new ProcessLaunchException(Program, ReadOutput().Trim());
+            }
+
+            if (time.GetElapsedTime(start) > ReadyBound)
+            {
+                throw new ProcessLaunchException(Program, $"not serving after {ReadyBound.TotalSeconds} s: {ReadOutput().Trim()}");
+            }
+
+            await Task.Delay(ReadyLook, time, stopping);
+        }
+    }
+
+    /// <summary>It writes a line for every address that it gives out. Its first words stay: they say what it runs with.</summary>
+    private void BoundOutput()
+    {
+        if (new FileInfo(PathOf(OutputFile)) is { Exists: true, Length: > OutputBytesKept })
+        {
+            using var output = File.OpenWrite(PathOf(OutputFile));
+            output.SetLength(OutputBytesMax);
+        }
+    }
+
+    private string ReadOutput()
+    {
+        using var output = File.OpenRead(PathOf(OutputFile));
+        var buffer = new byte[OutputBytesMax];
+        return Encoding.UTF8.GetString(buffer, 0, output.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
     }
 
     private async Task StopAsync(CancellationToken stopping)

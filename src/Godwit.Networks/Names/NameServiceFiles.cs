@@ -16,6 +16,7 @@ internal static class NameServiceFiles
     {
         CheckName(settings.Domain);
         CheckPath(settings.Folder);
+        CheckLabel(settings.BridgeName);
         var text = new StringBuilder();
         void Add(FormattableString line) => text.AppendLine(line.ToString(CultureInfo.InvariantCulture));
 

@@ -78,6 +78,7 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
 
         var bridge = routes.GetLink(name);
         DisableIpv6(name);
+        AnswerForOwnAddressOnly(name);
         // Set even if right: a bridge whose MAC was never set takes that of its lowest port.
         routes.ChangeLink(bridge.Index, new LinkChange { Mac = mac, MtuBytes = state.MtuBytes, IsUp = true });
         return bridge;
@@ -115,6 +116,7 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
 
         routes.AddVethPair(state.Names.Observer, state.Names.ObserverPort, Place);
         DisableIpv6(state.Names.Observer);
+        AnswerForOwnAddressOnly(state.Names.Observer);
         DisableIpv6(state.Names.ObserverPort);
         var (observer, port) = (routes.GetLink(state.Names.Observer), routes.GetLink(state.Names.ObserverPort));
         routes.ChangeLink(port.Index, new LinkChange { MtuBytes = state.MtuBytes, MasterIndex = bridge.Index, IsUp = true });
@@ -201,6 +203,13 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
         : MacAddress.FromBytes([0x02, 0x69, .. state.UnderlayAddress.GetAddressBytes()]);
 
     private void DisableIpv6(string link) => KernelSetting.TrySet(Place, $"ipv6/conf/{link}/disable_ipv6", "1");
+
+    /// <summary>By default Linux answers ARP on any device for an address of any other: the bridge would answer for the station beside it, and for the underlay.</summary>
+    private void AnswerForOwnAddressOnly(string link)
+    {
+        KernelSetting.TrySet(Place, $"ipv4/conf/{link}/arp_ignore", "1");
+        KernelSetting.TrySet(Place, $"ipv4/conf/{link}/arp_announce", "2");
+    }
 
     private static partial class Log
     {

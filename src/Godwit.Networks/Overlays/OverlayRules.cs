@@ -11,6 +11,7 @@ namespace Godwit.Networks.Overlays;
 ///   tap ──▶ arriving ──▶ [its own chain: only the guest's MAC and IP] ─┐
 ///   tunnel ─▶ arriving: nothing from or for a gateway, no DHCP ────────┼─▶ bridge ─▶ forward ─▶ tap, tunnel
 ///                                     this host's gateway ─▶ leaving ──┘             └─▶ no DHCP, no ARP for the gateway into the tunnel
+///   tap of a silent port (in no bridge) ─▶ the host's own ARP and IP: dropped
 /// </code>
 /// Rulesets replace chains and keep the set of guests' ports, so that setting up the overlay anew cuts nobody off. Each is one
 /// transaction, and may be repeated.
@@ -19,6 +20,8 @@ internal static class OverlayRules
 {
     /// <summary>QEMU announces a guest by reverse ARP.</summary>
     private const string ReverseArp = "0x8035";
+
+    private static readonly string[] Families = ["bridge", "arp", "ip"];
 
     internal static string Build(OverlayState state)
     {
@@ -45,7 +48,14 @@ internal static class OverlayRules
 
             """);
         text.Append(CultureInfo.InvariantCulture, $$"""
+            add table arp {{table}}
+            add chain arp {{table}} arriving { type filter hook input priority 0; policy accept; }
+            flush chain arp {{table}} arriving
+            add rule arp {{table}} arriving iifname "{{names.TapPrefix}}*" drop
             add table ip {{table}}
+            add chain ip {{table}} arriving { type filter hook prerouting priority -300; policy accept; }
+            flush chain ip {{table}} arriving
+            add rule ip {{table}} arriving iifname "{{names.TapPrefix}}*" drop
             add chain ip {{table}} postrouting { type nat hook postrouting priority 100; policy accept; }
             flush chain ip {{table}} postrouting
 
@@ -93,5 +103,5 @@ internal static class OverlayRules
         """);
 
     internal static string Remove(OverlayNames names) =>
-        $"add table bridge {names.Table}\ndelete table bridge {names.Table}\nadd table ip {names.Table}\ndelete table ip {names.Table}\n";
+        string.Concat(Families.Select(family => $"add table {family} {names.Table}\ndelete table {family} {names.Table}\n"));
 }

@@ -37,7 +37,14 @@ public sealed class OverlayRulesTests
         add rule bridge godwit-gw forward oifname "gw-vx" arp daddr ip 10.244.0.1 drop
         add rule bridge godwit-gw forward oifname "gw-vx" udp dport { 67, 68 } drop
         add rule bridge godwit-gw leaving oifname "gw-vx" ether saddr 02:67:77:00:00:01 drop
+        add table arp godwit-gw
+        add chain arp godwit-gw arriving { type filter hook input priority 0; policy accept; }
+        flush chain arp godwit-gw arriving
+        add rule arp godwit-gw arriving iifname "gw-t*" drop
         add table ip godwit-gw
+        add chain ip godwit-gw arriving { type filter hook prerouting priority -300; policy accept; }
+        flush chain ip godwit-gw arriving
+        add rule ip godwit-gw arriving iifname "gw-t*" drop
         add chain ip godwit-gw postrouting { type nat hook postrouting priority 100; policy accept; }
         flush chain ip godwit-gw postrouting
         add rule ip godwit-gw postrouting ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 masquerade
