@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Godwit.Client;
 
-/// <summary>All objects of one kind at one moment, found by key and by controlling owner. Immutable.</summary>
+/// <summary>All objects of one kind at one moment, found by key and by owner. Immutable.</summary>
 public sealed class CacheSnapshot<T>
     where T : Resource, IResource<T>
 {
@@ -33,15 +33,19 @@ public sealed class CacheSnapshot<T>
 
     public T? Find(string @namespace, string name) => Find(new ResourceKey(@namespace, name));
 
-    /// <summary>Objects that name this uid as their controller, in the order of their keys.</summary>
-    public IEnumerable<T> ControlledBy(string ownerUid) =>
+    /// <summary>Objects that name this uid as an owner, in the order of their keys.</summary>
+    public IEnumerable<T> OwnedBy(string ownerUid) =>
         byOwnerUid.TryGetValue(ownerUid, out var keys) ? keys.Select(key => byKey[key]) : [];
+
+    /// <summary>Those of them that name it as their controller.</summary>
+    public IEnumerable<T> ControlledBy(string ownerUid) =>
+        OwnedBy(ownerUid).Where(item => item.Metadata.OwnerReferences.Any(owner => owner.Uid == ownerUid && owner.Controller == true));
 
     internal CacheSnapshot<T> With(T item)
     {
         var key = ResourceKey.Of(item);
-        var owners = byKey.TryGetValue(key, out var replaced) ? RemoveOwner(byOwnerUid, key, replaced) : byOwnerUid;
-        if (OwnerUidOf(item) is { } owner)
+        var owners = byKey.TryGetValue(key, out var replaced) ? RemoveOwners(byOwnerUid, key, replaced) : byOwnerUid;
+        foreach (var owner in OwnerUidsOf(item))
         {
             owners = owners.SetItem(owner, (owners.GetValueOrDefault(owner) ?? []).Add(key));
         }
@@ -51,26 +55,25 @@ public sealed class CacheSnapshot<T>
 
     internal CacheSnapshot<T> Without(ResourceKey key) =>
         byKey.TryGetValue(key, out var gone)
-            ? new CacheSnapshot<T>(byKey.Remove(key), RemoveOwner(byOwnerUid, key, gone), WatchedRevision)
+            ? new CacheSnapshot<T>(byKey.Remove(key), RemoveOwners(byOwnerUid, key, gone), WatchedRevision)
             : this;
 
     internal CacheSnapshot<T> WatchedUpTo(long revision) =>
         revision > WatchedRevision ? new CacheSnapshot<T>(byKey, byOwnerUid, revision) : this;
 
-    private static ImmutableDictionary<string, ImmutableSortedSet<ResourceKey>> RemoveOwner(
+    private static ImmutableDictionary<string, ImmutableSortedSet<ResourceKey>> RemoveOwners(
         ImmutableDictionary<string, ImmutableSortedSet<ResourceKey>> owners, ResourceKey key, T item)
     {
-        if (OwnerUidOf(item) is not { } owner || !owners.TryGetValue(owner, out var keys))
+        foreach (var owner in OwnerUidsOf(item))
         {
-            return owners;
+            var rest = owners[owner].Remove(key);
+            owners = rest.IsEmpty ? owners.Remove(owner) : owners.SetItem(owner, rest);
         }
 
-        var rest = keys.Remove(key);
-        return rest.IsEmpty ? owners.Remove(owner) : owners.SetItem(owner, rest);
+        return owners;
     }
 
-    internal static string? OwnerUidOf(T item) =>
-        item.Metadata.OwnerReferences.FirstOrDefault(owner => owner.Controller == true)?.Uid;
+    internal static IEnumerable<string> OwnerUidsOf(T item) => item.Metadata.OwnerReferences.Select(owner => owner.Uid).Distinct(StringComparer.Ordinal);
 }
 
 /// <summary>Makes snapshots from given objects.</summary>
@@ -83,8 +86,8 @@ public static class CacheSnapshot
     {
         var byKey = items.Select(item => KeyValuePair.Create(ResourceKey.Of(item), item)).ToImmutableSortedDictionary();
         var byOwnerUid = byKey
-            .Where(entry => CacheSnapshot<T>.OwnerUidOf(entry.Value) is not null)
-            .GroupBy(entry => CacheSnapshot<T>.OwnerUidOf(entry.Value)!, entry => entry.Key, StringComparer.Ordinal)
+            .SelectMany(entry => CacheSnapshot<T>.OwnerUidsOf(entry.Value).Select(uid => (Uid: uid, entry.Key)))
+            .GroupBy(owned => owned.Uid, owned => owned.Key, StringComparer.Ordinal)
             .ToImmutableDictionary(group => group.Key, group => group.ToImmutableSortedSet(), StringComparer.Ordinal);
         return new CacheSnapshot<T>(byKey, byOwnerUid, watchedRevision);
     }

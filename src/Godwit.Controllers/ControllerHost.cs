@@ -16,6 +16,7 @@ public sealed record ControllerOptions
 
     public MigrationLimits Migrations { get; init; } = new();
 
+    /// <summary>Another process takes over when this one has not been heard of for so long.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
 }
 
@@ -41,6 +42,7 @@ public sealed class ControllerHost
         var lease = new LeaderElectionOptions(new ResourceKey(NamespaceNames.KubeSystem, "godwit-controllers"), options.Identity)
         {
             LeaseDuration = options.LeaseDuration,
+            RenewDeadline = options.LeaseDuration * 2 / 3,
         };
         election = new LeaderElection(client.For<Api.Coordination.V1.Lease>(), lease, clock, logger);
     }

@@ -109,10 +109,7 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
     }
 
     private IEnumerable<(GarbageKind Kind, Resource Resource)> DependentsOf(Resource owner) =>
-        from kind in kinds
-        from item in kind.Items
-        where item.Metadata.OwnerReferences.Any(reference => reference.Uid == owner.Metadata.Uid)
-        select (kind, item);
+        kinds.SelectMany(kind => kind.OwnedBy(owner.Metadata.Uid).Select(item => (kind, item)));
 
     private GarbageKind? KindOf(OwnerReference owner) =>
         kinds.FirstOrDefault(kind => kind.Type.Kind == owner.Kind && kind.Type.ApiVersion == owner.ApiVersion);
@@ -127,11 +124,9 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
         }
 
         var key = KeyOf(owner, kind, @namespace);
-        if (kind.Find(key) is { } found && found.Metadata.Uid == owner.Uid)
+        if (kind.Find(key)?.Metadata.Uid == owner.Uid)
         {
-            return found.Metadata.DeletionTimestamp is not null && found.Metadata.Finalizers.Contains(FinalizerNames.ForegroundDeletion)
-                ? OwnerState.DeletingInForeground
-                : OwnerState.Present;
+            return OwnerState.Present;
         }
 
         return await kind.ExistsAsync(key, owner.Uid, stopping) ? OwnerState.Present : OwnerState.Gone;

@@ -7,6 +7,8 @@ internal abstract class GarbageKind
 
     public abstract IEnumerable<Resource> Items { get; }
 
+    public abstract IEnumerable<Resource> OwnedBy(string uid);
+
     public abstract Resource? Find(ResourceKey key);
 
     /// <summary>Tells each change: the object after it, or the last state of a removed one.</summary>
@@ -27,6 +29,8 @@ internal sealed class GarbageKind<T>(ResourceCache<T> cache, ResourceClient<T> c
     public override ResourceType Type => T.Type;
 
     public override IEnumerable<Resource> Items => cache.Current.Items;
+
+    public override IEnumerable<Resource> OwnedBy(string uid) => cache.Current.OwnedBy(uid);
 
     public override Resource? Find(ResourceKey key) => cache.Current.Find(key);
 

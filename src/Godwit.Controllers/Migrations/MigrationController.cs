@@ -35,7 +35,7 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
         cluster.Policies.Subscribe(_ => EnqueueQueue());
     }
 
-    protected override IEnumerable<ResourceKey> AllKeys() => World().Queue.Concat(World().Active).Select(ResourceKey.Of);
+    protected override IEnumerable<ResourceKey> AllKeys() => cluster.Migrations.Current.Keys;
 
     protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
     {
@@ -81,7 +81,7 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
 
     private void EnqueueQueue()
     {
-        foreach (var waiting in World().Queue)
+        foreach (var waiting in MigrationWorld.QueueOf(cluster.Migrations.Current))
         {
             Enqueue(ResourceKey.Of(waiting));
         }

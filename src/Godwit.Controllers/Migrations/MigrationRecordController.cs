@@ -16,7 +16,13 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
     protected override void Subscribe()
     {
         cluster.Migrations.Subscribe(change => Enqueue(GuestOf((change.After ?? change.Before)!)));
-        cluster.Instances.Subscribe(change => Enqueue(change.Key));
+        cluster.Instances.Subscribe(change =>
+        {
+            if (change.Before is null || change.After is null || change.Before.Status.MigrationState != change.After.Status.MigrationState)
+            {
+                Enqueue(change.Key);
+            }
+        });
     }
 
     protected override IEnumerable<ResourceKey> AllKeys() => cluster.Migrations.Current.Items.Select(GuestOf).Distinct();

@@ -42,7 +42,9 @@ internal sealed record MigrationWorld
     public IEnumerable<VirtualMachineInstanceMigration> Active => Migrations.Items.Where(IsActive);
 
     /// <summary>Moves that wait for their turn, in the order in which they get it.</summary>
-    public IEnumerable<VirtualMachineInstanceMigration> Queue => Migrations.Items
+    public IEnumerable<VirtualMachineInstanceMigration> Queue => QueueOf(Migrations);
+
+    public static IEnumerable<VirtualMachineInstanceMigration> QueueOf(CacheSnapshot<VirtualMachineInstanceMigration> migrations) => migrations.Items
         .Where(each => IsWaiting(each) && each.Metadata.DeletionTimestamp is null)
         .OrderBy(each => each.Metadata.CreationTimestamp)
         .ThenBy(each => ResourceKey.Of(each));

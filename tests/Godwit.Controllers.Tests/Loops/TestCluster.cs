@@ -61,7 +61,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 Data = new Dictionary<string, string> { ["cidr"] = cidr },
             },
             Stopping);
-        var options = new ControllerOptions { Identity = "test", Migrations = limits ?? new MigrationLimits() };
+        var options = new ControllerOptions { Identity = "test", Migrations = limits ?? new MigrationLimits(), LeaseDuration = TimeSpan.FromDays(1) };
         cluster.controllers = ControllerHost.RunAsync(cluster.controllersClient, options, cluster.clock, Loggers(), cluster.ending.Token);
         return cluster;
     }

@@ -9,8 +9,8 @@ internal abstract record GarbagePlan
 
     public sealed record Nothing : GarbagePlan;
 
-    /// <summary>Its owners are gone, or one of them is being deleted in the foreground: delete it.</summary>
-    public sealed record Delete(bool InForeground) : GarbagePlan;
+    /// <summary>Its owners are gone: delete it.</summary>
+    public sealed record Delete : GarbagePlan;
 
     /// <summary>It waits, being deleted, for its dependents: delete these.</summary>
     public sealed record DeleteDependents : GarbagePlan;
@@ -33,9 +33,6 @@ internal enum OwnerState
 {
     /// <summary>The owner is there.</summary>
     Present,
-
-    /// <summary>It is being deleted and waits for its dependents.</summary>
-    DeletingInForeground,
 
     /// <summary>The server says that no object of that kind, name and uid exists.</summary>
     Gone,
@@ -61,7 +58,7 @@ internal static class GarbagePlanner
 
         // One living owner is enough to live on.
         return owned.Owners.Count > 0 && owned.Owners.All(owner => owner == OwnerState.Gone)
-            ? new GarbagePlan.Delete(InForeground: false)
+            ? new GarbagePlan.Delete()
             : new GarbagePlan.Nothing();
     }
 }

@@ -1,0 +1,219 @@
+using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Scheduling;
+
+namespace Godwit.Controllers.Tests.Plans;
+
+public sealed class MigrationPlannerTests
+{
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddYears(50);
+
+    [Fact]
+    public void A_move_of_a_running_guest_gets_the_one_target_there_is()
+    {
+        var plan = Assert.IsType<MigrationPlan.Schedule>(Plan(Move("m", "a"), [Vmi("a", "n1")], ["n1", "n2"]));
+
+        Assert.Equal(("n1", "n2"), (plan.State.SourceNode, plan.State.TargetNode));
+    }
+
+    [Fact]
+    public void The_named_target_is_taken_or_nothing()
+    {
+        var toN3 = Move("m", "a") with { Spec = new() { VmiName = "a", AddedNodeSelector = new Dictionary<string, string> { [LabelNames.Hostname] = "n3" } } };
+
+        Assert.Equal("n3", Assert.IsType<MigrationPlan.Schedule>(Plan(toN3, [Vmi("a", "n1")], ["n1", "n2", "n3"])).State.TargetNode);
+        Assert.Equal(ObstacleReasons.TargetMissing, Assert.IsType<MigrationPlan.Fail>(Plan(toN3, [Vmi("a", "n1")], ["n1", "n2"])).Reason);
+    }
+
+    [Fact]
+    public void A_guest_that_is_not_up_yet_is_waited_for_and_one_that_has_ended_is_not()
+    {
+        Assert.IsType<MigrationPlan.Wait>(Plan(Move("m", "a"), [Vmi("a", "n1", phase: "Scheduled")], ["n1", "n2"]));
+        Assert.Equal(
+            ObstacleReasons.GuestNotRunning, Assert.IsType<MigrationPlan.Fail>(Plan(Move("m", "a"), [Vmi("a", "n1", phase: "Failed")], ["n1", "n2"])).Reason);
+    }
+
+    [Fact]
+    public void A_silent_source_is_waited_for()
+    {
+        var plan = Plan(Move("m", "a"), [Vmi("a", "n1")], ["n2"]);
+
+        Assert.Equal(ObstacleReasons.SourceNotReady, Assert.IsType<MigrationPlan.Wait>(plan).Reason);
+    }
+
+    [Fact]
+    public void The_third_move_from_a_node_waits_for_its_turn_and_the_oldest_comes_first()
+    {
+        var guests = new[] { Vmi("a", "n1"), Vmi("b", "n1"), Vmi("c", "n1"), Vmi("d", "n1") };
+        var moves = new[] { Active("m1", "a", "n1", "n2"), Move("m4", "d", age: 1), Move("m3", "c", age: 2), Move("m2", "b", age: 3) };
+
+        Assert.IsType<MigrationPlan.Schedule>(Plan(moves[3], guests, ["n1", "n2"], moves));
+        Assert.Equal(MigrationPlanner.WaitingForTurn, Assert.IsType<MigrationPlan.Wait>(Plan(moves[2], guests, ["n1", "n2"], moves)).Reason);
+        Assert.Equal(MigrationPlanner.WaitingForTurn, Assert.IsType<MigrationPlan.Wait>(Plan(moves[1], guests, ["n1", "n2"], moves)).Reason);
+    }
+
+    [Fact]
+    public void A_target_that_receives_its_fill_is_passed_over_or_waited_for()
+    {
+        var guests = new[] { Vmi("a", "n1"), Vmi("b", "n4"), Vmi("c", "n5") };
+        var moves = new[] { Active("m1", "a", "n1", "n2"), Active("m2", "b", "n4", "n2"), Move("m3", "c") };
+
+        Assert.Equal("n3", Assert.IsType<MigrationPlan.Schedule>(Plan(moves[2], guests, ["n5", "n2", "n3"], moves)).State.TargetNode);
+        Assert.Equal(MigrationPlanner.TargetBusy, Assert.IsType<MigrationPlan.Wait>(Plan(moves[2], guests, ["n5", "n2"], moves)).Reason);
+    }
+
+    [Fact]
+    public void A_move_deleted_before_it_began_is_cancelled_here_and_a_scheduled_one_is_not()
+    {
+        var waiting = Move("m", "a") with { Metadata = Move("m", "a").Metadata with { DeletionTimestamp = Now } };
+        var scheduled = Active("m", "a", "n1", "n2");
+        scheduled = scheduled with { Metadata = scheduled.Metadata with { DeletionTimestamp = Now } };
+
+        Assert.Equal(MigrationPlanner.Cancelled, Assert.IsType<MigrationPlan.Fail>(Plan(waiting, [Vmi("a", "n1")], ["n1", "n2"])).Reason);
+        Assert.IsNotType<MigrationPlan.Fail>(Plan(scheduled, [Vmi("a", "n1")], ["n1", "n2"]));
+    }
+
+    [Theory]
+    [InlineData(MigrationPhases.Scheduled)]
+    [InlineData(MigrationPhases.PreparingTarget)]
+    [InlineData(MigrationPhases.Running)]
+    public void Once_an_agent_may_have_it_no_time_and_no_silence_ends_it(string phase)
+    {
+        var move = Active("m", "a", "n1", "n2");
+        move = move with { Status = move.Status with { Phase = phase } };
+
+        foreach (var nodes in new string[][] { ["n1", "n2"], ["n2"], ["n1"], [] })
+        {
+            var plan = Plan(move, [Vmi("a", "n1")], nodes, now: Now.AddYears(1));
+            Assert.True(plan is MigrationPlan.Explain or MigrationPlan.Nothing, $"{plan}");
+            Assert.Equal(!nodes.Contains("n1") || phase == MigrationPhases.Scheduled, plan is MigrationPlan.Explain);
+        }
+    }
+
+    [Fact]
+    public void A_move_that_its_agent_took_in_time_is_not_spoken_of() =>
+        Assert.IsType<MigrationPlan.Nothing>(Plan(Active("m", "a", "n1", "n2"), [Vmi("a", "n1")], ["n1", "n2"], now: Now.AddSeconds(14)));
+
+    [Fact]
+    public void An_ended_move_lets_its_object_go()
+    {
+        var ended = Active("m", "a", "n1", "n2");
+        ended = ended with { Metadata = ended.Metadata with { Finalizers = [FinalizerNames.Migration] }, Status = ended.Status with { Phase = "Succeeded" } };
+
+        Assert.IsType<MigrationPlan.Release>(Plan(ended, [Vmi("a", "n2")], ["n1", "n2"]));
+    }
+
+    [Fact]
+    public void A_policy_that_forbids_postcopy_forbids_the_mode_that_needs_it()
+    {
+        var move = Move("m", "a") with { Metadata = Move("m", "a").Metadata with { Annotations = new Dictionary<string, string> { [AnnotationNames.Mode] = "postcopy" } } };
+        var policy = new MigrationPolicy { Metadata = new() { Name = "p" }, Spec = new() { AllowPostCopy = false } };
+
+        Assert.IsType<MigrationPlan.Schedule>(Plan(move, [Vmi("a", "n1")], ["n1", "n2"]));
+        Assert.Equal(ObstacleReasons.ModeNotAllowed, Assert.IsType<MigrationPlan.Fail>(Plan(move, [Vmi("a", "n1")], ["n1", "n2"], policies: [policy])).Reason);
+    }
+
+    [Fact]
+    public void The_policy_that_matches_most_labels_holds()
+    {
+        var vmi = Vmi("a", "n1") with { Metadata = Vmi("a", "n1").Metadata with { Labels = new Dictionary<string, string> { ["app"] = "db", ["tier"] = "gold" } } };
+        var labels = new Dictionary<string, string> { ["team"] = "red" };
+        MigrationPolicy[] policies =
+        [
+            Policy("all", [], []),
+            Policy("app", new() { ["app"] = "db" }, []),
+            Policy("team", [], new() { ["team"] = "red" }),
+            Policy("both", new() { ["app"] = "db", ["tier"] = "gold" }, []),
+            Policy("other", new() { ["app"] = "db", ["tier"] = "gold" }, new() { ["team"] = "blue" }),
+        ];
+
+        Assert.Equal("both", PolicyChoice.For(vmi, labels, policies)!.Metadata.Name);
+        Assert.Equal("app", PolicyChoice.For(vmi, labels, policies[..3])!.Metadata.Name);
+        Assert.Equal("all", PolicyChoice.For(Vmi("b", "n1"), new Dictionary<string, string>(), policies)!.Metadata.Name);
+    }
+
+    [Fact]
+    public void The_guest_shows_its_running_move_else_its_last_one_and_old_ones_expire()
+    {
+        var vmi = Vmi("a", "n1") with { Metadata = Vmi("a", "n1").Metadata with { CreationTimestamp = Now.AddHours(-5) } };
+        var old = Ended("old", age: 60);
+        var last = Ended("last", age: 30);
+        var running = Active("running", "a", "n1", "n2");
+        var before = Ended("of-an-earlier-incarnation", age: 60 * 10);
+
+        Assert.Equal("n-last", MigrationRecordController.StateToShow(vmi, [old, last, before])!.TargetNode);
+        Assert.Equal("n2", MigrationRecordController.StateToShow(vmi, [old, last, running])!.TargetNode);
+        Assert.Null(MigrationRecordController.StateToShow(vmi, [before]));
+        Assert.Equal(["old"], MigrationRecordController.Expired([old, last, running], hasGuest: true, kept: 1, Now).Select(move => move.Metadata.Name));
+        Assert.Empty(MigrationRecordController.Expired([old, last], hasGuest: false, kept: 9, Now));
+        Assert.Equal(2, MigrationRecordController.Expired([old, last], hasGuest: false, kept: 9, Now.AddDays(2)).Count());
+    }
+
+    private static VirtualMachineInstanceMigration Ended(string name, int age) =>
+        Move(name, "a", age) with { Status = new() { Phase = "Succeeded", MigrationState = new() { TargetNode = "n-" + name, EndTimestamp = Now.AddMinutes(1 - age) } } };
+
+    private static MigrationPolicy Policy(string name, Dictionary<string, string> guest, Dictionary<string, string> space) => new()
+    {
+        Metadata = new ObjectMeta { Name = name },
+        Spec = new() { Selectors = new() { VirtualMachineInstanceSelector = guest, NamespaceSelector = space } },
+    };
+
+    private static MigrationPlan Plan(
+        VirtualMachineInstanceMigration move,
+        IReadOnlyList<VirtualMachineInstance> guests,
+        IReadOnlyList<string> nodeNames,
+        IReadOnlyList<VirtualMachineInstanceMigration>? moves = null,
+        IReadOnlyList<MigrationPolicy>? policies = null,
+        DateTimeOffset? now = null)
+    {
+        var nodes = nodeNames.Select(NewNode).ToList();
+        moves ??= [move];
+        return MigrationPlanner.For(move, new MigrationWorld
+        {
+            Cluster = ClusterSnapshot.Of(nodes, guests, moves),
+            Instances = CacheSnapshot.Of(guests),
+            Migrations = CacheSnapshot.Of(moves),
+            Nodes = CacheSnapshot.Of(nodes),
+            Policies = policies ?? [],
+            Namespaces = CacheSnapshot.Of<Namespace>([]),
+            Limits = new MigrationLimits(),
+            Now = now ?? Now,
+        });
+    }
+
+    private static Node NewNode(string name) => new()
+    {
+        Metadata = new ObjectMeta
+        {
+            Name = name,
+            Labels = new Dictionary<string, string> { [LabelNames.Hostname] = name },
+            Annotations = new Dictionary<string, string> { [AnnotationNames.UnderlayAddress] = "10.0.0.1" },
+        },
+        Status = new NodeStatus
+        {
+            Allocatable = new Dictionary<string, Quantity> { ["cpu"] = Quantity.Parse("8"), ["memory"] = Quantity.Parse("16Gi") },
+            Conditions = [new NodeCondition { Type = "Ready", Status = "True" }],
+        },
+    };
+
+    private static VirtualMachineInstance Vmi(string name, string node, string phase = "Running") => new()
+    {
+        Metadata = new ObjectMeta { Namespace = "ns", Name = name, Uid = "uid-" + name },
+        Status = new VirtualMachineInstanceStatus { NodeName = node, Phase = phase },
+    };
+
+    private static VirtualMachineInstanceMigration Move(string name, string vmi, int age = 0) => new()
+    {
+        Metadata = new ObjectMeta { Namespace = "ns", Name = name, Uid = "uid-" + name, CreationTimestamp = Now.AddMinutes(-age) },
+        Spec = new() { VmiName = vmi },
+    };
+
+    private static VirtualMachineInstanceMigration Active(string name, string vmi, string source, string target) => Move(name, vmi) with
+    {
+        Status = new()
+        {
+            Phase = MigrationPhases.Scheduled,
+            MigrationState = new() { SourceNode = source, TargetNode = target },
+            PhaseTransitionTimestamps = [new PhaseTransition { Phase = MigrationPhases.Scheduled, Timestamp = Now }],
+        },
+    };
+}
