@@ -7,6 +7,9 @@ namespace Godwit.Node.Guests;
 /// <param name="Index">Which of the guest's interfaces, from 0.</param>
 internal sealed record GuestPort(MachineId Machine, int Index, string MacAddress, IPAddress Address);
 
+/// <summary>Bytes that a guest has sent and received since its ports were made.</summary>
+internal sealed record GuestTraffic(long SentBytes, long ReceivedBytes);
+
 /// <summary>
 /// The guests' network as seen by those who start, stop and move guests. A port is silent when made: nothing passes in
 /// either direction until <see cref="AdmitAsync"/>, which is what decides from which host a moved guest speaks.
@@ -28,6 +31,9 @@ internal interface IGuestNetwork
 
     /// <summary>Removes all taps of a machine. Idempotent.</summary>
     Task UnplugAsync(MachineId machine, CancellationToken stopping);
+
+    /// <summary>What all ports of a machine have carried; null when there are none.</summary>
+    GuestTraffic? ReadTraffic(MachineId machine);
 
     /// <summary>Returns when DHCP here knows the guest's addresses.</summary>
     Task EnsureLeasesAsync(IReadOnlyList<GuestPort> ports, CancellationToken stopping);

@@ -39,8 +39,7 @@ internal sealed partial class LocalMachines(IMachineHost host, ILogger logger) :
             return living;
         }
 
-        await LetGoAsync(spec.Id); // What is left of it is a process that ended; the host starts a new one in its place.
-        var machine = await host.CreateAsync(spec, start, stopping);
+        var machine = await host.CreateAsync(spec, start, stopping); // Throws for one that has ended: its guest may have run.
         Hold(machine);
         return machine;
     }

@@ -55,6 +55,18 @@ internal sealed partial class OverlayGuestNetwork(OverlayNames names, OverlaySyn
         overlay.Forget(machine);
     }
 
+    public GuestTraffic? ReadTraffic(MachineId machine)
+    {
+        GuestTraffic? sum = null;
+        for (var nic = 0; nic < NicsMax && ports.ReadStatistics(TapOf(machine, nic)) is { } seen; nic++)
+        {
+            // What the tap received, the guest sent.
+            sum = new GuestTraffic((sum?.SentBytes ?? 0) + (long)seen.ReceivedBytes, (sum?.ReceivedBytes ?? 0) + (long)seen.SentBytes);
+        }
+
+        return sum;
+    }
+
     public async Task EnsureLeasesAsync(IReadOnlyList<GuestPort> guestPorts, CancellationToken stopping)
     {
         foreach (var port in guestPorts)

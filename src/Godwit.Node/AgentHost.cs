@@ -1,0 +1,229 @@
+using Godwit.Api.Core.V1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Client;
+using Godwit.Linux.Files;
+using Godwit.Linux.Hosts;
+using Godwit.Machines;
+using Godwit.Networks.Overlays;
+using Godwit.Node.Guests;
+using Godwit.Node.Hosting;
+using Godwit.Node.Joining;
+using Godwit.Node.Networking;
+using Godwit.Node.Peers;
+using Godwit.Node.Registration;
+using Godwit.Node.Serving;
+using Godwit.Volumes;
+using Microsoft.Extensions.Logging;
+using KubeNode = Godwit.Api.Core.V1.Node;
+
+namespace Godwit.Node;
+
+/// <summary>
+/// The agent: makes one host match the API. The order of its start is the order of what it must not lose:
+/// <code>
+/// lock the data folder ─▶ adopt machines ─▶ read the records ─▶ certificate (joins if there is none)
+///   ─▶ follow the API, apply the network, sync guests ─▶ listen for peers and the server ─▶ heartbeat
+/// </code>
+/// Guests are adopted before the server is asked for anything, and none is touched before it has answered. Ending the
+/// agent, in whatever way, ends no guest.
+/// </summary>
+public static class AgentHost
+{
+    private const UnixFileMode DataFolderMode =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    /// <summary>Runs until cancelled.</summary>
+    /// <exception cref="JoinException">The node may not join, or the data folder is another's; asking again would not help.</exception>
+    /// <exception cref="MachineException">The host lacks what machines need; says what to do.</exception>
+    public static async Task RunAsync(AgentOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        Directory.CreateDirectory(options.DataFolder, DataFolderMode);
+        using var alone = FileLock.TryAcquire(Path.Combine(options.DataFolder, "agent.lock"))
+            ?? throw new JoinException($"Another agent runs with the data folder {options.DataFolder}; give this one a folder of its own, or end the other.");
+        await using var machineHost = new MachineHost(
+            new MachineHostOptions { DataFolder = options.DataFolder, ControlGroupParent = options.ControlGroupParent, Accelerator = options.Accelerator },
+            time,
+            loggers.CreateLogger<MachineHost>());
+        await using var machines = new LocalMachines(machineHost, loggers.CreateLogger<LocalMachines>());
+        await machines.AdoptAsync(stopping);
+        var incarnations = new IncarnationJournal(Path.Combine(options.DataFolder, "incarnations"), loggers.CreateLogger<IncarnationJournal>());
+        var credentials = NodeCredentials.Open(Path.Combine(options.DataFolder, "pki"), options.AuthorityPath, options.Node);
+        var join = new NodeJoin(options, credentials, time, loggers);
+        await join.EnsureAsync(stopping);
+        using var client = new ClusterClient(join.Connection, time, loggers.CreateLogger<ClusterClient>());
+        await using var running = new RunningAgent(
+            new AgentFoundation(options, time, loggers, machineHost, machines, incarnations, credentials, join, client));
+        await running.RunAsync(stopping);
+    }
+
+    /// <summary>What is there before the agent does anything.</summary>
+    private sealed record AgentFoundation(
+        AgentOptions Options,
+        TimeProvider Time,
+        ILoggerFactory Loggers,
+        MachineHost MachineHost,
+        LocalMachines Machines,
+        IncarnationJournal Incarnations,
+        NodeCredentials Credentials,
+        NodeJoin Join,
+        ClusterClient Client);
+
+    /// <summary>The agent's parts, wired. Disposed in the reverse order of their making.</summary>
+    private sealed class RunningAgent : IAsyncDisposable
+    {
+        private readonly AgentFoundation foundation;
+        private readonly ResourceCache<VirtualMachineInstance> instances;
+        private readonly ResourceCache<KubeNode> nodes;
+        private readonly ResourceCache<ConfigMap> settings;
+        private readonly EventRecorder events;
+        private readonly OverlaySync overlay;
+        private readonly OverlayGuestNetwork network;
+        private readonly PeerIdentity identity;
+        private readonly PeerServices peers;
+        private readonly PeerLinks links;
+        private readonly LinkRates rates;
+        private readonly IncomingStreams streams;
+        private readonly UsageSampler usage;
+        private readonly IGuestMover mover;
+        private readonly GuestSync guests;
+
+        public RunningAgent(AgentFoundation foundation)
+        {
+            this.foundation = foundation;
+            var (options, time, loggers, client) = (foundation.Options, foundation.Time, foundation.Loggers, foundation.Client);
+            instances = new ResourceCache<VirtualMachineInstance>(client.For<VirtualMachineInstance>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<VirtualMachineInstance>>());
+            nodes = new ResourceCache<KubeNode>(client.For<KubeNode>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<KubeNode>>());
+            settings = new ResourceCache<ConfigMap>(
+                client.For<ConfigMap>(), new ListOptions { Namespace = ClusterNetwork.SettingsKey.Namespace }, time, loggers.CreateLogger<ResourceCache<ConfigMap>>());
+            events = new EventRecorder(client, "godwit-agent", options.Node.Value, time, loggers.CreateLogger<EventRecorder>());
+
+            var names = new OverlayNames(options.LinkPrefix);
+            overlay = new OverlaySync(
+                new OverlayMember(names, options.UnderlayAddress, options.Node), new OverlayCaches(settings, nodes, instances), Path.Combine(options.DataFolder, "names"), time, loggers);
+            network = new OverlayGuestNetwork(names, overlay, time, loggers.CreateLogger<OverlayGuestNetwork>());
+
+            identity = new PeerIdentity(foundation.Credentials.Certificate!, foundation.Credentials.Authorities, time);
+            peers = new PeerServices(identity, new PeerMethods(), new PeerLimits(), time, loggers.CreateLogger<PeerListener>());
+            var dialer = new PeerDialer(peers);
+            links = new PeerLinks(dialer);
+            rates = new LinkRates(dialer);
+            streams = new IncomingStreams(time);
+            usage = new UsageSampler(foundation.Machines, time, loggers.CreateLogger<UsageSampler>());
+
+            var services = new AgentServices
+            {
+                Options = options,
+                Client = client,
+                Instances = instances,
+                Nodes = nodes,
+                Events = events,
+                MachineHost = foundation.MachineHost,
+                Machines = foundation.Machines,
+                Incarnations = foundation.Incarnations,
+                Builder = Builder(options, time),
+                Network = network,
+                PeerMethods = peers.Methods,
+                PeerDialer = dialer,
+                PeerLinks = links,
+                LinkRates = rates,
+                IncomingStreams = streams,
+                Time = time,
+                Loggers = loggers,
+            };
+            mover = Movers.Create(services);
+            guests = new GuestSync(PartsOf(services));
+        }
+
+        public async Task RunAsync(CancellationToken stopping)
+        {
+            var (options, time, loggers) = (foundation.Options, foundation.Time, foundation.Loggers);
+            var facts = await foundation.MachineHost.GetFactsAsync(stopping);
+            foreach (var folder in options.SharedStorageFolders)
+            {
+                StorageIdentity.Ensure(folder);
+            }
+
+            await using var listener = new PeerListener(options.PeerAddress, peers, streams);
+            var metrics = new AgentMetrics(foundation.Machines, usage, network, listener);
+            await using var server = await AgentServer.StartAsync(options.AgentAddress, ServerParts(metrics), stopping);
+            var endpoints = (Agent: Advertised(options.AgentAddress.Address, server.Port), Peer: Advertised(options.PeerAddress.Address, listener.Address.Port));
+            var registration = new NodeRegistration(
+                options, foundation.Client, () => Describe(facts, endpoints.Agent, endpoints.Peer), time, loggers.CreateLogger<NodeRegistration>());
+            await TaskGroup.RunAsync(
+                stopping,
+                ("guests' objects", instances.RunAsync),
+                ("nodes' objects", nodes.RunAsync),
+                ("network settings", settings.RunAsync),
+                ("events", events.RunAsync),
+                ("network", overlay.RunAsync),
+                ("guests", guests.RunAsync),
+                ("moves", mover.RunAsync),
+                ("usage", usage.RunAsync),
+                ("heartbeat", registration.RunAsync),
+                ("certificate", ending => foundation.Join.RenewForEverAsync(renewed => identity.Renew(renewed, foundation.Credentials.Authorities), ending)));
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            guests.Dispose();
+            await links.DisposeAsync();
+            rates.Dispose();
+            network.Dispose();
+            overlay.Dispose();
+        }
+
+        private GuestSyncParts PartsOf(AgentServices services) => new()
+        {
+            Node = services.Options.Node,
+            Instances = services.Client.For<VirtualMachineInstance>(),
+            Cache = services.Instances,
+            Events = services.Events,
+            Machines = services.Machines,
+            Journal = services.Incarnations,
+            Handovers = mover,
+            Builder = services.Builder,
+            Network = services.Network,
+            Usage = usage,
+            Time = services.Time,
+            Logger = services.Loggers.CreateLogger<GuestSync>(),
+        };
+
+        private GuestBuilder Builder(AgentOptions options, TimeProvider time)
+        {
+            var disks = new DiskMaker(time);
+            var storage = new GuestStorage(new ImageStore(options.ImagesFolder), disks, new HostDisks(options.SharedStorageFolders, disks), new CloudInitSeed(time));
+            return new GuestBuilder(foundation.MachineHost, foundation.Machines, network, storage, new CloudInitReader(foundation.Client.For<Secret>()));
+        }
+
+        private AgentServerParts ServerParts(AgentMetrics metrics) => new()
+        {
+            Certificate = () => foundation.Credentials.Certificate!,
+            Authorities = foundation.Credentials.Authorities,
+            Machines = foundation.Machines,
+            Handovers = mover,
+            Metrics = metrics.Write,
+            Time = foundation.Time,
+            Loggers = foundation.Loggers,
+        };
+
+        private System.Net.IPEndPoint Advertised(System.Net.IPAddress listening, int port) =>
+            new(listening.Equals(System.Net.IPAddress.Any) || listening.Equals(System.Net.IPAddress.IPv6Any) ? foundation.Options.UnderlayAddress : listening, port);
+
+        private NodeDescription Describe(MachineHostFacts facts, System.Net.IPEndPoint agent, System.Net.IPEndPoint peer)
+        {
+            var options = foundation.Options;
+            return new NodeDescription
+            {
+                Machines = facts,
+                AgentEndpoint = agent,
+                PeerEndpoint = peer,
+                Images = Directory.Exists(options.ImagesFolder) ? [.. Directory.EnumerateDirectories(options.ImagesFolder).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)] : [],
+                StorageIds = [.. options.SharedStorageFolders.Select(StorageIdentity.Find).OfType<StorageIdentity>().Select(storage => storage.Id.ToString()).Order(StringComparer.Ordinal)],
+                System = NodeDescription.ReadSystem(facts),
+                MemoryBytes = options.MemoryBytes ?? HostFacts.MemoryBytes,
+                MemoryAvailableBytes = HostFacts.MemoryAvailableBytes,
+                DiskAvailableBytes = HostFacts.DiskAvailableBytes(options.DataFolder),
+            };
+        }
+    }
+}
