@@ -1,3 +1,5 @@
+using Godwit.Qmp;
+
 namespace Godwit.Machines;
 
 /// <summary>The VMs of this host. Processes outlive this object: a new one adopts what it finds in the data folder.</summary>
@@ -109,6 +111,13 @@ public interface IMachine : IAsyncDisposable
 
     /// <summary>Why it is in that state, in words: for a stopped, crashed or vanished one QEMU's own where it left any.</summary>
     string RunStateReason { get; }
+
+    /// <summary>
+    /// Asks QEMU itself, now. <see cref="RunState"/> is what events have told so far; where a guest's safety hangs on it,
+    /// ask. <see cref="MachineRunState.Gone"/> when the process has ended.
+    /// </summary>
+    /// <exception cref="MachineException">QEMU does not answer; nothing may be concluded.</exception>
+    Task<MachineRunState> QueryRunStateAsync(CancellationToken stopping);
 
     /// <summary>Every change of run state and every QEMU event that matters, in order, from now on; bounded, oldest dropped with a marker.</summary>
     IAsyncEnumerable<MachineEvent> ReadEventsAsync(CancellationToken stopping);
@@ -282,4 +291,7 @@ public sealed class MachineException : Exception
         : base(message, cause)
     {
     }
+
+    /// <summary>QEMU was told, and did not answer: it may have obeyed, or may yet.</summary>
+    public bool IsOutcomeUnknown => InnerException is QmpTimeoutException or QmpClosedException or QmpProtocolException;
 }

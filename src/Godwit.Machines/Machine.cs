@@ -27,6 +27,7 @@ internal sealed record MachineParts(MachineFiles Files, MachineSpec Spec, Machin
 internal sealed partial class Machine : IMachine
 {
     private static readonly TimeSpan ExitBound = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReadingBound = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan QuitGrace = TimeSpan.FromSeconds(10);
 
     private readonly MachineContext context;
@@ -104,6 +105,10 @@ internal sealed partial class Machine : IMachine
         machine.Watch(null);
         return machine;
     }
+
+    public async Task<MachineRunState> QueryRunStateAsync(CancellationToken stopping) => ProcessId == 0
+        ? MachineRunState.Gone
+        : RunStates.FromQuery((await TellAsync("ask for the state of", QmpCommands.QueryStatus with { Bound = ReadingBound }, stopping)).Status).State;
 
     public IAsyncEnumerable<MachineEvent> ReadEventsAsync(CancellationToken stopping) => broadcast.Listen(stopping);
 

@@ -1,4 +1,5 @@
 using Godwit.Migration.Convergence;
+using Godwit.Migration.Models;
 
 namespace Godwit.Migration.Protocol;
 
@@ -48,6 +49,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     public long RemainingBytes { get; init; }
 
+    /// <summary>What had been sent when the first pass was over.</summary>
+    public long FirstPassBytes { get; init; }
+
     public double BytesPerSecond { get; init; }
 
     public double DirtyBytesPerSecond { get; init; }
@@ -55,6 +59,7 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
     internal MoveTrace With(QemuReading reading) => reading.Stream == StreamStatus.None ? this : this with
     {
         Rounds = Math.Max(Rounds, reading.Round),
+        FirstPassBytes = reading.Round <= 1 ? Math.Max(FirstPassBytes, reading.TransferredBytes) : FirstPassBytes,
         TransferredBytes = Math.Max(TransferredBytes, reading.TransferredBytes),
         RemainingBytes = reading.RemainingBytes,
     };
@@ -64,6 +69,8 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 public sealed record Move(MigrationPlan Plan, MoveTrace Trace)
 {
     internal Move Note(Func<MoveTrace, MoveTrace> change) => this with { Trace = change(Trace) };
+
+    internal Move Expecting(DirtyCurve dirty) => this with { Plan = Plan with { Convergence = Plan.Convergence with { ExpectedDirty = dirty } } };
 }
 
 /// <summary>When something last moved: a progress watchdog as a value.</summary>

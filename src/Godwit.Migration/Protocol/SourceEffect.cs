@@ -1,3 +1,5 @@
+using Godwit.Migration.Models;
+
 namespace Godwit.Migration.Protocol;
 
 /// <summary>
@@ -67,6 +69,9 @@ public abstract record SourceInput
     public sealed record MachineFailed(SourceEffect.Machine Effect, string Reason) : SourceInput;
 
     public sealed record Tick : SourceInput;
+
+    /// <summary>What the forecast, made while the target prepared, knows of the guest's writes.</summary>
+    public sealed record Forecasted(DirtyCurve Dirty) : SourceInput;
 
     public sealed record CancelRequested(string Reason) : SourceInput;
 

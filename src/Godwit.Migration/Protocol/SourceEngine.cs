@@ -26,10 +26,12 @@ public sealed record SourceEngine
     public static SourceStep Recover(MigrationPlan plan, SourceRecord record, QemuReading reading, DateTimeOffset now) =>
         Step(SourcePhase.Recover(plan, record, reading, now), 0);
 
-    public SourceStep Step(SourceInput input, DateTimeOffset now) =>
-        input is SourceInput.Observed observed && observed.Reading.EffectCount < EffectCount
-            ? new(this, [])
-            : Step(Phase.On(input, now), EffectCount);
+    public SourceStep Step(SourceInput input, DateTimeOffset now) => input switch
+    {
+        SourceInput.Observed observed when observed.Reading.EffectCount < EffectCount => new(this, []),
+        SourceInput.Forecasted forecasted => new(new(Phase.Knowing(forecasted.Dirty), EffectCount), []),
+        _ => Step(Phase.On(input, now), EffectCount),
+    };
 
     private static SourceStep Step(SourceMove move, int effectCount) =>
         new(new(move.Phase, effectCount + move.Effects.Count(effect => effect is SourceEffect.Machine)), move.Effects);

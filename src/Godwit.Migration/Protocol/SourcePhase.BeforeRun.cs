@@ -1,4 +1,5 @@
 using Godwit.Migration.Convergence;
+using Godwit.Migration.Models;
 
 namespace Godwit.Migration.Protocol;
 
@@ -115,6 +116,12 @@ public abstract partial record SourcePhase
         internal ProgressWatch Watch { get; init; }
 
         public override string Describe() => $"copying memory, round {Controller.Current.Round}";
+
+        internal override SourcePhase Knowing(DirtyCurve dirty) => this with
+        {
+            Move = Move.Expecting(dirty),
+            Controller = Controller with { Settings = Controller.Settings with { ExpectedDirty = dirty } },
+        };
 
         private protected override SourceMove Further(SourceInput input, DateTimeOffset now) => input switch
         {

@@ -1,3 +1,5 @@
+using Godwit.Migration.Models;
+
 namespace Godwit.Migration.Protocol;
 
 /// <summary>
@@ -61,6 +63,9 @@ public abstract partial record SourcePhase
     public abstract string Describe();
 
     internal abstract SourceMove On(SourceInput input, DateTimeOffset now);
+
+    /// <summary>The same phase, with what the forecast knows.</summary>
+    internal virtual SourcePhase Knowing(DirtyCurve dirty) => this with { Move = Move.Expecting(dirty) };
 
     /// <summary>A new move. Nothing has happened yet.</summary>
     internal static SourceMove Begin(MigrationPlan plan, DateTimeOffset now) =>

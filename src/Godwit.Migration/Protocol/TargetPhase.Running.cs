@@ -71,7 +71,7 @@ public abstract partial record TargetPhase
             ? "the guest waits for memory that is still at the source; the stream is broken"
             : "the guest runs; a part of its memory is still at the source";
 
-        private protected override Report Report => new(Standing, ListeningAttempt, Describe());
+        public override Report Report => new(Standing, ListeningAttempt, Describe());
 
         internal static TargetMove Enter(QemuReading reading) =>
             reading.InPostcopy ? GoAndTell(new Running { Stream = reading.Stream }) : Completed.Enter();
@@ -105,15 +105,24 @@ public abstract partial record TargetPhase
     {
         public override TargetStanding Standing => TargetStanding.Completed;
 
-        public override bool IsEnd => true;
+        public override bool IsEnd => IsRecorded;
 
         public override bool Owns => true;
+
+        /// <summary>An earlier record says the same to whoever finds it; it only costs a look at QEMU.</summary>
+        internal bool IsRecorded { get; init; }
 
         public override string Describe() => "the guest runs here, whole";
 
         internal static TargetMove Enter() => GoAndTell(new Completed(), new TargetEffect.Persist(TargetRecord.Finished));
 
-        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input is TargetInput.Ordered ? Tell : Stay;
+        internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
+        {
+            TargetInput.Ordered => Tell,
+            TargetInput.Persisted { Record: TargetRecord.Finished } => Go(this with { IsRecorded = true }),
+            TargetInput.Tick when !IsRecorded => Go(this, new TargetEffect.Persist(TargetRecord.Finished)),
+            _ => Stay,
+        };
     }
 
     /// <summary>It was granted to run here and cannot any more: its remains are removed before that is told.</summary>

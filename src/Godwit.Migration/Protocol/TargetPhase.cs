@@ -33,7 +33,8 @@ public abstract partial record TargetPhase
 
     public abstract string Describe();
 
-    private protected virtual Report Report => new(Standing, 0, Describe());
+    /// <summary>What the source is told when it asks.</summary>
+    public virtual Report Report => new(Standing, 0, Describe());
 
     internal abstract TargetMove On(TargetInput input, DateTimeOffset now);
 
@@ -51,7 +52,7 @@ public abstract partial record TargetPhase
     /// <summary>After the agent's restart: from the record on disk and a first look at QEMU.</summary>
     internal static TargetMove Recover(TargetRecord record, QemuReading reading) => (record, reading) switch
     {
-        (TargetRecord.Finished, _) => new(new Completed(), []),
+        (TargetRecord.Finished, _) => new(new Completed { IsRecorded = true }, []),
         (TargetRecord.Lost, _) => Burying.Enter("running was granted here before QEMU ended", recorded: true),
         (TargetRecord.Refused, _) => Refusing.Enter("it was refused here", recorded: true),
         (TargetRecord.RunGranted, { Guest: GuestState.Gone }) => Burying.Enter("running was granted, and QEMU is gone", recorded: false),

@@ -1,0 +1,159 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Base;
+using Godwit.Machines;
+using Godwit.Migration;
+using Godwit.Migration.Forecasts;
+using Godwit.Migration.Models;
+using Godwit.Migration.Protocol;
+using Godwit.Node.Peers;
+using Microsoft.Extensions.Logging;
+using FixedCosts = Godwit.Migration.Forecasts.FixedCosts;
+using ModeForecast = Godwit.Api.Forecasts.V1Alpha1.ModeForecast;
+using ScienceForecast = Godwit.Migration.Forecasts.Forecast;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>What was measured of a guest and a link.</summary>
+internal sealed record Observations(
+    long MemoryBytes, long ResidentBytes, double? LinkBytesPerSecond, IReadOnlyList<DirtyPoint> Dirty, DateTimeOffset MeasuredAt);
+
+/// <summary>A forecast for one move: the guest's writes for the engine, the chosen mode for the object, and both for what is learned from it.</summary>
+internal sealed record MoveForecast(DirtyCurve Dirty, ModeForecast Chosen, Observations Observed);
+
+/// <summary>Measures a guest and a link, makes forecasts of it, and keeps what past moves teach.</summary>
+internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
+{
+    private static readonly TimeSpan[] QuickWindows = [TimeSpan.FromMilliseconds(200)];
+    private static readonly TimeSpan[] ThoroughWindows = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
+
+    /// <summary>Quick, for a move that has begun: made while its target prepares.</summary>
+    public async Task<MoveForecast> ForMoveAsync(OutgoingRoute route, MoveDesign design, CancellationToken stopping)
+    {
+        var observed = await ObserveAsync(route.Machine, route.Target, QuickWindows, stopping);
+        var input = Input(observed, HistoryKey(route), design);
+        var forecast = Forecaster.For(input);
+        var mode = ModeOf(design, forecast);
+        return new(
+            DirtyCurve.FromReadings(observed.Dirty, observed.MemoryBytes),
+            ForecastWords.ToApi(forecast[mode], design.Mode.ToString().ToLowerInvariant()),
+            observed);
+    }
+
+    /// <summary>Thorough, for a person who asks.</summary>
+    public async Task<(ScienceForecast Forecast, ForecastInput Input, Observations Observed)> ForGuestAsync(
+        IMachine machine, PeerEndpoint target, string historyKey, CancellationToken stopping)
+    {
+        var observed = await ObserveAsync(machine.Spec.Id, target, ThoroughWindows, stopping);
+        var facts = await parts.Host.GetFactsAsync(stopping);
+        var input = Input(observed, historyKey, null) with { PostcopyPossible = facts.PostcopyObstacle is null };
+        return (Forecaster.For(input), input, observed);
+    }
+
+    /// <summary>Keeps what a finished move showed.</summary>
+    public void Learn(OutgoingMove move, MoveForecast? forecast, DateTimeOffset now)
+    {
+        var trace = move.Phase.Move.Trace;
+        if (move.Phase is not SourcePhase.Completed || forecast is null || trace.CompletedAt is not { } completed)
+        {
+            return;
+        }
+
+        var total = forecast.Chosen.TotalMs;
+        var before = forecast.Observed.Dirty is [.., var last] ? last.UniqueBytes / last.WindowSeconds : 0;
+        try
+        {
+            history.Add(HistoryKey(move.Route), new()
+            {
+                ForecastTotalMs = total is null ? 0 : (total.Low + total.High) / 2.0,
+                MeasuredTotalMs = (completed - trace.BeganAt).TotalMilliseconds,
+                DirtyBeforeBytesPerSecond = before,
+                DirtyDuringBytesPerSecond = trace.DirtyBytesPerSecond,
+                FirstPassBytes = trace.FirstPassBytes,
+            });
+        }
+        catch (Exception error) when (error is IOException or Linux.LinuxException)
+        {
+            Log.NotKept(parts.Logger, ErrorChain.Describe(error));
+        }
+    }
+
+    private async Task<Observations> ObserveAsync(MachineId id, PeerEndpoint target, IReadOnlyList<TimeSpan> windows, CancellationToken stopping)
+    {
+        var machine = parts.Machines.Find(id) ?? throw new MachineException($"There is no machine {id} on this host.");
+        var link = RateAsync(target, stopping);
+        var usage = await machine.GetUsageAsync(stopping);
+        var readings = new List<DirtyPoint>();
+        foreach (var window in windows)
+        {
+            try
+            {
+                var sample = await machine.Migration.SampleDirtyRateAsync(window, stopping);
+                readings.Add(new(sample.Window.TotalSeconds, sample.DirtyBytesPerSecond * sample.Window.TotalSeconds));
+            }
+            catch (MachineException error)
+            {
+                Log.NotSampled(parts.Logger, machine.Spec.DisplayName, ErrorChain.Describe(error));
+                break; // The stream has begun meanwhile; the forecast does without, and says so.
+            }
+        }
+
+        return new(machine.Spec.MemoryBytes, usage.ResidentBytes, await link, readings, parts.Time.GetUtcNow());
+    }
+
+    private async Task<double?> RateAsync(PeerEndpoint target, CancellationToken stopping)
+    {
+        try
+        {
+            return (await parts.Rates.GetAsync(target, stopping)).BytesPerSecond;
+        }
+        catch (Exception error) when (error is PeerException or PeerRefusedException)
+        {
+            Log.NotMeasured(parts.Logger, target.Node, ErrorChain.Describe(error));
+            return null;
+        }
+    }
+
+    private ForecastInput Input(Observations observed, string historyKey, MoveDesign? design)
+    {
+        var resident = Math.Clamp(observed.ResidentBytes, 1, observed.MemoryBytes);
+        var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
+        var link = Math.Min(bandwidth, observed.LinkBytesPerSecond ?? 1.25e8);
+        return new()
+        {
+            MemoryBytes = observed.MemoryBytes,
+            FirstPassBytes = new(resident * 0.5, resident),
+            DirtyReadings = observed.Dirty,
+            LinkBytesPerSecond = observed.LinkBytesPerSecond is null ? new(link * 0.08, link * 8) : new(link * 0.75, link * 1.1),
+            LinkMeasured = observed.LinkBytesPerSecond is not null,
+            DowntimeBudgetMs = design?.Convergence.DowntimeBudgetMs ?? MovePlanner.DowntimeBudgetMsDefault,
+            Termination = design?.Convergence.Termination ?? new(),
+            Costs = FixedCosts.Unmeasured,
+            Learned = LearnedCorrection.From(history.Of(historyKey)),
+            PostcopyPossible = design?.Stream.Postcopy ?? true,
+        };
+    }
+
+    private static ForecastMode ModeOf(MoveDesign design, ScienceForecast forecast) => design.Mode switch
+    {
+        MigrationMode.Cold => ForecastMode.Cold,
+        MigrationMode.Postcopy => ForecastMode.Postcopy,
+        MigrationMode.Hybrid => ForecastMode.Hybrid,
+        MigrationMode.Auto when design.Stream.Postcopy => ForecastMode.Hybrid,
+        _ when design.Stream.AutoConverge => ForecastMode.AutoConverge,
+        _ => ForecastMode.Precopy,
+    };
+
+    private static string HistoryKey(OutgoingRoute route) => $"{route.Preparation.GuestNamespace}.{route.Preparation.GuestName}";
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2361, Level = LogLevel.Information, Message = "The dirty rate of {Machine} was not sampled: {Reason}")]
+        public static partial void NotSampled(ILogger logger, string machine, string reason);
+
+        [LoggerMessage(EventId = 2362, Level = LogLevel.Information, Message = "The link to {Node} was not measured: {Reason}")]
+        public static partial void NotMeasured(ILogger logger, NodeName node, string reason);
+
+        [LoggerMessage(EventId = 2363, Level = LogLevel.Warning, Message = "What a move has shown could not be kept: {Reason}")]
+        public static partial void NotKept(ILogger logger, string reason);
+    }
+}

@@ -1,0 +1,158 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Godwit.Linux.Files;
+using Godwit.Machines;
+using Godwit.Migration.Protocol;
+using Godwit.Node.Guests;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>What this host knows durably of one move: its side, its record, and whom to speak to about it.</summary>
+internal sealed record MoveRecord
+{
+    public required Guid Move { get; init; }
+
+    public required Guid Machine { get; init; }
+
+    public required string Source { get; init; }
+
+    public required string Target { get; init; }
+
+    /// <summary>Where the target's agent listens: it must be found after a restart without the server too.</summary>
+    public string TargetAddress { get; init; } = "";
+
+    public required MovePreparation Preparation { get; init; }
+
+    /// <summary>Set on the source's side of a move that is under way.</summary>
+    public SourceRecord? Outgoing { get; init; }
+
+    /// <summary>Set on the target's side.</summary>
+    public TargetRecord? Incoming { get; init; }
+
+    /// <summary>The source's side is over and the guest is the target's: kept until the API says so too.</summary>
+    public bool HandedOver { get; init; }
+
+    public string Reason { get; init; } = "";
+
+    public DateTimeOffset WrittenAt { get; init; }
+
+    public MoveId MoveId => new(Move);
+
+    public MachineId MachineId => new(Machine);
+}
+
+/// <summary>
+/// The records of moves, one small file each, durable before <see cref="Write"/> returns; and what they say about each
+/// machine. A file that cannot be read stops the agent: it may be the one that says that a guest is not ours to run.
+/// </summary>
+internal sealed class MoveJournal : IHandoverRecords
+{
+    /// <summary>How long the end of a move is remembered, so that late messages about it get the same answer.</summary>
+    public static readonly TimeSpan EndKept = TimeSpan.FromHours(24);
+
+    private readonly string folder;
+    private readonly TimeProvider time;
+    private readonly ConcurrentDictionary<MoveId, MoveRecord> records = new();
+    private readonly List<Action<MachineId>> listeners = [];
+
+    /// <exception cref="InvalidDataException">A record cannot be read.</exception>
+    public MoveJournal(string folder, TimeProvider time)
+    {
+        this.folder = folder;
+        this.time = time;
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (var path in Directory.EnumerateFiles(folder, "*.json"))
+        {
+            var record = Read(path);
+            records[record.MoveId] = record;
+        }
+    }
+
+    /// <summary>Asks a move to end; set by who runs the moves.</summary>
+    public Action<MachineId, string> EndRequested { get; set; } = (_, _) => { };
+
+    public IReadOnlyCollection<MoveRecord> All => [.. records.Values];
+
+    public MoveRecord? Find(MoveId move) => records.GetValueOrDefault(move);
+
+    /// <summary>Durable when it returns.</summary>
+    /// <exception cref="Linux.LinuxException">It could not be written; what was there stands.</exception>
+    public void Write(MoveRecord record)
+    {
+        var stamped = record with { WrittenAt = time.GetUtcNow() };
+        DurableFile.Write(PathOf(record.MoveId), JsonSerializer.SerializeToUtf8Bytes(stamped, MoveJson.Default.MoveRecord));
+        records[record.MoveId] = stamped;
+        Tell(record.MachineId);
+    }
+
+    public void Delete(MoveId move)
+    {
+        DurableFile.Delete(PathOf(move));
+        if (records.TryRemove(move, out var record))
+        {
+            Tell(record.MachineId);
+        }
+    }
+
+    /// <summary>Forgets ends that are old enough, but never that a guest was handed over while the API still places it here.</summary>
+    public void Prune(Func<MachineId, bool> isPlacedHere)
+    {
+        foreach (var record in records.Values.Where(IsOver))
+        {
+            var needed = record.HandedOver && isPlacedHere(record.MachineId);
+            if (!needed && time.GetUtcNow() - record.WrittenAt > EndKept)
+            {
+                Delete(record.MoveId);
+            }
+        }
+    }
+
+    /// <summary>A move under way decides; else the newest end does.</summary>
+    public HandoverClaim ClaimOn(MachineId id)
+    {
+        var own = records.Values.Where(record => record.MachineId == id).ToArray();
+        if (Array.Exists(own, record => record.Outgoing is not null))
+        {
+            return HandoverClaim.Moving;
+        }
+
+        if (Array.Exists(own, record => record.Incoming is TargetRecord.Arriving or TargetRecord.RunGranted))
+        {
+            return HandoverClaim.Arriving;
+        }
+
+        var last = own.Where(record => record.HandedOver || record.Incoming is TargetRecord.Finished).MaxBy(record => record.WrittenAt);
+        return last is null ? HandoverClaim.None : last.HandedOver ? HandoverClaim.HandedOver : HandoverClaim.Owner;
+    }
+
+    public void RequestEnd(MachineId id, string reason) => EndRequested(id, reason);
+
+    public void Subscribe(Action<MachineId> claimChanged) => listeners.Add(claimChanged);
+
+    private static bool IsOver(MoveRecord record) =>
+        record.HandedOver || record.Incoming is TargetRecord.Finished or TargetRecord.Refused or TargetRecord.Lost;
+
+    private static MoveRecord Read(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), MoveJson.Default.MoveRecord) ?? throw new JsonException("the file is null");
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException(
+                $"The record {path} of a move cannot be read. It says who may run a guest: find out where the guest runs, then remove the file", error);
+        }
+    }
+
+    private void Tell(MachineId machine)
+    {
+        foreach (var listener in listeners)
+        {
+            listener(machine);
+        }
+    }
+
+    private string PathOf(MoveId move) => Path.Combine(folder, $"{move}.json");
+}

@@ -1,0 +1,110 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Migration;
+using Godwit.Migration.Convergence;
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>What is asked of a move, before it is known how the hosts are.</summary>
+internal sealed record MoveWish
+{
+    public required string Mode { get; init; }
+
+    public required MigrationPolicySpec Policy { get; init; }
+
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>Why this pair of hosts cannot do post-copy; null: it can.</summary>
+    public string? PostcopyObstacle { get; init; }
+}
+
+/// <summary>How a move is going to be made: for the engine, and for both QEMUs.</summary>
+internal sealed record MoveDesign(MigrationMode Mode, ConvergenceSettings Convergence, StreamSettings Stream)
+{
+    public MigrationPlan ToPlan(MoveId id, NodeName source, NodeName target) => new()
+    {
+        Id = id,
+        Source = new(source.Value),
+        Target = new(target.Value),
+        Mode = Mode,
+        Convergence = Convergence,
+        PostcopyOpen = Stream.Postcopy,
+    };
+}
+
+/// <summary>Chooses by mode and policy; pure.</summary>
+internal static class MovePlanner
+{
+    public const double DowntimeBudgetMsDefault = 300;
+
+    /// <summary>A move that takes longer than this for each GiB is ended by the rule Deadline. KubeVirt's default.</summary>
+    public const long SecondsPerGiBDefault = 150;
+
+    private const double GiB = 1L << 30;
+
+    /// <summary>The design, or why there is none for this wish.</summary>
+    public static (MoveDesign? Design, string? Refusal) Design(MoveWish wish)
+    {
+        MigrationMode? known = wish.Mode switch
+        {
+            MigrationModes.Auto or "" => MigrationMode.Auto,
+            MigrationModes.Cold => MigrationMode.Cold,
+            MigrationModes.Precopy => MigrationMode.Precopy,
+            MigrationModes.Postcopy => MigrationMode.Postcopy,
+            MigrationModes.Hybrid => MigrationMode.Hybrid,
+            _ => null,
+        };
+        if (known is not { } mode)
+        {
+            return (null, $"the mode '{wish.Mode}' is not known: it is one of auto, cold, precopy, postcopy, hybrid");
+        }
+
+        var obstacle = wish.Policy.AllowPostCopy == false ? "the migration policy forbids it" : wish.PostcopyObstacle;
+        if (mode is MigrationMode.Postcopy or MigrationMode.Hybrid && obstacle is not null)
+        {
+            return (null, $"post-copy is not possible here: {obstacle}");
+        }
+
+        // In auto the later choice stays open: what is not switched on before the start cannot be used at all.
+        var postcopy = mode is MigrationMode.Postcopy or MigrationMode.Hybrid || (mode == MigrationMode.Auto && obstacle is null);
+        var budgetMs = wish.Policy.Godwit?.DowntimeLimitMs ?? DowntimeBudgetMsDefault;
+        var convergence = new ConvergenceSettings
+        {
+            DowntimeBudgetMs = budgetMs,
+            DowntimeLimitFirstMs = Math.Min(budgetMs, ConvergenceSettings.DowntimeLimitFirstMsDefault),
+            OnePassOnly = mode == MigrationMode.Postcopy,
+            Action = ActionFor(wish.Policy, postcopy),
+            Termination = TerminationFor(wish),
+        };
+        var stream = new StreamSettings
+        {
+            Postcopy = postcopy,
+            AutoConverge = !postcopy && mode != MigrationMode.Cold
+                && (wish.Policy.AllowAutoConverge == true || wish.Policy.Godwit?.OnNotConverging == NotConvergingActions.AutoConverge),
+            BandwidthBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
+            DowntimeLimitMs = convergence.DowntimeLimitFirstMs,
+        };
+        return (new(mode, convergence, stream), null);
+    }
+
+    private static NonConvergenceAction ActionFor(MigrationPolicySpec policy, bool postcopy) => policy.Godwit?.OnNotConverging switch
+    {
+        NotConvergingActions.GiveUp => NonConvergenceAction.GiveUp,
+        NotConvergingActions.SwitchOver => NonConvergenceAction.SwitchOver,
+        _ => postcopy ? NonConvergenceAction.Postcopy : NonConvergenceAction.SwitchOver,
+    };
+
+    private static TerminationSettings TerminationFor(MoveWish wish)
+    {
+        var usual = new TerminationSettings();
+        var seconds = (wish.Policy.CompletionTimeoutPerGiB ?? SecondsPerGiBDefault) * Math.Max(1, wish.MemoryBytes / GiB);
+        return new()
+        {
+            RoundsMax = wish.Policy.Godwit?.RoundsMax ?? usual.RoundsMax,
+            CopiedFactorMax = wish.Policy.Godwit?.CopiedMemoryFactorMax ?? usual.CopiedFactorMax,
+            ThresholdBytes = wish.Policy.Godwit?.ThresholdBytes ?? usual.ThresholdBytes,
+            Deadline = TimeSpan.FromSeconds(Math.Clamp(seconds, 1, TimeSpan.FromDays(7).TotalSeconds)),
+        };
+    }
+}

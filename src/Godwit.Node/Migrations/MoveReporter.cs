@@ -1,0 +1,118 @@
+using Godwit.Api;
+using Godwit.Api.Core.V1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Base;
+using Godwit.Client;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>
+/// Tells the API how a move goes: the newest state only, so that a slow or absent server never holds a move up. Sends
+/// merge patches of what changed since the last one, because an observer writes into the same status.
+/// </summary>
+internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstanceMigration migration)
+{
+    private static readonly TimeSpan IntervalMin = TimeSpan.FromMilliseconds(200);
+    private static readonly Backoff Backoff = new(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(15));
+
+    private readonly ResourceClient<VirtualMachineInstanceMigration> client = parts.Cluster.For<VirtualMachineInstanceMigration>();
+    private readonly Signal wanted = new(parts.Time);
+    private readonly Lock gate = new();
+    private VirtualMachineInstanceMigrationStatus sent = migration.Status;
+    private VirtualMachineInstanceMigrationStatus newest = migration.Status;
+    private bool isLast;
+
+    public VirtualMachineInstanceMigrationStatus Newest
+    {
+        get
+        {
+            lock (gate)
+            {
+                return newest;
+            }
+        }
+    }
+
+    /// <summary>Notes a new state; never waits.</summary>
+    public void Publish(MoveView view, bool last)
+    {
+        string? entered;
+        lock (gate)
+        {
+            var before = newest;
+            newest = MoveStatus.For(view, before);
+            isLast |= last;
+            entered = newest.Progress?.Phase != before.Progress?.Phase || newest.Phase != before.Phase ? newest.Phase : null;
+        }
+
+        if (entered is not null)
+        {
+            var failed = entered == MigrationPhases.Failed;
+            parts.Events.Record(migration, failed ? EventTypes.Warning : EventTypes.Normal, view.Phase.GetType().Name, Sentence(view.Phase.Describe()));
+        }
+
+        wanted.Set();
+    }
+
+    /// <summary>Writes until the last state is written, or the object is gone.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        var failures = 0;
+        while (true)
+        {
+            await wanted.WaitAsync(stopping);
+            VirtualMachineInstanceMigrationStatus next;
+            bool last;
+            lock (gate)
+            {
+                next = newest;
+                last = isLast;
+            }
+
+            try
+            {
+                if (await SendAsync(next, stopping) && last)
+                {
+                    return;
+                }
+
+                failures = 0;
+                await Task.Delay(last ? TimeSpan.Zero : IntervalMin, parts.Time, stopping);
+            }
+            catch (ApiException error) when (error.IsNotFound)
+            {
+                return; // Its finalizer was taken off by force: nobody is left to tell.
+            }
+            catch (Exception error) when (error is ApiException or ClusterUnreachableException)
+            {
+                Log.NotWritten(parts.Logger, ResourceKey.Of(migration), ErrorChain.Describe(error));
+                await Task.Delay(Backoff.DelayFor(failures++, Random.Shared.NextDouble()), parts.Time, stopping);
+                wanted.Set();
+            }
+        }
+    }
+
+    private async Task<bool> SendAsync(VirtualMachineInstanceMigrationStatus next, CancellationToken stopping)
+    {
+        var patch = MergePatch.Between(ToObject(sent), ToObject(next));
+        if (patch.Count > 0)
+        {
+            parts.Migrations.Observe(await client.PatchStatusAsync(ResourceKey.Of(migration), patch, stopping));
+            sent = next;
+        }
+
+        return true;
+    }
+
+    private static System.Text.Json.Nodes.JsonObject ToObject(VirtualMachineInstanceMigrationStatus status) =>
+        GodwitJson.ToObject(new VirtualMachineInstanceMigration { Status = status });
+
+    private static string Sentence(string words) => words.Length == 0 ? words : char.ToUpperInvariant(words[0]) + words[1..] + (words.EndsWith('.') ? "" : ".");
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2341, Level = LogLevel.Warning, Message = "The status of migration {Migration} could not be written; trying again: {Reason}")]
+        public static partial void NotWritten(ILogger logger, ResourceKey migration, string reason);
+    }
+}

@@ -1,0 +1,152 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Meta.V1;
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>All that a migration object's status is made from.</summary>
+internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBytes, ModeForecast? Forecast, DateTimeOffset Now);
+
+/// <summary>The status of a migration object, from where the engine is. Pure; what others wrote there is kept.</summary>
+internal static class MoveStatus
+{
+    public const string ConditionType = "Moving";
+
+    public static VirtualMachineInstanceMigrationStatus For(MoveView view, VirtualMachineInstanceMigrationStatus before)
+    {
+        var phase = Rising(KubeVirtPhase(view.Phase), before.Phase);
+        var trace = view.Phase.Move.Trace;
+        var status = before with
+        {
+            Conditions = With(before.Conditions, Condition(view)),
+            MigrationState = StateFor(view, before.MigrationState ?? new MigrationState()),
+            Progress = ProgressFor(view, before.Progress),
+            Forecast = view.Forecast ?? before.Forecast,
+            Measurement = trace.RunningAt is null ? before.Measurement : MeasurementFor(view, before.Measurement),
+        };
+        return phase == before.Phase ? status : status with
+        {
+            Phase = phase,
+            PhaseTransitionTimestamps = [.. before.PhaseTransitionTimestamps, new PhaseTransition { Phase = phase, Timestamp = view.Now }],
+        };
+    }
+
+    /// <summary>KubeVirt's phase. The move has succeeded, or failed, as soon as the guest's place is settled; cleaning up may go on.</summary>
+    public static string KubeVirtPhase(SourcePhase phase) => phase switch
+    {
+        SourcePhase.Recording or SourcePhase.Preparing => MigrationPhases.PreparingTarget,
+        SourcePhase.Arming => MigrationPhases.TargetReady,
+        SourcePhase.Completing or SourcePhase.Completed => MigrationPhases.Succeeded,
+        SourcePhase.Fencing { GuestGone: false } or SourcePhase.Aborted or SourcePhase.GuestLost => MigrationPhases.Failed,
+        _ => MigrationPhases.Running,
+    };
+
+    private static string GodwitPhase(SourcePhase phase) => phase switch
+    {
+        SourcePhase.Recording or SourcePhase.Preparing or SourcePhase.Arming => MovePhases.Preparing,
+        SourcePhase.Precopying or SourcePhase.EndingRounds => MovePhases.Precopying,
+        SourcePhase.SwitchingOver => MovePhases.SwitchingOver,
+        SourcePhase.Activating => MovePhases.Activating,
+        SourcePhase.Postcopying => MovePhases.Postcopying,
+        SourcePhase.Recovering => MovePhases.Paused,
+        SourcePhase.Completing or SourcePhase.Completed => MovePhases.Completed,
+        _ => MovePhases.Aborted,
+    };
+
+    /// <summary>A final phase stays: what is left to do after it changes conditions only.</summary>
+    private static string Rising(string phase, string? before) => MigrationPhases.IsFinal(before) ? before! : phase;
+
+    private static Condition Condition(MoveView view)
+    {
+        var ended = view.Phase.IsEnd;
+        return new()
+        {
+            Type = ConditionType,
+            Status = ended ? ConditionStatuses.False : ConditionStatuses.True,
+            Reason = ReasonOf(view.Phase),
+            Message = view.Phase.Describe(),
+            LastTransitionTime = view.Now,
+        };
+    }
+
+    private static string ReasonOf(SourcePhase phase) => phase switch
+    {
+        SourcePhase.TurningBack turning => turning.Reason.Kind.ToString(),
+        SourcePhase.Fencing fencing => fencing.Reason.Kind.ToString(),
+        SourcePhase.Aborted aborted => aborted.Reason.Kind.ToString(),
+        _ => phase.GetType().Name,
+    };
+
+    private static IReadOnlyList<Condition> With(IReadOnlyList<Condition> before, Condition condition)
+    {
+        var old = before.FirstOrDefault(entry => entry.Type == condition.Type);
+        if (old is not null && old.Status == condition.Status && old.Reason == condition.Reason && old.Message == condition.Message)
+        {
+            return before;
+        }
+
+        var dated = old?.Status == condition.Status ? condition with { LastTransitionTime = old.LastTransitionTime } : condition;
+        return [.. before.Where(entry => entry.Type != condition.Type), dated];
+    }
+
+    private static MigrationState StateFor(MoveView view, MigrationState before)
+    {
+        var trace = view.Phase.Move.Trace;
+        var kubevirt = KubeVirtPhase(view.Phase);
+        return before with
+        {
+            StartTimestamp = before.StartTimestamp ?? trace.BeganAt,
+            EndTimestamp = before.EndTimestamp ?? (MigrationPhases.IsFinal(kubevirt) ? view.Now : null),
+            Completed = kubevirt == MigrationPhases.Succeeded ? true : before.Completed,
+            Failed = kubevirt == MigrationPhases.Failed ? true : before.Failed,
+            FailureReason = kubevirt == MigrationPhases.Failed ? before.FailureReason ?? view.Phase.Describe() : before.FailureReason,
+            AbortStatus = AbortStatusOf(view.Phase) ?? before.AbortStatus,
+            Mode = view.Phase is SourcePhase.Recovering ? "Paused" : trace.Postcopy ? "PostCopy" : trace.StreamStartedAt is null ? before.Mode : "PreCopy",
+        };
+    }
+
+    private static string? AbortStatusOf(SourcePhase phase) => phase switch
+    {
+        SourcePhase.TurningBack { Reason.Kind: TurnBackKind.Cancelled } => "Aborting",
+        SourcePhase.Fencing { Reason.Kind: TurnBackKind.Cancelled } or SourcePhase.Aborted { Reason.Kind: TurnBackKind.Cancelled } => "Succeeded",
+        _ => null,
+    };
+
+    private static MigrationProgress ProgressFor(MoveView view, MigrationProgress? before)
+    {
+        var trace = view.Phase.Move.Trace;
+        var total = (double)trace.TransferredBytes + trace.RemainingBytes;
+        var percent = view.Phase is SourcePhase.Completing or SourcePhase.Completed ? 100 : total > 0 ? (int)(trace.TransferredBytes / total * 99) : 0;
+        return new()
+        {
+            Phase = GodwitPhase(view.Phase),
+            Round = (int)Math.Min(trace.Rounds, int.MaxValue),
+            TransferredBytes = Math.Max(view.WireBytes, before?.TransferredBytes ?? 0),
+            RemainingBytes = trace.RemainingBytes,
+            TotalBytes = view.MemoryBytes,
+            ThroughputBytesPerSecond = (long)trace.BytesPerSecond,
+            DirtyBytesPerSecond = (long)trace.DirtyBytesPerSecond,
+            Percent = Math.Max(percent, before?.Percent ?? 0),
+            UpdatedTimestamp = view.Now,
+        };
+    }
+
+    /// <summary>The observer's part (what the network saw) stays as it is.</summary>
+    private static MigrationMeasurement MeasurementFor(MoveView view, MigrationMeasurement? before)
+    {
+        var trace = view.Phase.Move.Trace;
+        var seconds = ((trace.CompletedAt ?? view.Now) - (trace.StreamStartedAt ?? trace.BeganAt)).TotalSeconds;
+        return (before ?? new()) with
+        {
+            TotalMs = trace.CompletedAt is { } completed ? Milliseconds(trace.BeganAt, completed) : before?.TotalMs,
+            DowntimeMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : null,
+            Bytes = view.WireBytes,
+            Rounds = (int)Math.Min(trace.Rounds, int.MaxValue),
+            Termination = trace.EndedBy?.ToString(),
+            ThroughputBytesPerSecond = seconds > 0 ? (long)(view.WireBytes / seconds) : null,
+        };
+    }
+
+    private static long Milliseconds(DateTimeOffset from, DateTimeOffset to) => (long)Math.Max(0, Math.Round((to - from).TotalMilliseconds));
+}

@@ -1,0 +1,302 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Godwit.Api;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Base;
+using Godwit.Client;
+using Godwit.Machines;
+using Godwit.Migration.Protocol;
+using Godwit.Node.Peers;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>
+/// Makes the moves from this host match the API: a migration that is Scheduled with this node as its source begins, one
+/// that is being deleted is cancelled, and what an earlier agent left in the journal goes on. Looks by key at what is
+/// there, as every reconciler.
+/// </summary>
+internal sealed partial class MoveSync : IDisposable
+{
+    private const int Workers = 4;
+
+    private readonly MoveParts parts;
+    private readonly Forecasts forecasts;
+    private readonly WorkQueue<ResourceKey> queue;
+    private readonly ReconcileLoop<ResourceKey> loop;
+    private readonly ConcurrentDictionary<MoveId, Running> moves = new();
+
+    public MoveSync(MoveParts parts, Forecasts forecasts)
+    {
+        this.parts = parts;
+        this.forecasts = forecasts;
+        queue = new(parts.Time, new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15)));
+        loop = new("moves", queue, ReconcileAsync, parts.Logger);
+        parts.Migrations.Subscribe(change => queue.Add(change.Key));
+        parts.Journal.EndRequested = EndAll;
+    }
+
+    /// <summary>Takes the targets' reports in.</summary>
+    public void Map(PeerMethods methods) => methods.MapNotice(MoveMethods.Report, MoveJson.Default.MoveReport, (context, report, _) =>
+    {
+        if (moves.TryGetValue(new(report.Move), out var running) && running.Move.Route.Target.Node == context.Peer)
+        {
+            running.Move.Hear(report);
+        }
+
+        return Task.CompletedTask;
+    });
+
+    /// <summary>Runs until cancelled. The machines have been adopted before.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        foreach (var record in parts.Journal.All.Where(record => record.Outgoing is not null))
+        {
+            await RecoverAsync(record, stopping);
+        }
+
+        await parts.Migrations.WaitForSyncAsync(stopping);
+        await parts.Nodes.WaitForSyncAsync(stopping);
+        await loop.RunAsync(Workers, stopping);
+    }
+
+    public void Dispose() => queue.Dispose();
+
+    internal async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
+    {
+        if (parts.Migrations.Current.Find(key) is not { } migration || migration.Status.MigrationState?.SourceNode != parts.Node.Value)
+        {
+            return NextLook.OnChange;
+        }
+
+        var deleted = migration.Metadata.DeletionTimestamp is not null;
+        if (Guid.TryParseExact(migration.Metadata.Uid, "D", out var uid) && moves.TryGetValue(new(uid), out var running))
+        {
+            running.Attach(parts, migration, stopping);
+            if (deleted)
+            {
+                running.Move.Cancel("its migration object was deleted");
+            }
+
+            return NextLook.OnChange;
+        }
+
+        if (MigrationPhases.IsFinal(migration.Status.Phase) || deleted)
+        {
+            await ReleaseAsync(migration, stopping);
+        }
+        else if (migration.Status.Phase == MigrationPhases.Scheduled)
+        {
+            await BeginAsync(migration, new MoveId(uid), stopping);
+        }
+        else if (migration.Status.Phase is MigrationPhases.PreparingTarget or MigrationPhases.TargetReady or MigrationPhases.Running)
+        {
+            await FailAsync(migration, "the source's agent was restarted before it had written down that it began; the guest was not touched", stopping);
+        }
+
+        return NextLook.OnChange;
+    }
+
+    private async Task BeginAsync(VirtualMachineInstanceMigration migration, MoveId id, CancellationToken stopping)
+    {
+        var claimed = migration.Metadata.Finalizers.Contains(FinalizerNames.Migration) ? migration : parts.Migrations.Observe(await parts.Cluster
+            .For<VirtualMachineInstanceMigration>()
+            .ChangeAsync(migration, migration with { Metadata = migration.Metadata with { Finalizers = [.. migration.Metadata.Finalizers, FinalizerNames.Migration] } }, stopping));
+        try
+        {
+            var (route, design) = await DesignAsync(claimed, stopping);
+            await NoteOnGuestAsync(claimed, stopping);
+            var running = new Running(parts, claimed);
+            running.Begin(OutgoingMove.Begin(parts, route, design.ToPlan(id, parts.Node, route.Target.Node), running.Changed));
+            moves[id] = running;
+            _ = RunAsync(id, running, stopping);
+            _ = ExpectAsync(running, design, stopping);
+        }
+        catch (MoveRefusedException refusal)
+        {
+            await FailAsync(claimed, refusal.Message, stopping);
+        }
+    }
+
+    private async Task<(OutgoingRoute Route, MoveDesign Design)> DesignAsync(VirtualMachineInstanceMigration migration, CancellationToken stopping)
+    {
+        var guestKey = new ResourceKey(migration.Metadata.Namespace, migration.Spec.VmiName);
+        var guest = parts.Guests.Current.Find(guestKey);
+        if (guest is null || !Guid.TryParseExact(guest.Metadata.Uid, "D", out var guestUid) || parts.Machines.Find(new(guestUid)) is not { } machine)
+        {
+            throw new MoveRefusedException($"guest {guestKey} does not run on {parts.Node}");
+        }
+
+        if (machine.RunState != MachineRunState.Running)
+        {
+            throw new MoveRefusedException($"guest {guestKey} is {machine.RunState} ({machine.RunStateReason}); only a running guest is moved");
+        }
+
+        if (parts.Journal.ClaimOn(machine.Spec.Id) is Guests.HandoverClaim.Moving or Guests.HandoverClaim.Arriving)
+        {
+            throw new MoveRefusedException($"guest {guestKey} is being moved already");
+        }
+
+        var target = EndpointOf(migration.Status.MigrationState!.TargetNode);
+        var policyName = migration.Status.MigrationState.MigrationPolicyName;
+        var policy = string.IsNullOrEmpty(policyName) ? null : await parts.Cluster.For<MigrationPolicy>().FindAsync(new("", policyName), stopping);
+        var facts = await parts.Host.GetFactsAsync(stopping);
+        var (design, refusal) = MovePlanner.Design(new()
+        {
+            Mode = migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Mode, ""),
+            Policy = policy?.Spec ?? new(),
+            MemoryBytes = machine.Spec.MemoryBytes,
+            PostcopyObstacle = facts.PostcopyObstacle ?? await ObstacleAtAsync(target, stopping),
+        });
+        if (design is null)
+        {
+            throw new MoveRefusedException(refusal!);
+        }
+
+        var preparation = new MovePreparation(migration.Metadata.Namespace, migration.Spec.VmiName, migration.Metadata.Name, design.Stream);
+        return (new(machine.Spec.Id, target, preparation), design);
+    }
+
+    private async Task<string?> ObstacleAtAsync(PeerEndpoint target, CancellationToken stopping)
+    {
+        try
+        {
+            return (await parts.Links.RequestAsync(target, MoveMethods.Facts, new MoveFactsRequest(), stopping)).PostcopyObstacle;
+        }
+        catch (Exception error) when (error is PeerException or PeerRefusedException)
+        {
+            throw new MoveRefusedException($"the agent of {target.Node} cannot be reached: {ErrorChain.Describe(error)}");
+        }
+    }
+
+    private PeerEndpoint EndpointOf(string? node)
+    {
+        var found = parts.Nodes.Current.Find(new("", node ?? ""));
+        return NodeName.TryParse(node, out var name) && IPEndPoint.TryParse(found?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint) ?? "", out var address)
+            ? new(name, address)
+            : throw new MoveRefusedException($"node '{node}' does not say where its agent listens for others");
+    }
+
+    /// <summary>The guest's object names both nodes: that is what lets the target write to it when it has arrived.</summary>
+    private async Task NoteOnGuestAsync(VirtualMachineInstanceMigration migration, CancellationToken stopping)
+    {
+        var guest = parts.Guests.Current.Find(new(migration.Metadata.Namespace, migration.Spec.VmiName))!;
+        var noted = guest with
+        {
+            Status = guest.Status with
+            {
+                MigrationState = new()
+                {
+                    MigrationUid = migration.Metadata.Uid,
+                    SourceNode = migration.Status.MigrationState!.SourceNode,
+                    TargetNode = migration.Status.MigrationState.TargetNode,
+                    MigrationPolicyName = migration.Status.MigrationState.MigrationPolicyName,
+                    StartTimestamp = parts.Time.GetUtcNow(),
+                },
+            },
+        };
+        parts.Guests.Observe(await parts.Cluster.For<VirtualMachineInstance>().ChangeStatusAsync(guest, noted, stopping));
+    }
+
+    private async Task RecoverAsync(MoveRecord record, CancellationToken stopping)
+    {
+        if (!NodeName.TryParse(record.Target, out var target) || !IPEndPoint.TryParse(record.TargetAddress, out var address))
+        {
+            throw new InvalidDataException($"The record of move {record.MoveId} names no target that can be reached.");
+        }
+
+        QemuReading? reading;
+        while ((reading = await MachineLook.TakeAsync(parts.Machines.Find(record.MachineId), 0, stopping)) is null)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(200), parts.Time, stopping); // Its process lives: it will answer, or end.
+        }
+
+        var running = new Running(parts, null);
+        var route = new OutgoingRoute(record.MachineId, new(target, address), record.Preparation);
+        running.Begin(OutgoingMove.Recover(parts, route, record, reading, running.Changed));
+        moves[record.MoveId] = running;
+        _ = RunAsync(record.MoveId, running, stopping);
+    }
+
+    private async Task RunAsync(MoveId id, Running running, CancellationToken stopping)
+    {
+        try
+        {
+            await running.RunAsync(stopping);
+            forecasts.Learn(running.Move, running.Forecast, parts.Time.GetUtcNow());
+            await running.Move.DisposeAsync();
+            moves.TryRemove(id, out _);
+            await running.ReportedAsync(stopping);
+            queue.Add(new(running.Move.Route.Preparation.GuestNamespace, running.Move.Route.Preparation.MigrationName));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await running.Move.DisposeAsync();
+        }
+        catch (Exception error)
+        {
+            // The journal holds where it was; the next start of the agent goes on from there.
+            Log.Broke(parts.Logger, id, ErrorChain.Describe(error), error);
+        }
+    }
+
+    /// <summary>Measures while the target prepares; a forecast that fails costs the move nothing.</summary>
+    private async Task ExpectAsync(Running running, MoveDesign design, CancellationToken stopping)
+    {
+        try
+        {
+            var forecast = await forecasts.ForMoveAsync(running.Move.Route, design, stopping);
+            running.Expect(forecast);
+        }
+        catch (Exception error) when (error is MachineException or PeerException or PeerRefusedException)
+        {
+            Log.NoForecast(parts.Logger, running.Move.Phase.Plan.Id, ErrorChain.Describe(error));
+        }
+    }
+
+    private async Task FailAsync(VirtualMachineInstanceMigration migration, string reason, CancellationToken stopping)
+    {
+        var now = parts.Time.GetUtcNow();
+        var failed = migration with
+        {
+            Status = migration.Status with
+            {
+                Phase = MigrationPhases.Failed,
+                PhaseTransitionTimestamps = [.. migration.Status.PhaseTransitionTimestamps, new() { Phase = MigrationPhases.Failed, Timestamp = now }],
+                MigrationState = (migration.Status.MigrationState ?? new()) with { Failed = true, FailureReason = reason, EndTimestamp = now },
+            },
+        };
+        parts.Migrations.Observe(await parts.Cluster.For<VirtualMachineInstanceMigration>().ChangeStatusAsync(migration, failed, stopping));
+        parts.Events.Record(migration, Api.Core.V1.EventTypes.Warning, "MoveRefused", reason);
+    }
+
+    private async Task ReleaseAsync(VirtualMachineInstanceMigration migration, CancellationToken stopping)
+    {
+        if (migration.Metadata.Finalizers.Contains(FinalizerNames.Migration))
+        {
+            var released = migration with { Metadata = migration.Metadata with { Finalizers = [.. migration.Metadata.Finalizers.Where(name => name != FinalizerNames.Migration)] } };
+            await parts.Cluster.For<VirtualMachineInstanceMigration>().ChangeAsync(migration, released, stopping);
+        }
+    }
+
+    private void EndAll(MachineId machine, string reason)
+    {
+        foreach (var running in moves.Values.Where(running => running.Move.Route.Machine == machine))
+        {
+            running.Move.Cancel(reason);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2351, Level = LogLevel.Error, Message = "The move {Move} broke down and stands as its journal says: {Reason}")]
+        public static partial void Broke(ILogger logger, MoveId move, string reason, Exception error);
+
+        [LoggerMessage(EventId = 2352, Level = LogLevel.Warning, Message = "Move {Move} goes on without a forecast: {Reason}")]
+        public static partial void NoForecast(ILogger logger, MoveId move, string reason);
+    }
+}
+
+/// <summary>A move that cannot begin, and why; the guest was not touched.</summary>
+internal sealed class MoveRefusedException(string reason) : Exception(reason);

@@ -1,0 +1,360 @@
+using System.Threading.Channels;
+using Godwit.Base;
+using Godwit.Machines;
+using Godwit.Migration.Convergence;
+using Godwit.Migration.Models;
+using Godwit.Migration.Protocol;
+using Godwit.Node.Peers;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>Who moves what to whom: fixed while the move runs.</summary>
+internal sealed record OutgoingRoute(MachineId Machine, PeerEndpoint Target, MovePreparation Preparation);
+
+/// <summary>
+/// The source's driver: feeds the engine with what it sees and hears, and carries out what it decides. All inputs go
+/// through one queue to one loop, which alone holds the engine; effects run beside it and answer with inputs.
+/// <code>
+///  orders' replies, reports ─┐                         ┌─▶ journal (durable, then "persisted")
+///  QEMU: events and looks ───┼─▶ inputs ─▶ engine ─────┼─▶ orders to the target (each repeated by the engine)
+///  clock, cancel ────────────┘                         └─▶ effects on QEMU, in order ─▶ look
+/// </code>
+/// </summary>
+internal sealed partial class OutgoingMove : IAsyncDisposable
+{
+    private const int InputsMax = 1024;
+
+    private static readonly TimeSpan OrderBound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CancelBound = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ForgetPause = TimeSpan.FromSeconds(1);
+
+    private readonly MoveParts parts;
+    private readonly OutgoingRoute route;
+    private readonly Channel<SourceInput> inputs = Channel.CreateBounded<SourceInput>(InputsMax);
+    private readonly MachineEffects<SourceEffect.Machine> effects;
+    private readonly Signal lookWanted;
+    private volatile SourceEngine engine;
+    private volatile MoveReport? lastReport;
+    private OutgoingStream? stream;
+    private long earlierStreamBytes;
+
+    private OutgoingMove(MoveParts parts, OutgoingRoute route, SourceStep first)
+    {
+        this.parts = parts;
+        this.route = route;
+        lookWanted = new(parts.Time);
+        engine = first.Engine;
+        First = first;
+        effects = new(CarryOutAsync, parts.Logger) { Done = DoneAsync };
+    }
+
+    public SourcePhase Phase => engine.Phase;
+
+    public OutgoingRoute Route => route;
+
+    /// <summary>Bytes that went over the wire, all attempts together.</summary>
+    public long WireBytes => Volatile.Read(ref earlierStreamBytes) + (stream?.Counters.ToPeerBytes ?? 0);
+
+    /// <summary>Called after each step that changed something, on the loop: it must only note it.</summary>
+    public required Action<SourcePhase> Changed { get; init; }
+
+    private SourceStep First { get; }
+
+    public static OutgoingMove Begin(MoveParts parts, OutgoingRoute route, MigrationPlan plan, Action<SourcePhase> changed) =>
+        new(parts, route, SourceEngine.Begin(plan, parts.Time.GetUtcNow())) { Changed = changed };
+
+    /// <summary>After the agent's restart; <paramref name="reading"/> was taken on a session of this life.</summary>
+    public static OutgoingMove Recover(MoveParts parts, OutgoingRoute route, MoveRecord record, QemuReading reading, Action<SourcePhase> changed)
+    {
+        var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new());
+        return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, reading, parts.Time.GetUtcNow())) { Changed = changed };
+    }
+
+    public void Cancel(string reason) => Offer(new SourceInput.CancelRequested(reason));
+
+    public void DeclareTargetDead(string reason) => Offer(new SourceInput.TargetDeclaredDead(reason));
+
+    /// <summary>What the forecast knows of the guest's writes.</summary>
+    public void Expect(DirtyCurve dirty) => Offer(new SourceInput.Forecasted(dirty));
+
+    /// <summary>The target's own word, or its answer to an order.</summary>
+    public void Hear(MoveReport report)
+    {
+        lastReport = report;
+        Offer(new SourceInput.Reported(report.ToReport()));
+    }
+
+    /// <summary>Runs until the move has ended or the agent stops; then the next agent goes on from the journal.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        Task[] helpers = [effects.RunAsync(ended.Token), LookAsync(ended.Token), ListenAsync(ended.Token)];
+        Take(First, ended.Token);
+        try
+        {
+            while (!engine.Phase.IsEnd)
+            {
+                var input = await inputs.Reader.ReadAsync(stopping);
+                Take(engine.Step(input, parts.Time.GetUtcNow()), ended.Token);
+            }
+
+            await ForgetAsync(stopping);
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            foreach (var helper in helpers)
+            {
+                await helper.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (stream is { } open)
+        {
+            await open.DisposeAsync();
+        }
+    }
+
+    private void Take(SourceStep step, CancellationToken stopping)
+    {
+        var before = engine.Phase;
+        engine = step.Engine;
+        foreach (var effect in step.Effects)
+        {
+            switch (effect)
+            {
+                case SourceEffect.Persist persist:
+                    _ = PersistAsync(persist.Record);
+                    break;
+                case SourceEffect.Send send:
+                    _ = SendAsync(send.Order, stopping);
+                    break;
+                case SourceEffect.Machine machine:
+                    effects.Add(machine);
+                    if (machine is SourceEffect.CancelStream)
+                    {
+                        effects.Interrupt(); // What hangs in a dead stream must not stand before its end.
+                    }
+
+                    break;
+            }
+        }
+
+        if (!ReferenceEquals(before, engine.Phase) || step.Effects.Count > 0)
+        {
+            if (before.GetType() != engine.Phase.GetType())
+            {
+                Log.Entered(parts.Logger, engine.Phase.Plan.Id, engine.Phase.GetType().Name, engine.Phase.Describe());
+            }
+
+            Changed(engine.Phase);
+        }
+    }
+
+    private void Offer(SourceInput input)
+    {
+        // Never full in practice: the loop does no waiting. An input that is dropped is seen again: looks and reports repeat.
+        inputs.Writer.TryWrite(input);
+    }
+
+    private async Task PersistAsync(SourceRecord record)
+    {
+        try
+        {
+            await Task.Run(() => parts.Journal.Write(Record() with { Outgoing = record }));
+            await inputs.Writer.WriteAsync(new SourceInput.Persisted(record));
+        }
+        catch (Exception error)
+        {
+            await inputs.Writer.WriteAsync(new SourceInput.PersistFailed(record, ErrorChain.Describe(error)));
+        }
+    }
+
+    private async Task SendAsync(Order order, CancellationToken stopping)
+    {
+        try
+        {
+            using var late = new CancellationTokenSource(OrderBound, parts.Time);
+            using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
+            var request = MoveOrder.From(engine.Phase.Plan.Id, route.Machine.Value, order, route.Preparation);
+            Hear(await parts.Links.RequestAsync(route.Target, MoveMethods.Order, request, bound.Token));
+        }
+        catch (PeerRefusedException error) when (order is Order.Prepare)
+        {
+            Hear(new() { Move = engine.Phase.Plan.Id.Value, Standing = TargetStanding.Refused, Reason = error.Message });
+        }
+        catch (Exception error) when (error is PeerException or PeerRefusedException or OperationCanceledException)
+        {
+            // Nothing follows from it: the engine asks again.
+            Log.NotAnswered(parts.Logger, engine.Phase.Plan.Id, order.GetType().Name, route.Target.Node, ErrorChain.Describe(error));
+        }
+    }
+
+    private async Task CarryOutAsync(SourceEffect.Machine effect, CancellationToken stopping)
+    {
+        if (effect is SourceEffect.QuitGuest)
+        {
+            await CloseStreamAsync();
+            await parts.Builder.DemolishAsync(route.Machine, stopping);
+            return;
+        }
+
+        var machine = parts.Machines.Find(route.Machine) ?? throw new MachineException($"There is no machine {route.Machine} on this host any more.");
+        switch (effect)
+        {
+            case SourceEffect.PauseGuest:
+                await machine.PauseAsync(stopping);
+                break;
+            case SourceEffect.ResumeGuest:
+                await machine.ResumeAsync(stopping);
+                break;
+            case SourceEffect.StartStream:
+                await machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
+                await machine.Migration.StartOutgoingAsync($"unix:{await OpenStreamAsync(machine, 0)}", stopping);
+                break;
+            case SourceEffect.RecoverStream recover:
+                await machine.Migration.RecoverAsync($"unix:{await OpenStreamAsync(machine, recover.Attempt)}", outgoing: true, stopping);
+                break;
+            case SourceEffect.SetDowntimeLimit limit:
+                await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
+                break;
+            case SourceEffect.StartPostcopy:
+                await machine.Migration.StartPostcopyAsync(stopping);
+                break;
+            case SourceEffect.ContinueSwitchover:
+                await machine.Migration.ContinueSwitchoverAsync(stopping);
+                break;
+            case SourceEffect.PauseStream:
+                await machine.Migration.PauseStreamAsync(stopping);
+                await CloseStreamAsync();
+                break;
+            case SourceEffect.CancelStream:
+                await machine.Migration.CancelAsync(CancelBound, stopping);
+                await CloseStreamAsync();
+                break;
+        }
+    }
+
+    private async ValueTask DoneAsync(SourceEffect.Machine effect, string? refusal)
+    {
+        if (refusal is not null)
+        {
+            await inputs.Writer.WriteAsync(new SourceInput.MachineFailed(effect, refusal));
+        }
+
+        lookWanted.Set();
+    }
+
+    /// <summary>The socket that QEMU connects to, for the attempt that the target listens for.</summary>
+    private async Task<string> OpenStreamAsync(IMachine machine, int attempt)
+    {
+        var report = lastReport;
+        if (report?.StreamToken is not { } token || report.ListeningAttempt != attempt)
+        {
+            throw new PeerException($"Node {route.Target.Node} has not given out a key for attempt {attempt} of the stream.");
+        }
+
+        await CloseStreamAsync();
+        var path = machine.Place.MigrationSocket($"out-{attempt}");
+        stream = new OutgoingStream(parts.Dialer, new StreamTarget(route.Target, token, route.Preparation.Stream.ChannelCount), path);
+        return path;
+    }
+
+    private async Task CloseStreamAsync()
+    {
+        if (Interlocked.Exchange(ref stream, null) is { } open)
+        {
+            Interlocked.Add(ref earlierStreamBytes, open.Counters.ToPeerBytes);
+            await open.DisposeAsync();
+        }
+    }
+
+    /// <summary>Looks whenever something may have changed, and at least as often as the phase needs.</summary>
+    private async Task LookAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            Offer(new SourceInput.StreamMoved(WireBytes));
+            if (effects.SettledCount is { } settled && await MachineLook.TakeAsync(parts.Machines.Find(route.Machine), settled, stopping) is { } reading)
+            {
+                Offer(new SourceInput.Observed(reading));
+            }
+
+            Offer(new SourceInput.Tick());
+            await lookWanted.WaitAsync(LookInterval(engine.Phase), stopping);
+        }
+    }
+
+    private static TimeSpan LookInterval(SourcePhase phase) => phase switch
+    {
+        SourcePhase.SwitchingOver or SourcePhase.EndingRounds or SourcePhase.Activating or SourcePhase.TurningBack => TimeSpan.FromMilliseconds(10),
+        SourcePhase.Precopying or SourcePhase.Postcopying or SourcePhase.Completing => TimeSpan.FromMilliseconds(25),
+        _ => TimeSpan.FromMilliseconds(200),
+    };
+
+    /// <summary>QEMU's events only say when to look: what they tell is asked for again.</summary>
+    private async Task ListenAsync(CancellationToken stopping)
+    {
+        await Task.Yield();
+        if (parts.Machines.Find(route.Machine) is { } machine)
+        {
+            await foreach (var _ in machine.ReadEventsAsync(stopping))
+            {
+                lookWanted.Set();
+            }
+        }
+    }
+
+    /// <summary>The guest that was handed over is remembered as such; else nothing of the move remains.</summary>
+    private async Task ForgetAsync(CancellationToken stopping)
+    {
+        await CloseStreamAsync();
+        while (true)
+        {
+            try
+            {
+                if (engine.Phase is SourcePhase.Completed)
+                {
+                    parts.Journal.Write(Record() with { HandedOver = true });
+                }
+                else
+                {
+                    parts.Journal.Delete(engine.Phase.Plan.Id);
+                }
+
+                return;
+            }
+            catch (Exception error) when (error is Linux.LinuxException or IOException)
+            {
+                Log.NotForgotten(parts.Logger, engine.Phase.Plan.Id, ErrorChain.Describe(error));
+                await Task.Delay(ForgetPause, parts.Time, stopping);
+            }
+        }
+    }
+
+    private MoveRecord Record() => new()
+    {
+        Move = engine.Phase.Plan.Id.Value,
+        Machine = route.Machine.Value,
+        Source = engine.Phase.Plan.Source.Value,
+        Target = engine.Phase.Plan.Target.Value,
+        TargetAddress = route.Target.Address.ToString(),
+        Preparation = route.Preparation,
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2311, Level = LogLevel.Information, Message = "Move {Move}: {Phase}: {Story}")]
+        public static partial void Entered(ILogger logger, MoveId move, string phase, string story);
+
+        [LoggerMessage(EventId = 2312, Level = LogLevel.Warning, Message = "Move {Move}: {Order} to {Node} has no answer, it will be asked again: {Reason}")]
+        public static partial void NotAnswered(ILogger logger, MoveId move, string order, NodeName node, string reason);
+
+        [LoggerMessage(EventId = 2313, Level = LogLevel.Error, Message = "Move {Move} is over, but its record could not be changed; trying again: {Reason}")]
+        public static partial void NotForgotten(ILogger logger, MoveId move, string reason);
+    }
+}

@@ -1,0 +1,79 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Machines;
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>A move that runs, and the object that is told about it: after a restart the object may be found later than the move.</summary>
+internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? migration)
+{
+    private readonly Lock gate = new();
+    private MoveReporter? reporter = migration is null ? null : new(parts, migration);
+    private Task reporting = Task.CompletedTask;
+    private OutgoingMove? move;
+    private MoveForecast? forecast;
+
+    public OutgoingMove Move => move ?? throw new InvalidOperationException("The move has not begun.");
+
+    public MoveForecast? Forecast => forecast;
+
+    public void Begin(OutgoingMove begun) => move = begun;
+
+    /// <summary>Runs the move; returns when it has ended.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        StartReporting(stopping);
+        await Move.RunAsync(stopping);
+        Publish(Move.Phase);
+    }
+
+    /// <summary>Returns when the last state has been told, or nobody is there to be told.</summary>
+    public Task ReportedAsync(CancellationToken stopping) => reporting.WaitAsync(stopping);
+
+    /// <summary>The object of a move that was taken up from the journal.</summary>
+    public void Attach(MoveParts services, VirtualMachineInstanceMigration found, CancellationToken stopping)
+    {
+        lock (gate)
+        {
+            if (reporter is not null)
+            {
+                return;
+            }
+
+            reporter = new(services, found);
+        }
+
+        StartReporting(stopping);
+        Publish(Move.Phase);
+    }
+
+    public void Expect(MoveForecast made)
+    {
+        forecast = made;
+        Move.Expect(made.Dirty);
+        Publish(Move.Phase);
+    }
+
+    public void Changed(SourcePhase phase)
+    {
+        if (move is not null)
+        {
+            Publish(phase);
+        }
+    }
+
+    private void Publish(SourcePhase phase)
+    {
+        var memoryBytes = parts.Machines.Find(Move.Route.Machine) is { } machine ? machine.Spec.MemoryBytes : reporter?.Newest.Progress?.TotalBytes ?? 0;
+        reporter?.Publish(new(phase, Move.WireBytes, memoryBytes, forecast?.Chosen, parts.Time.GetUtcNow()), last: phase.IsEnd);
+    }
+
+    private void StartReporting(CancellationToken stopping)
+    {
+        if (reporter is { } present)
+        {
+            reporting = present.RunAsync(stopping);
+        }
+    }
+}
