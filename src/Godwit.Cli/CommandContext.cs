@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Godwit.Api.KubeVirt.V1;
+using Godwit.Cli.Output;
 using Godwit.Client;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -47,7 +48,7 @@ internal sealed class CommandContext(CliEnvironment environment, SharedOptions s
         return new Session(
             new ClusterClient(connection, environment.Clock, NullLogger<ClusterClient>.Instance),
             parsed.GetValue(shared.Namespace) is { Length: > 0 } named ? named : connection.Namespace,
-            parsed.GetValue(shared.Output),
+            parsed.GetValue(shared.Output) ?? OutputFormat.Table,
             environment);
     }
 

@@ -29,7 +29,7 @@ public static class ExitCodes
 }
 
 /// <summary>A command cannot go on. The message is for the person: what was tried, why not, what to do.</summary>
-public sealed class CliException(string message, int exitCode = ExitCodes.Failed, Exception? cause = null) : Exception(message, cause)
+public class CliException(string message, int exitCode = ExitCodes.Failed, Exception? cause = null) : Exception(message, cause)
 {
     public int ExitCode { get; } = exitCode;
 }

@@ -41,7 +41,7 @@ public static class GodwitCli
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> InvokeAsync(RootCommand root, IReadOnlyList<string> arguments, CliEnvironment environment, CancellationToken stopping)
     {
-        Help.ShowEverywhere(root);
+        Help.ShowEverywhere(root, environment.Width);
         var parsed = root.Parse(arguments);
         var configuration = new InvocationConfiguration
         {

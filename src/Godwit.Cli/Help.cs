@@ -26,12 +26,13 @@ public static class Help
     }
 
     /// <summary>Makes the help of all commands below the root end with their examples.</summary>
-    internal static void ShowEverywhere(RootCommand root)
+    internal static void ShowEverywhere(RootCommand root, int width)
     {
         foreach (var option in root.Options.OfType<HelpOption>())
         {
             if (option.Action is HelpAction standard)
             {
+                standard.MaxWidth = width;
                 option.Action = new HelpWithExamples(standard);
             }
         }
@@ -45,9 +46,14 @@ public static class Help
 
         public override int Invoke(ParseResult parseResult)
         {
-            var result = standard.Invoke(parseResult);
+            var command = parseResult.CommandResult.Command;
             var output = parseResult.InvocationConfiguration.Output;
-            if (Pages.TryGetValue(parseResult.CommandResult.Command, out var page))
+            var text = new StringWriter();
+            parseResult.InvocationConfiguration.Output = text;
+            var result = standard.Invoke(parseResult);
+            parseResult.InvocationConfiguration.Output = output;
+            output.Write(WithoutForeignArguments(command, text.ToString()));
+            if (Pages.TryGetValue(command, out var page))
             {
                 output.WriteLine("Examples:");
                 var width = page.Examples.Max(example => example.Line.Length);
@@ -64,6 +70,22 @@ public static class Help
             }
 
             return result;
+        }
+
+        /// <summary>
+        /// The library shows the arguments of the commands above as well. Where one of ours has both an argument and
+        /// commands below it, the argument is not theirs: <c>migrate VM</c>, but <c>migrate list</c>.
+        /// </summary>
+        private static string WithoutForeignArguments(Command command, string text)
+        {
+            foreach (var foreign in command.Parents.OfType<Command>().SelectMany(parent => parent.Arguments))
+            {
+                text = text.Replace($" <{foreign.Name}> {command.Name}", $" {command.Name}", StringComparison.Ordinal);
+                var lines = text.Split('\n').Where(line => !(line.StartsWith($"  <{foreign.Name}>", StringComparison.Ordinal) && line.Contains(foreign.Description!, StringComparison.Ordinal)));
+                text = string.Join('\n', lines);
+            }
+
+            return command.Arguments.Count > 0 ? text : text.Replace("Arguments:\n\n", "", StringComparison.Ordinal);
         }
     }
 }

@@ -20,13 +20,12 @@ internal sealed record SharedOptions
 
     public Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace to act in (default: the context's)", HelpName = "NAME", Recursive = true };
 
-    public Option<OutputFormat> Output { get; } = new("--output", "-o")
+    public Option<OutputFormat?> Output { get; } = new("--output", "-o")
     {
-        Description = "Form of the answer: table, wide, json, yaml or name",
+        Description = "Form of the answer: table, wide, json, yaml or name (default: table)",
         HelpName = "FORM",
         Recursive = true,
-        CustomParser = argument => OutputFormats.Parse(argument),
-        DefaultValueFactory = _ => OutputFormat.Table,
+        CustomParser = OutputFormats.Parse,
     };
 
     public static SharedOptions AddTo(RootCommand root)

@@ -24,7 +24,10 @@ internal static class Arguments
     }
 
     /// <summary>A duration as people write it: <c>90s</c>, <c>10m</c>, <c>2h</c>, <c>300ms</c>.</summary>
-    public static TimeSpan Duration(ArgumentResult argument)
+    public static Option<TimeSpan?> DurationOption(string name, string description) =>
+        new(name) { Description = description, HelpName = "TIME", CustomParser = Duration };
+
+    private static TimeSpan? Duration(ArgumentResult argument)
     {
         var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
         if (TryReadDuration(text, out var duration))
@@ -33,7 +36,7 @@ internal static class Arguments
         }
 
         argument.AddError($"'{text}' is no duration: write 300ms, 90s, 10m or 2h.");
-        return default;
+        return null;
     }
 
     internal static bool TryReadDuration(string text, out TimeSpan duration)
@@ -81,13 +84,7 @@ internal sealed class WaitOptions(string description)
 
     private readonly Option<bool> wait = new("--wait") { Description = description };
 
-    private readonly Option<TimeSpan> timeout = new("--timeout")
-    {
-        Description = "How long to wait at most, for example 90s or 10m",
-        HelpName = "TIME",
-        CustomParser = Arguments.Duration,
-        DefaultValueFactory = _ => DefaultBound,
-    };
+    private readonly Option<TimeSpan?> timeout = Arguments.DurationOption("--timeout", "How long to wait at most, for example 90s or 10m (default: 5m)");
 
     public void AddTo(Command command)
     {
@@ -97,5 +94,5 @@ internal sealed class WaitOptions(string description)
 
     public bool IsAsked(ParseResult parsed) => parsed.GetValue(wait);
 
-    public TimeSpan Bound(ParseResult parsed) => parsed.GetValue(timeout);
+    public TimeSpan Bound(ParseResult parsed) => parsed.GetValue(timeout) ?? DefaultBound;
 }

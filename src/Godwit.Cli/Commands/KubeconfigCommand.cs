@@ -2,12 +2,12 @@ using System.CommandLine;
 
 namespace Godwit.Cli.Commands;
 
-/// <summary>Prints the kubeconfig that the other commands use, so that it can be given to <c>kubectl</c> or carried to another host.</summary>
+/// <summary>Prints this host's own server's kubeconfig, or else the one in use, so that it can be given to <c>kubectl</c> or carried to another host.</summary>
 internal static class KubeconfigCommand
 {
     public static Command Build(CommandContext context)
     {
-        var command = new Command("kubeconfig", "Print the kubeconfig in use, for kubectl or another host; it is a secret");
+        var command = new Command("kubeconfig", "Print the administrator's kubeconfig, for kubectl or another host; it is a secret");
         Help.Add(
             command,
             [
@@ -16,8 +16,10 @@ internal static class KubeconfigCommand
             ]);
         command.SetAction(async (parsed, stopping) =>
         {
-            var path = context.Shared.FindKubeconfig(parsed, context.Environment)
-                ?? throw new CliException($"There is no kubeconfig: {context.Environment.LocalKubeconfigPath} is written by 'godwit up' and 'godwit server' on their host", ExitCodes.Unreachable);
+            var local = context.Environment.LocalKubeconfigPath;
+            var named = !string.IsNullOrEmpty(parsed.GetValue(context.Shared.Kubeconfig));
+            var path = (!named && File.Exists(local) ? local : context.Shared.FindKubeconfig(parsed, context.Environment))
+                ?? throw new CliException($"There is no kubeconfig: {local} is written by 'godwit up' and 'godwit server' on their host", ExitCodes.Unreachable);
             try
             {
                 await context.Environment.Output.WriteAsync(await File.ReadAllTextAsync(path, stopping));

@@ -34,11 +34,10 @@ internal static class MigrateCommand
         var mode = new Option<string>("--mode") { Description = "How to move: auto, cold, precopy, postcopy or hybrid", HelpName = "MODE", DefaultValueFactory = _ => MigrationModes.Auto };
         mode.AcceptOnlyFromAmong(Modes);
         var bandwidth = new Option<Quantity?>("--bandwidth") { Description = "Use at most so many bytes a second, for example 50M (default: the policy's)", HelpName = "RATE", CustomParser = Arguments.Quantity };
-        var downtime = new Option<TimeSpan?>("--downtime") { Description = "Aim at a stop of the guest no longer than this, for example 50ms (default: the policy's)", HelpName = "TIME", CustomParser = argument => Arguments.Duration(argument) };
+        var downtime = Arguments.DurationOption("--downtime", "Aim at a stop of the guest no longer than this, for example 50ms (default: the policy's)");
         var noWait = new Option<bool>("--no-wait") { Description = "Ask for the move and return" };
-        var timeout = new Option<TimeSpan>("--timeout") { Description = "Stop following after this time; the move goes on", HelpName = "TIME", CustomParser = Arguments.Duration, DefaultValueFactory = _ => TimeSpan.FromHours(1) };
+        var timeout = Arguments.DurationOption("--timeout", "Stop following after this time; the move goes on (default: 1h)");
         var command = new Command("migrate", "Move a running virtual machine to another node, and follow the move") { name, target, mode, bandwidth, downtime, noWait, timeout };
-        command.Aliases.Add("move");
         command.Add(MigrateListCommand.Build(context));
         command.Add(MigrateCancelCommand.Build(context));
         Help.Add(
@@ -67,7 +66,7 @@ internal static class MigrateCommand
             }
 
             var move = await session.Client.For<VirtualMachineInstanceMigration>().CreateAsync(Manifest(wish), stopping);
-            return parsed.GetValue(noWait) ? Tell(session, move) : await FollowAsync(session, move, parsed.GetValue(timeout), stopping);
+            return parsed.GetValue(noWait) ? Tell(session, move) : await FollowAsync(session, move, parsed.GetValue(timeout) ?? TimeSpan.FromHours(1), stopping);
         });
         return command;
     }

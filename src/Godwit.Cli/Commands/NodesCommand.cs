@@ -11,7 +11,7 @@ internal static class NodesCommand
 {
     public static Command Build(CommandContext context)
     {
-        var command = new Command("nodes", "List the nodes: their state, what they have and how many guests they run") { Aliases = { "node" } };
+        var command = new Command("nodes", "List the nodes: their state, what they have and how many guests they run");
         context.Act(command, async (session, _, stopping) =>
         {
             var nodes = await session.Client.For<Node>().ListAsync(ListOptions.All, stopping);

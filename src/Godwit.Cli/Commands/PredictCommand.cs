@@ -2,21 +2,24 @@ using System.CommandLine;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
+using Godwit.Base;
 using Godwit.Cli.Output;
+using Godwit.Client;
 
 namespace Godwit.Cli.Commands;
 
 /// <summary><c>godwit predict VM</c>: asks the guest's node what a move would take, and prints all modes beside each other.</summary>
 internal static class PredictCommand
 {
+    private static readonly TimeSpan TidyWaitMax = TimeSpan.FromSeconds(5);
+
     public static Command Build(CommandContext context)
     {
         var name = context.VmArgument("The running virtual machine");
         var target = context.NodeOption("--to", "Node that it would move to (default: the scheduler chooses)");
         var keep = new Option<bool>("--keep") { Description = "Keep the Forecast object, for kubectl to look at" };
-        var timeout = new Option<TimeSpan>("--timeout") { Description = "How long to wait for the answer", HelpName = "TIME", CustomParser = Arguments.Duration, DefaultValueFactory = _ => TimeSpan.FromMinutes(1) };
+        var timeout = Arguments.DurationOption("--timeout", "How long to wait for the answer (default: 1m)");
         var command = new Command("predict", "Forecast what a move would take, mode by mode, without moving anything") { name, target, keep, timeout };
-        command.Aliases.Add("forecast");
         Help.Add(
             command,
             [
@@ -28,32 +31,19 @@ internal static class PredictCommand
         {
             var vm = parsed.GetRequiredValue(name);
             await MigrateCommand.RequireRunningAsync(session, vm, stopping);
-            var forecasts = session.Client.For<Forecast>();
-            var asked = await forecasts.CreateAsync(
-                new Forecast
-                {
-                    Metadata = new ObjectMeta { GenerateName = vm + "-", Namespace = session.Namespace },
-                    Spec = new ForecastSpec { VmiName = vm, TargetNode = parsed.GetValue(target) },
-                },
-                stopping);
-            try
+            var asked = new Forecast
             {
-                var answered = await WaitAsync(session, asked.Metadata.Name, parsed.GetValue(timeout), stopping);
-                if (answered.Status.Phase == ForecastPhases.Failed)
-                {
-                    throw new CliException($"No forecast for {vm}: {answered.Status.Reason ?? "no reason was given"}");
-                }
+                Metadata = new ObjectMeta { GenerateName = vm + "-", Namespace = session.Namespace },
+                Spec = new ForecastSpec { VmiName = vm, TargetNode = parsed.GetValue(target) },
+            };
+            var answered = await AskAsync(session, asked, parsed.GetValue(timeout) ?? TimeSpan.FromMinutes(1), parsed.GetValue(keep), stopping);
+            if (answered.Status.Phase == ForecastPhases.Failed)
+            {
+                throw new CliException($"No forecast for {vm}: {answered.Status.Reason ?? "no reason was given"}");
+            }
 
-                session.Printer.Object(answered, output => Describe(session, output, answered));
-                return ExitCodes.Done;
-            }
-            finally
-            {
-                if (!parsed.GetValue(keep))
-                {
-                    await forecasts.TryDeleteAsync(session.Key(asked.Metadata.Name), new DeleteOptions(), CancellationToken.None);
-                }
-            }
+            session.Printer.Object(answered, output => Describe(session, output, answered));
+            return ExitCodes.Done;
         });
         return command;
     }
@@ -99,14 +89,15 @@ internal static class PredictCommand
         _ => Human.Milliseconds(number(book)),
     };
 
-    private static async Task<Forecast> WaitAsync(Session session, string name, TimeSpan bound, CancellationToken stopping)
+    /// <summary>Puts the question, waits for the answer, and takes the question away again.</summary>
+    private static async Task<Forecast> AskAsync(Session session, Forecast question, TimeSpan bound, bool keep, CancellationToken stopping)
     {
         using var timeout = new CancellationTokenSource(bound, session.Environment.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, timeout.Token);
-        Forecast? last = null;
+        var last = await session.Client.For<Forecast>().CreateAsync(question, either.Token);
         try
         {
-            await foreach (var forecast in session.FollowAsync<Forecast>(name, either.Token))
+            await foreach (var forecast in session.FollowAsync<Forecast>(last.Metadata.Name, either.Token))
             {
                 last = forecast ?? last;
                 if (forecast is not null && ForecastPhases.IsFinal(forecast.Status.Phase))
@@ -114,14 +105,35 @@ internal static class PredictCommand
                     return forecast;
                 }
             }
+
+            throw new CliException("The forecast was deleted before it was answered");
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
             throw new CliException(
-                $"No forecast within {bound.TotalSeconds:0} s: it is {last?.Status.Phase?.ToLowerInvariant() ?? "waiting"}{(last?.Status.SourceNode is { } node ? $"; is the agent on {node} alive? See godwit nodes" : "")}",
+                $"No forecast within {bound.TotalSeconds:0} s: it is {last.Status.Phase?.ToLowerInvariant() ?? "waiting"}{(last.Status.SourceNode is { } node ? $"; is the agent on {node} alive? See godwit nodes" : "")}",
                 ExitCodes.TimedOut);
         }
+        finally
+        {
+            if (!keep)
+            {
+                await TidyAwayAsync(session, last);
+            }
+        }
+    }
 
-        throw new CliException("The forecast was deleted before it was answered");
+    /// <summary>Deleting the question is a courtesy: that it fails must not hide the answer, nor why there is none.</summary>
+    private static async Task TidyAwayAsync(Session session, Forecast question)
+    {
+        try
+        {
+            using var bound = new CancellationTokenSource(TidyWaitMax, session.Environment.Clock);
+            await session.Client.For<Forecast>().TryDeleteAsync(session.Key(question.Metadata.Name), new DeleteOptions(), bound.Token);
+        }
+        catch (Exception error) when (error is ApiException or ClusterUnreachableException or OperationCanceledException)
+        {
+            await session.Environment.Error.WriteLineAsync($"The object forecast/{question.Metadata.Name} is left behind: {ErrorChain.Describe(error)}");
+        }
     }
 }

@@ -24,7 +24,7 @@ internal static class VersionCommand
             var format = parsed.GetValue(context.Shared.Output);
             if (format is OutputFormat.Json or OutputFormat.Yaml)
             {
-                new Printer(context.Environment, format).Document(versions);
+                new Printer(context.Environment, format.Value).Document(versions);
                 return ExitCodes.Done;
             }
 

@@ -7,7 +7,7 @@ internal static class VmCommand
 {
     public static Command Build(CommandContext context)
     {
-        var command = new Command("vm", "Create, look at, start, stop and delete virtual machines") { Aliases = { "vms" } };
+        var command = new Command("vm", "Create, look at, start, stop and delete virtual machines");
         command.Add(VmCreateCommand.Build(context));
         command.Add(VmListCommand.Build(context));
         command.Add(VmShowCommand.Build(context));

@@ -13,13 +13,7 @@ internal static class VmConsoleCommand
     public static Command Build(CommandContext context)
     {
         var name = context.VmArgument();
-        var linger = new Option<TimeSpan>("--linger")
-        {
-            Description = "In a pipe: once the input has ended, leave after the guest has been silent for so long",
-            HelpName = "TIME",
-            CustomParser = Arguments.Duration,
-            DefaultValueFactory = _ => TimeSpan.FromSeconds(2),
-        };
+        var linger = Arguments.DurationOption("--linger", "In a pipe: once the input has ended, leave after the guest has been silent for so long (default: 2s)");
         var command = new Command("console", "Connect to the guest's serial console; leave with Ctrl-]") { name, linger };
         Help.Add(
             command,
@@ -42,7 +36,7 @@ internal static class VmConsoleCommand
             var relay = new ConsoleRelay(socket, input, output, context.Environment.Clock)
             {
                 EscapeByte = terminal is null ? null : ConsoleRelay.ControlRightBracket,
-                Linger = terminal is null ? parsed.GetValue(linger) : null,
+                Linger = terminal is null ? parsed.GetValue(linger) ?? TimeSpan.FromSeconds(2) : null,
             };
             var ended = await relay.RunAsync(stopping);
             if (ended == ConsoleEnd.Closed && terminal is not null)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Base;
+using Godwit.Cli.Output;
 using Godwit.Client;
 
 namespace Godwit.Cli.Commands;
@@ -44,9 +45,10 @@ internal static class VmCreateCommand
         var cpus = new Option<int>("--cpus") { Description = "CPUs of the guest", HelpName = "N", DefaultValueFactory = _ => 1 };
         var kernelArguments = new Option<string?>("--kernel-args") { Description = "More for the kernel's command line (tiny, debian)", HelpName = "TEXT" };
         var userData = new Option<FileInfo?>("--user-data") { Description = "File with cloud-init user data", HelpName = "FILE" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Print the manifest instead of creating the machine" };
         var stopped = new Option<bool>("--stopped") { Description = "Do not start it" };
         var wait = new WaitOptions("Wait until the guest runs");
-        var command = new Command("create", "Create a virtual machine and start it") { name, image, memory, cpus, kernelArguments, userData, stopped };
+        var command = new Command("create", "Create a virtual machine and start it") { name, image, memory, cpus, kernelArguments, userData, stopped, dryRun };
         wait.AddTo(command);
         Help.Add(
             command,
@@ -54,7 +56,7 @@ internal static class VmCreateCommand
                 ("godwit vm create web", "the guest 'tiny', running in seconds"),
                 ("godwit vm create db --image debian --memory 1Gi", "a whole Debian"),
                 ("godwit vm create busy --kernel-args 'tiny.rate=100M tiny.set=128M'", "a guest that keeps rewriting its memory"),
-                ("godwit vm create web -o yaml --stopped > web.yaml", "a manifest to start from"),
+                ("godwit vm create web --dry-run > web.yaml", "a manifest to start from"),
             ],
             "For everything else a machine can be, write a manifest and use kubectl apply -f.");
         context.Act(command, async (session, parsed, stopping) =>
@@ -68,6 +70,13 @@ internal static class VmCreateCommand
                 UserData = await Arguments.ReadTextAsync(parsed.GetValue(userData), "user data", stopping),
                 Started = !parsed.GetValue(stopped),
             };
+            if (parsed.GetValue(dryRun))
+            {
+                var form = session.Format == OutputFormat.Json ? OutputFormat.Json : OutputFormat.Yaml;
+                new Printer(context.Environment, form).Document(GodwitJson.ToObject(Manifest(wish)));
+                return ExitCodes.Done;
+            }
+
             var created = await session.Client.For<VirtualMachine>().CreateAsync(Manifest(wish), stopping);
             if (wish.Started && wait.IsAsked(parsed))
             {

@@ -15,7 +15,7 @@ internal static class VmShowCommand
     public static Command Build(CommandContext context)
     {
         var name = context.VmArgument();
-        var command = new Command("show", "Show one virtual machine in full: state, network, last move, events") { Aliases = { "get" } };
+        var command = new Command("show", "Show one virtual machine in full: state, network, last move, events");
         command.Add(name);
         context.Act(command, async (session, parsed, stopping) =>
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Machinery;
 
 namespace Godwit.Cli.Output;
 
@@ -42,17 +43,7 @@ internal static class Human
     public static string Number(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? Unknown;
 
     /// <summary>How long ago, as kubectl prints ages.</summary>
-    public static string Age(DateTimeOffset? since, DateTimeOffset now) => since is { } then ? Age(now - then) : Unknown;
-
-    private static string Age(TimeSpan age) => Math.Max(age.TotalSeconds, 0) switch
-    {
-        < 120 and var seconds => Whole(seconds, "s"),
-        < 3 * 3600 and var seconds => Whole(seconds / 60, "m"),
-        < 48 * 3600 and var seconds => Whole(seconds / 3600, "h"),
-        var seconds => Whole(seconds / 86400, "d"),
-    };
-
-    private static string Whole(double value, string unit) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(value):0}{unit}");
+    public static string Age(DateTimeOffset? since, DateTimeOffset now) => since is { } then ? HumanDuration.Format(now - then) : Unknown;
 
     private static string Range(ForecastRange? range, Func<long, string> print)
     {

@@ -20,14 +20,14 @@ internal static class OutputFormats
 {
     public static string[] Names { get; } = ["table", "wide", "json", "yaml", "name"];
 
-    public static OutputFormat Parse(ArgumentResult argument)
+    public static OutputFormat? Parse(ArgumentResult argument)
     {
         var word = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
         var index = Array.IndexOf(Names, word);
         if (index < 0)
         {
             argument.AddError($"--output '{word}' is no form of answer: use one of {string.Join(", ", Names)}.");
-            return OutputFormat.Table;
+            return null;
         }
 
         return (OutputFormat)index;
