@@ -12,6 +12,9 @@ namespace Godwit.Cli;
 /// </summary>
 public static class GodwitCli
 {
+    /// <summary>After Ctrl-C or SIGTERM a command has this long to tidy up; a server ends its requests in it.</summary>
+    private static readonly TimeSpan TerminationWaitMax = TimeSpan.FromSeconds(15);
+
     /// <summary>The root command with all client commands; the caller may add its own to it.</summary>
     public static RootCommand BuildRoot(CliEnvironment environment)
     {
@@ -48,6 +51,7 @@ public static class GodwitCli
             Output = environment.Output,
             Error = environment.Error,
             EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = TerminationWaitMax,
         };
         try
         {

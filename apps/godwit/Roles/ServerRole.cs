@@ -6,6 +6,7 @@ using Godwit.ApiServer;
 using Godwit.Client;
 using Godwit.Controllers;
 using Godwit.Linux.Files;
+using Godwit.Store;
 using Godwit.Store.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -66,6 +67,7 @@ internal static class ServerRole
         using var cluster = new ClusterClient(connection, time, loggers.CreateLogger<ClusterClient>());
         await options.Network.EnsureAsync(cluster, stopping);
         var controllers = new ControllerOptions { Identity = $"{Environment.MachineName}-{Environment.ProcessId}" };
-        await Parts.RunAsync([part => ControllerHost.RunAsync(cluster, controllers, time, loggers, part)], stopping);
+        var history = new HistoryKeeper(store, HistoryKeeper.DefaultPeriod, time, loggers.CreateLogger<HistoryKeeper>());
+        await Parts.RunAsync([part => ControllerHost.RunAsync(cluster, controllers, time, loggers, part), history.RunAsync], stopping);
     }
 }
