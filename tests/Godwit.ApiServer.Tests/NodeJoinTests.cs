@@ -110,12 +110,14 @@ public sealed class NodeJoinTests
         Assert.Empty((await server.GetAsync(Requests)).Body["items"]!.AsArray());
     }
 
-    internal static async Task<HttpClient> JoinAsync(TestServer server, string name)
+    internal static async Task<X509Certificate2> CertificateAsync(TestServer server, string name)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var certificate = await SignAsync(server, Request(name, key));
-        return server.Client(certificate.CopyWithPrivateKey(key));
+        return certificate.CopyWithPrivateKey(key);
     }
+
+    private static async Task<HttpClient> JoinAsync(TestServer server, string name) => server.Client(await CertificateAsync(server, name));
 
     private static async Task<X509Certificate2> SignAsync(TestServer server, string pem)
     {

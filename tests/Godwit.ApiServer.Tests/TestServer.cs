@@ -129,7 +129,7 @@ public sealed class TestServer : IAsyncDisposable
         Directory.Delete(options.DataFolder, recursive: true);
     }
 
-    private bool IsOfAuthority(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    internal bool IsOfAuthority(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
     {
         using var own = new X509Chain();
         own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;

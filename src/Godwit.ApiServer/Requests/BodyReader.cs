@@ -1,6 +1,7 @@
 using System.Buffers;
 using Godwit.Api;
 using Godwit.Api.Machinery;
+using Godwit.Api.Machinery.Protobuf;
 using Godwit.ApiServer.Resources;
 using Microsoft.AspNetCore.Http;
 
@@ -59,6 +60,23 @@ internal static class BodyReader
         {
         "application/json" => JsonBody.Parse(bytes),
         "application/yaml" => YamlBody.Parse(bytes),
-        _ => throw StatusException.UnsupportedMediaType("the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"),
+        ProtobufBody.MediaType when HasProtobufForm(type) => Protobuf(bytes, schema),
+        _ => throw StatusException.UnsupportedMediaType(
+            $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml{(HasProtobufForm(type) ? $", {ProtobufBody.MediaType}" : "")}"),
     };
+
+    /// <summary>Kubernetes' own kinds have a protobuf form; others, in Kubernetes as here, have none.</summary>
+    private static bool HasProtobufForm(ResourceType type) => type.Group is "" || type.Group.EndsWith(".k8s.io", StringComparison.Ordinal) || !type.Group.Contains('.', StringComparison.Ordinal);
+
+    private static JsonBody Protobuf(byte[] bytes, ObjectSchema schema)
+    {
+        try
+        {
+            return new JsonBody(ProtobufBody.Decode(bytes, schema), []);
+        }
+        catch (FormatException error)
+        {
+            throw StatusException.BadRequest(Base.ErrorChain.Describe(error), error);
+        }
+    }
 }

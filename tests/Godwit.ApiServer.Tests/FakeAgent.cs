@@ -1,0 +1,93 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Godwit.ApiServer.Tests;
+
+/// <summary>An agent's HTTPS side: remembers who asked for what, follows a log that the test writes, echoes on the console.</summary>
+internal sealed class FakeAgent : IAsyncDisposable
+{
+    private readonly WebApplication web;
+
+    private FakeAgent(WebApplication web) => this.web = web;
+
+    public List<string> Requests { get; } = [];
+
+    public TaskCompletionSource LogMayEnd { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int Port => new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
+
+    public static async Task<FakeAgent> StartAsync(X509Certificate2 certificate)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            listen.UseHttps(new HttpsConnectionAdapterOptions
+            {
+                ServerCertificate = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null),
+                ClientCertificateMode = ClientCertificateMode.RequireCertificate,
+                ClientCertificateValidation = (presented, _, _) => presented.Subject == "CN=system:godwit-server",
+            });
+        }));
+        var agent = new FakeAgent(builder.Build());
+        agent.web.UseWebSockets();
+        agent.web.Run(agent.AnswerAsync);
+        await agent.web.StartAsync(TestServer.Stopping);
+        return agent;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        LogMayEnd.TrySetResult();
+        await web.StopAsync(TestServer.Stopping);
+        await web.DisposeAsync();
+    }
+
+    private async Task AnswerAsync(HttpContext http)
+    {
+        lock (Requests)
+        {
+            Requests.Add($"{http.Request.Method} {http.Request.Path}{http.Request.QueryString}");
+        }
+
+        switch (http.Request.Path.Value!.Split('/')[^1])
+        {
+            case "log":
+                await http.Response.WriteAsync("first\n", TestServer.Stopping);
+                await http.Response.Body.FlushAsync(TestServer.Stopping);
+                await LogMayEnd.Task.WaitAsync(TestServer.Stopping);
+                await http.Response.WriteAsync("last\n", TestServer.Stopping);
+                break;
+            case "console":
+                using (var socket = await http.WebSockets.AcceptWebSocketAsync("plain.kubevirt.io"))
+                {
+                    await EchoAsync(socket);
+                }
+
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static async Task EchoAsync(WebSocket socket)
+    {
+        var buffer = new byte[1024];
+        while (await socket.ReceiveAsync(buffer.AsMemory(), TestServer.Stopping) is { MessageType: not WebSocketMessageType.Close } read)
+        {
+            await socket.SendAsync(buffer.AsMemory(0, read.Count), read.MessageType, read.EndOfMessage, TestServer.Stopping);
+        }
+
+        await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, TestServer.Stopping);
+    }
+}
