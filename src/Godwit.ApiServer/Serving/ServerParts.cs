@@ -1,3 +1,4 @@
+using Godwit.Api.Documents;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Resources;
 using Godwit.ApiServer.Security;
@@ -25,7 +26,8 @@ internal sealed class ServerParts : IDisposable
         Objects = new ResourceHandler(store, views, lists, watches, Writer);
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
         Machines = new MachineSubresources(store, Resources, Writer, agents, options.Clock);
-        System = new SystemPaths(store, Metrics);
+        var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
+        System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics);
         Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
     }
 

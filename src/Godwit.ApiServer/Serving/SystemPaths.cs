@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http;
 namespace Godwit.ApiServer.Serving;
 
 /// <summary>The paths that are about the server itself.</summary>
-internal sealed class SystemPaths(IRevisionStore store, ServerMetrics metrics)
+internal sealed class SystemPaths(IRevisionStore store, DocumentPaths documents, ServerMetrics metrics)
 {
     public Task HandleAsync(ApiRequest request) => request.Info.Path switch
     {
@@ -17,8 +17,16 @@ internal sealed class SystemPaths(IRevisionStore store, ServerMetrics metrics)
         "/readyz" => ReadyAsync(request),
         "/metrics" => MetricsAsync(request),
         "/version" or "/version/" => Answer.WriteAsync(request, 200, BodyFormat.Json, VersionDocument.Write),
-        _ => throw StatusException.UnknownPath(),
+        _ => DocumentAsync(request),
     };
+
+    private async Task DocumentAsync(ApiRequest request)
+    {
+        if (!await documents.TryHandleAsync(request))
+        {
+            throw StatusException.UnknownPath();
+        }
+    }
 
     private async Task ReadyAsync(ApiRequest request)
     {
@@ -56,14 +64,15 @@ internal sealed class SystemPaths(IRevisionStore store, ServerMetrics metrics)
 /// <summary>What <c>kubectl version</c> shows. The Kubernetes version is that of the API conventions this server follows.</summary>
 internal static class VersionDocument
 {
+    public static string GitVersion { get; } = $"v1.32.0+godwit-{typeof(VersionDocument).Assembly.GetName().Version?.ToString(3) ?? "0.0.0"}";
+
     public static void Write(IBufferWriter<byte> output)
     {
         using var writer = new Utf8JsonWriter(output);
-        var version = typeof(VersionDocument).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
         writer.WriteStartObject();
         writer.WriteString("major"u8, "1"u8);
         writer.WriteString("minor"u8, "32"u8);
-        writer.WriteString("gitVersion"u8, $"v1.32.0+godwit-{version}");
+        writer.WriteString("gitVersion"u8, GitVersion);
         writer.WriteString("gitCommit"u8, ""u8);
         writer.WriteString("gitTreeState"u8, "clean"u8);
         writer.WriteString("buildDate"u8, "1970-01-01T00:00:00Z"u8);
