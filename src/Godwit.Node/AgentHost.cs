@@ -8,6 +8,7 @@ using Godwit.Networks.Overlays;
 using Godwit.Node.Guests;
 using Godwit.Node.Hosting;
 using Godwit.Node.Joining;
+using Godwit.Node.Migrations;
 using Godwit.Node.Networking;
 using Godwit.Node.Peers;
 using Godwit.Node.Registration;
@@ -84,7 +85,7 @@ public static class AgentHost
         private readonly LinkRates rates;
         private readonly IncomingStreams streams;
         private readonly UsageSampler usage;
-        private readonly IGuestMover mover;
+        private readonly MoveAgent mover;
         private readonly GuestSync guests;
 
         public RunningAgent(AgentFoundation foundation)
@@ -130,7 +131,7 @@ public static class AgentHost
                 Time = time,
                 Loggers = loggers,
             };
-            mover = Movers.Create(services);
+            mover = new MoveAgent(services);
             guests = new GuestSync(PartsOf(services));
         }
 
@@ -166,6 +167,7 @@ public static class AgentHost
         public async ValueTask DisposeAsync()
         {
             guests.Dispose();
+            mover.Dispose();
             await links.DisposeAsync();
             rates.Dispose();
             network.Dispose();

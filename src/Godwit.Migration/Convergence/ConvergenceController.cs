@@ -154,7 +154,7 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     {
         var rules = Settings.Termination;
         return sample.Round > rules.RoundsMax + 1 ? TerminationRule.Rounds
-            : sample.TransferredBytes >= rules.CopiedFactorMax * sample.MemoryBytes ? TerminationRule.CopiedMemory
+            : sample.MemoryBytes > 0 && sample.TransferredBytes >= rules.CopiedFactorMax * sample.MemoryBytes ? TerminationRule.CopiedMemory
             : sample.Elapsed >= rules.Deadline ? TerminationRule.Deadline
             : sample.Round > 1 && sample.RemainingBytes <= rules.ThresholdBytes ? TerminationRule.Threshold
             : null;

@@ -47,13 +47,6 @@ internal sealed record AgentServices
     public required ILoggerFactory Loggers { get; init; }
 }
 
-/// <summary>The part of the agent that moves guests; it runs as long as the agent does.</summary>
-internal interface IGuestMover : IHandoverRecords
-{
-    /// <summary>Takes up moves that an earlier agent left, then moves guests until cancelled.</summary>
-    Task RunAsync(CancellationToken stopping);
-}
-
 /// <summary>Where the peer of a node listens, from its Node object.</summary>
 internal static class PeerAddresses
 {

@@ -1,11 +1,15 @@
+using Godwit.Api.KubeVirt.V1;
 using Godwit.Client;
-using Godwit.Node.Peers;
+using Godwit.Machines;
+using Godwit.Node.Guests;
+using Godwit.Node.Hosting;
+using Microsoft.Extensions.Logging;
 using Forecast = Godwit.Api.Forecasts.V1Alpha1.Forecast;
 
 namespace Godwit.Node.Migrations;
 
 /// <summary>All of an agent's part in moves, put together: guests that leave, guests that arrive, forecasts.</summary>
-internal sealed class MoveAgent : IDisposable
+internal sealed class MoveAgent : IHandoverRecords, IDisposable
 {
     private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(1);
 
@@ -15,28 +19,56 @@ internal sealed class MoveAgent : IDisposable
     private readonly ForecastSync forecasts;
     private readonly ResourceCache<Forecast> asked;
 
-    public MoveAgent(MoveParts parts)
+    /// <summary>Reads the journal and maps what other agents may ask; before the first of them connects.</summary>
+    public MoveAgent(AgentServices services)
     {
-        this.parts = parts;
-        var making = new Forecasts(parts, new MoveHistory(Path.Combine(parts.DataFolder, "history")));
-        asked = new(parts.Cluster.For<Forecast>(), new ListOptions(), parts.Time, parts.Logger);
+        var folder = Path.Combine(services.Options.DataFolder, "journal");
+        var logger = services.Loggers.CreateLogger<MoveAgent>();
+        parts = new()
+        {
+            Node = services.Options.Node,
+            Cluster = services.Client,
+            Guests = services.Instances,
+            Migrations = new(services.Client.For<VirtualMachineInstanceMigration>(), ListOptions.All, services.Time, logger),
+            Nodes = services.Nodes,
+            Events = services.Events,
+            Host = services.MachineHost,
+            Machines = services.Machines,
+            Builder = services.Builder,
+            Network = services.Network,
+            Dialer = services.PeerDialer,
+            Links = services.PeerLinks,
+            Rates = services.LinkRates,
+            Incoming = services.IncomingStreams,
+            Journal = new(Path.Combine(folder, "moves"), services.Time),
+            Time = services.Time,
+            Logger = logger,
+        };
+        var making = new Forecasts(parts, new MoveHistory(Path.Combine(folder, "history")));
+        asked = new(services.Client.For<Forecast>(), ListOptions.All, services.Time, logger);
         incoming = new(parts);
         outgoing = new(parts, making);
         forecasts = new(parts, making, asked);
+        incoming.Map(services.PeerMethods);
+        outgoing.Map(services.PeerMethods);
     }
 
-    /// <summary>What other agents may ask of moves; before the first connection.</summary>
-    public void Map(PeerMethods methods)
-    {
-        incoming.Map(methods);
-        outgoing.Map(methods);
-    }
+    public HandoverClaim ClaimOn(MachineId id) => parts.Journal.ClaimOn(id);
 
-    /// <summary>Runs until cancelled. The machines have been adopted before; the caches of the parts are run by the agent.</summary>
+    public void RequestEnd(MachineId id, string reason) => outgoing.EndMovesOf(id, reason);
+
+    public void Subscribe(Action<MachineId> claimChanged) => parts.Journal.Subscribe(claimChanged);
+
+    /// <summary>Takes up what an earlier agent left before orders are let in. The machines have been adopted before.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         await incoming.StartAsync(stopping);
-        await Task.WhenAll(outgoing.RunAsync(stopping), forecasts.RunAsync(stopping), asked.RunAsync(stopping), PruneAsync(stopping));
+        await Task.WhenAll(
+            parts.Migrations.RunAsync(stopping),
+            asked.RunAsync(stopping),
+            outgoing.RunAsync(stopping),
+            forecasts.RunAsync(stopping),
+            PruneAsync(stopping));
     }
 
     public void Dispose()

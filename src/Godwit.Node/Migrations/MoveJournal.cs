@@ -46,7 +46,7 @@ internal sealed record MoveRecord
 /// The records of moves, one small file each, durable before <see cref="Write"/> returns; and what they say about each
 /// machine. A file that cannot be read stops the agent: it may be the one that says that a guest is not ours to run.
 /// </summary>
-internal sealed class MoveJournal : IHandoverRecords
+internal sealed class MoveJournal
 {
     /// <summary>How long the end of a move is remembered, so that late messages about it get the same answer.</summary>
     public static readonly TimeSpan EndKept = TimeSpan.FromHours(24);
@@ -68,9 +68,6 @@ internal sealed class MoveJournal : IHandoverRecords
             records[record.MoveId] = record;
         }
     }
-
-    /// <summary>Asks a move to end; set by who runs the moves.</summary>
-    public Action<MachineId, string> EndRequested { get; set; } = (_, _) => { };
 
     public IReadOnlyCollection<MoveRecord> All => [.. records.Values];
 
@@ -125,8 +122,6 @@ internal sealed class MoveJournal : IHandoverRecords
         var last = own.Where(record => record.HandedOver || record.Incoming is TargetRecord.Finished).MaxBy(record => record.WrittenAt);
         return last is null ? HandoverClaim.None : last.HandedOver ? HandoverClaim.HandedOver : HandoverClaim.Owner;
     }
-
-    public void RequestEnd(MachineId id, string reason) => EndRequested(id, reason);
 
     public void Subscribe(Action<MachineId> claimChanged) => listeners.Add(claimChanged);
 

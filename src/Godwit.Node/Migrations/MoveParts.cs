@@ -13,8 +13,6 @@ internal sealed record MoveParts
 {
     public required NodeName Node { get; init; }
 
-    public required string DataFolder { get; init; }
-
     public required ClusterClient Cluster { get; init; }
 
     public required ResourceCache<VirtualMachineInstance> Guests { get; init; }

@@ -34,7 +34,6 @@ internal sealed partial class MoveSync : IDisposable
         queue = new(parts.Time, new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15)));
         loop = new("moves", queue, ReconcileAsync, parts.Logger);
         parts.Migrations.Subscribe(change => queue.Add(change.Key));
-        parts.Journal.EndRequested = EndAll;
     }
 
     /// <summary>Takes the targets' reports in.</summary>
@@ -280,7 +279,8 @@ internal sealed partial class MoveSync : IDisposable
         }
     }
 
-    private void EndAll(MachineId machine, string reason)
+    /// <summary>Asks the moves of a guest to end. Those that can no longer be taken back go on.</summary>
+    public void EndMovesOf(MachineId machine, string reason)
     {
         foreach (var running in moves.Values.Where(running => running.Move.Route.Machine == machine))
         {

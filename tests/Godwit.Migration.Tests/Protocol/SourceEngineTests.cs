@@ -1,0 +1,192 @@
+using Godwit.Migration.Convergence;
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Migration.Tests.Protocol;
+
+public sealed class SourceEngineTests
+{
+    private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch;
+
+    private static readonly MigrationPlan Plan = new()
+    {
+        Id = new(Guid.NewGuid()),
+        Source = new("a"),
+        Target = new("b"),
+        Mode = MigrationMode.Auto,
+        PostcopyOpen = true,
+        Convergence = new() { Action = NonConvergenceAction.Postcopy },
+    };
+
+    [Fact]
+    public void A_move_by_pre_copy_reads_as_the_protocol()
+    {
+        var move = new Script(SourceEngine.Begin(Plan, Start));
+        move.Expect<SourcePhase.Recording>(new SourceEffect.Persist(SourceRecord.Outgoing));
+        move.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Expect<SourcePhase.Preparing>(new SourceEffect.Send(new Order.Prepare()));
+        move.Hear(TargetStanding.Ready).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
+        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).Expect<SourcePhase.Precopying>(new SourceEffect.StartStream());
+        move.See(GuestState.Running, StreamStatus.Active).Expect<SourcePhase.Precopying>();
+        move.See(GuestState.Paused, StreamStatus.PreSwitchover)
+            .Expect<SourcePhase.SwitchingOver>(new SourceEffect.ContinueSwitchover(), new SourceEffect.Send(new Order.Ask()));
+        move.See(GuestState.PostMigrate, StreamStatus.Completed).Expect<SourcePhase.SwitchingOver>();
+        move.Hear(TargetStanding.Arrived).Expect<SourcePhase.Activating>(new SourceEffect.Send(new Order.Run()));
+        move.Hear(TargetStanding.Completed).Expect<SourcePhase.Completing>(new SourceEffect.QuitGuest());
+        move.See(GuestState.Gone, StreamStatus.None).Expect<SourcePhase.Completed>(new SourceEffect.Forget());
+    }
+
+    [Fact]
+    public void Run_is_not_ordered_before_QEMU_says_postmigrate()
+    {
+        var move = AtBarrier().Hear(TargetStanding.Arrived);
+
+        move.See(GuestState.Paused, StreamStatus.Device).Expect<SourcePhase.SwitchingOver>();
+        move.See(GuestState.Paused, StreamStatus.Completed).Expect<SourcePhase.SwitchingOver>();
+        move.See(GuestState.PostMigrate, StreamStatus.Completed).Expect<SourcePhase.Activating>(new SourceEffect.Send(new Order.Run()));
+    }
+
+    [Fact]
+    public void A_link_that_dies_in_the_switch_over_window_gives_the_guest_back_without_asking_anybody()
+    {
+        var move = AtBarrier().See(GuestState.PostMigrate, StreamStatus.Completed);
+
+        move.Wait(Plan.Patience.Switchover + TimeSpan.FromSeconds(1)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+        move.See(GuestState.PostMigrate, StreamStatus.Completed).Expect<SourcePhase.TurningBack>(new SourceEffect.ResumeGuest());
+        move.See(GuestState.Running, StreamStatus.Completed).ExpectPhase<SourcePhase.Fencing>();
+        Assert.IsType<Order.Abort>(Assert.IsType<SourceEffect.Send>(Assert.Single(move.Effects)).Order);
+    }
+
+    [Fact]
+    public void After_run_neither_time_nor_a_cancel_gives_the_guest_back()
+    {
+        var move = AtBarrier().Hear(TargetStanding.Arrived).See(GuestState.PostMigrate, StreamStatus.Completed);
+
+        for (var i = 0; i < 200; i++)
+        {
+            move.Wait(TimeSpan.FromMinutes(1)).Expect<SourcePhase.Activating>(new SourceEffect.Send(new Order.Run()));
+        }
+
+        move.Give(new SourceInput.CancelRequested("too late")).Expect<SourcePhase.Activating>();
+        Assert.Equal(Plan.Target, move.Engine.Phase.Owner);
+    }
+
+    [Fact]
+    public void After_run_only_the_targets_refusal_gives_the_guest_back()
+    {
+        var move = AtBarrier().Hear(TargetStanding.Arrived).See(GuestState.PostMigrate, StreamStatus.Completed);
+
+        move.Hear(TargetStanding.Ready).Expect<SourcePhase.Activating>();
+        move.Hear(TargetStanding.Refused).Expect<SourcePhase.TurningBack>(new SourceEffect.ResumeGuest());
+        move.See(GuestState.Running, StreamStatus.Completed).Expect<SourcePhase.Aborted>(new SourceEffect.Forget());
+        Assert.Equal(Plan.Source, move.Engine.Phase.Owner);
+    }
+
+    [Fact]
+    public void A_dead_target_after_run_loses_the_guest_because_it_may_have_run_there()
+    {
+        var move = AtBarrier().Hear(TargetStanding.Arrived).See(GuestState.PostMigrate, StreamStatus.Completed);
+
+        move.Give(new SourceInput.TargetDeclaredDead("its power is off")).Expect<SourcePhase.Losing>(new SourceEffect.QuitGuest());
+    }
+
+    [Fact]
+    public void A_cancel_that_comes_after_post_copy_began_goes_on_to_the_target()
+    {
+        var move = AtBarrier();
+
+        move.Give(new SourceInput.CancelRequested("no more")).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+        move.See(GuestState.Paused, StreamStatus.PostcopyActive).Expect<SourcePhase.Postcopying>(new SourceEffect.Send(new Order.Run()));
+    }
+
+    [Fact]
+    public void A_reading_taken_before_the_newest_effect_is_ignored()
+    {
+        var move = AtBarrier();
+        var old = new QemuReading(GuestState.PostMigrate, StreamStatus.Completed, move.Engine.EffectCount - 1);
+
+        Assert.False(Assert.IsType<SourcePhase.SwitchingOver>(move.Give(new SourceInput.Observed(old)).Engine.Phase).SourceFinished);
+    }
+
+    [Fact]
+    public void No_byte_for_the_time_allowed_turns_back_and_a_byte_starts_the_time_anew()
+    {
+        var move = Streaming();
+        var almost = Plan.Patience.Progress - TimeSpan.FromSeconds(1);
+
+        move.Wait(almost).Expect<SourcePhase.Precopying>();
+        move.Give(new SourceInput.StreamMoved(1_000_000)).Wait(almost).Expect<SourcePhase.Precopying>();
+        move.Wait(TimeSpan.FromSeconds(2)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+    }
+
+    [Fact]
+    public void A_broken_post_copy_stream_is_mended_attempt_after_attempt()
+    {
+        var move = AtBarrier().See(GuestState.Paused, StreamStatus.PostcopyActive).Hear(TargetStanding.Running);
+
+        move.See(GuestState.Paused, StreamStatus.PostcopyPaused).Expect<SourcePhase.Recovering>(new SourceEffect.Send(new Order.Recover(1)));
+        move.See(GuestState.Paused, StreamStatus.PostcopyPaused);
+        move.Give(new SourceInput.Reported(new(TargetStanding.Running, ListeningAttempt: 1))).Expect<SourcePhase.Recovering>(new SourceEffect.RecoverStream(1));
+        move.See(GuestState.Paused, StreamStatus.PostcopyPaused);
+        move.Wait(TimeSpan.FromMinutes(1)).Expect<SourcePhase.Recovering>(new SourceEffect.Send(new Order.Recover(2)));
+        move.Give(new SourceInput.Reported(new(TargetStanding.Running, ListeningAttempt: 2))).Expect<SourcePhase.Recovering>(new SourceEffect.RecoverStream(2));
+        move.See(GuestState.Paused, StreamStatus.PostcopyActive).ExpectPhase<SourcePhase.Postcopying>();
+    }
+
+    [Theory]
+    [InlineData(SourceRecord.Outgoing, GuestState.Running, StreamStatus.None, typeof(SourcePhase.TurningBack))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Running, StreamStatus.Active, typeof(SourcePhase.TurningBack))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Paused, StreamStatus.PreSwitchover, typeof(SourcePhase.TurningBack))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Paused, StreamStatus.Device, typeof(SourcePhase.TurningBack))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Running, StreamStatus.Completed, typeof(SourcePhase.TurningBack))]
+    [InlineData(SourceRecord.HandingOver, GuestState.PostMigrate, StreamStatus.Completed, typeof(SourcePhase.Activating))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Paused, StreamStatus.PostcopyActive, typeof(SourcePhase.Postcopying))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Paused, StreamStatus.PostcopyPaused, typeof(SourcePhase.Postcopying))]
+    [InlineData(SourceRecord.HandingOver, GuestState.Gone, StreamStatus.None, typeof(SourcePhase.Fencing))]
+    public void After_a_restart_the_record_and_QEMU_say_where_to_go_on(SourceRecord record, GuestState guest, StreamStatus stream, Type phase) =>
+        Assert.IsType(phase, SourceEngine.Recover(Plan, record, new(guest, stream, 0), Start).Engine.Phase);
+
+    private static Script Streaming()
+    {
+        var move = new Script(SourceEngine.Begin(Plan, Start));
+        return move.Give(new SourceInput.Persisted(SourceRecord.Outgoing))
+            .Hear(TargetStanding.Ready)
+            .Give(new SourceInput.Persisted(SourceRecord.HandingOver))
+            .See(GuestState.Running, StreamStatus.Active);
+    }
+
+    private static Script AtBarrier() => Streaming().See(GuestState.Paused, StreamStatus.PreSwitchover);
+
+    /// <summary>An engine and what it last wanted done.</summary>
+    private sealed class Script(SourceStep first)
+    {
+        private DateTimeOffset now = Start;
+
+        public SourceEngine Engine { get; private set; } = first.Engine;
+
+        public IReadOnlyList<SourceEffect> Effects { get; private set; } = first.Effects;
+
+        public Script Give(SourceInput input)
+        {
+            var step = Engine.Step(input, now);
+            (Engine, Effects) = (step.Engine, step.Effects);
+            return this;
+        }
+
+        public Script Hear(TargetStanding standing) => Give(new SourceInput.Reported(new(standing)));
+
+        public Script See(GuestState guest, StreamStatus stream) => Give(new SourceInput.Observed(new(guest, stream, Engine.EffectCount)));
+
+        public Script Wait(TimeSpan time)
+        {
+            now += time;
+            return Give(new SourceInput.Tick());
+        }
+
+        public void ExpectPhase<TPhase>() => Assert.IsType<TPhase>(Engine.Phase);
+
+        public void Expect<TPhase>(params SourceEffect[] effects)
+        {
+            Assert.IsType<TPhase>(Engine.Phase);
+            Assert.Equal(effects, Effects);
+        }
+    }
+}
