@@ -24,7 +24,7 @@ internal abstract record MigrationPlan
     /// <summary>It belongs to an agent that is not heard of: say so, and touch nothing else.</summary>
     public sealed record Explain(string Reason, string Message) : MigrationPlan;
 
-    /// <summary>It has ended: its object may go.</summary>
+    /// <summary>It has ended, and no agent will take the finalizer off: its object may go.</summary>
     public sealed record Release : MigrationPlan;
 }
 
@@ -38,7 +38,7 @@ internal abstract record MigrationPlan
 ///              └─ limit, guest not up yet: wait, say why │
 /// </code>
 /// From Scheduled on this controller never changes the outcome, however long nothing is heard: only the agents know who
-/// owns the guest. It says in a condition what is waited for, and takes the finalizer off when the move has ended.
+/// owns the guest. It says in a condition what is waited for.
 /// </summary>
 internal static class MigrationPlanner
 {
@@ -55,7 +55,7 @@ internal static class MigrationPlanner
     {
         if (MigrationPhases.IsFinal(migration.Status.Phase))
         {
-            return migration.Metadata.Finalizers.Contains(FinalizerNames.Migration) ? new MigrationPlan.Release() : new MigrationPlan.Nothing();
+            return IsOursToRelease(migration, world) ? new MigrationPlan.Release() : new MigrationPlan.Nothing();
         }
 
         if (!MigrationWorld.IsWaiting(migration))
@@ -70,6 +70,14 @@ internal static class MigrationPlanner
 
         var vmi = world.Instances.Find(migration.Metadata.Namespace, migration.Spec.VmiName);
         return AskGuest(migration, vmi, world) ?? AskQueue(migration, vmi!, world) ?? ChooseTarget(migration, vmi!, world);
+    }
+
+    /// <summary>The agent that drove a move takes the finalizer off when it has cleaned up; here it is done where no agent ever will.</summary>
+    private static bool IsOursToRelease(VirtualMachineInstanceMigration migration, MigrationWorld world)
+    {
+        var state = migration.Status.MigrationState;
+        var hadAgent = !string.IsNullOrEmpty(state?.TargetNode);
+        return migration.Metadata.Finalizers.Contains(FinalizerNames.Migration) && (!hadAgent || world.Cluster.Find(state?.SourceNode ?? "") is null);
     }
 
     public static Preflight PreflightOf(VirtualMachineInstanceMigration migration, VirtualMachineInstance vmi, MigrationWorld world) => new()

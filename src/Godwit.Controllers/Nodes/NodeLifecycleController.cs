@@ -20,7 +20,8 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
         cluster.NodeLeases.Subscribe(change => Enqueue(new ResourceKey("", change.Key.Name)));
         cluster.Instances.Subscribe(change =>
         {
-            if (change.After?.Status.NodeName is { Length: > 0 } name && change.Before?.Status.NodeName != name)
+            if (change.After?.Status.NodeName is { Length: > 0 } name
+                && (change.Before?.Status.NodeName != name || change.Before.Metadata.DeletionTimestamp != change.After.Metadata.DeletionTimestamp))
             {
                 Enqueue(new ResourceKey("", name));
             }
@@ -58,7 +59,7 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
     }
 
     private IEnumerable<IGrouping<string, VirtualMachineInstance>> GuestsByNode() => cluster.Instances.Current.Items
-        .Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName) && (!VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase) || vmi.Metadata.DeletionTimestamp is not null))
+        .Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName) && (!VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase) || vmi.Metadata.Finalizers.Contains(FinalizerNames.Agent)))
         .GroupBy(vmi => vmi.Status.NodeName!, StringComparer.Ordinal);
 
     private VirtualMachineInstanceMigration? ActiveMoveOf(VirtualMachineInstance vmi) => cluster.Migrations.Current.Items.FirstOrDefault(
@@ -98,12 +99,15 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
 
                 break;
             case GuestVerdict.Lost lost:
-                await EndAsync(vmi, lost.Message, stopping);
+                await ReleaseAsync(await EndAsync(vmi, lost.Message, stopping), stopping);
+                break;
+            case GuestVerdict.Released: // The release after its end was cut off, or raced with a deletion.
+                await ReleaseAsync(vmi, stopping);
                 break;
         }
     }
 
-    private async Task EndAsync(VirtualMachineInstance vmi, string message, CancellationToken stopping)
+    private async Task<VirtualMachineInstance> EndAsync(VirtualMachineInstance vmi, string message, CancellationToken stopping)
     {
         var now = Clock.GetUtcNow();
         var ended = await WriteStatusAsync(
@@ -116,11 +120,15 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
                 Conditions = ReadyCondition(vmi, ConditionStatuses.False, "NodeRemoved", message),
             },
             stopping);
-        var finalizers = ended.Metadata.Finalizers.Where(name => name != FinalizerNames.Agent).ToList();
-        cluster.Instances.Observe(
-            await instances.ChangeAsync(ended, ended with { Metadata = ended.Metadata with { Finalizers = finalizers } }, stopping));
         cluster.Events.Record(ended, EventTypes.Warning, "NodeRemoved", $"The guest is lost: {message}");
         Log.Lost(Logger, ResourceKey.Of(vmi), vmi.Status.NodeName!);
+        return ended;
+    }
+
+    private async Task ReleaseAsync(VirtualMachineInstance vmi, CancellationToken stopping)
+    {
+        var finalizers = vmi.Metadata.Finalizers.Where(name => name != FinalizerNames.Agent).ToList();
+        cluster.Instances.Observe(await instances.ChangeAsync(vmi, vmi with { Metadata = vmi.Metadata with { Finalizers = finalizers } }, stopping));
     }
 
     private IReadOnlyList<Condition> ReadyCondition(VirtualMachineInstance vmi, string status, string reason, string message) => Conditions.With(

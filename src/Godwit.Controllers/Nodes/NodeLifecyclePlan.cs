@@ -22,6 +22,9 @@ internal abstract record GuestVerdict
 
     /// <summary>It has ended for certain.</summary>
     public sealed record Lost(string Message) : GuestVerdict;
+
+    /// <summary>It has ended, and the agent that its object waits for is no more.</summary>
+    public sealed record Released : GuestVerdict;
 }
 
 /// <summary>
@@ -72,9 +75,15 @@ internal static class NodeLifecyclePlanner
     /// <param name="activeMove">A move of this guest that an agent may have begun; null when there is none.</param>
     public static GuestVerdict ForGuest(VirtualMachineInstance vmi, bool nodeExists, TimeSpan silence, VirtualMachineInstanceMigration? activeMove)
     {
-        if (silence < SilentAfter || VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase))
+        if (silence < SilentAfter)
         {
             return new GuestVerdict.Fine();
+        }
+
+        if (VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase))
+        {
+            var isStuck = !nodeExists && activeMove is null && vmi.Metadata.Finalizers.Contains(FinalizerNames.Agent);
+            return isStuck ? new GuestVerdict.Released() : new GuestVerdict.Fine();
         }
 
         var name = vmi.Status.NodeName;

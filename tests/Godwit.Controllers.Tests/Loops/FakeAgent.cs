@@ -137,9 +137,14 @@ internal sealed class FakeAgent : IAsyncDisposable
         if (IgnoresMoves
             || migrations.Current.Find(key) is not { } move
             || move.Status.MigrationState is not { } state
-            || state.SourceNode != Name
-            || MigrationPhases.IsFinal(move.Status.Phase))
+            || state.SourceNode != Name)
         {
+            return;
+        }
+
+        if (MigrationPhases.IsFinal(move.Status.Phase))
+        {
+            await moves.ChangeAsync(move, move with { Metadata = move.Metadata with { Finalizers = [] } }, stopping);
             return;
         }
 

@@ -63,6 +63,22 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public async Task A_guest_deleted_between_the_finalizer_and_the_node_is_let_go()
+    {
+        await using var cluster = await TestCluster.StartAsync(); // No node: it will not get one.
+        var vmi = new VirtualMachineInstance
+        {
+            Metadata = new ObjectMeta { Namespace = "default", Name = "half", Finalizers = [FinalizerNames.Agent] },
+            Spec = new VirtualMachineInstanceSpec { Domain = new DomainSpec { Memory = new Memory { Guest = Quantity.Parse("256Mi") } } },
+        };
+        await cluster.Client.For<VirtualMachineInstance>().CreateAsync(vmi, Stopping);
+
+        await cluster.Client.For<VirtualMachineInstance>().DeleteAsync(new ResourceKey("default", "half"), new DeleteOptions(), Stopping);
+
+        await cluster.UntilGoneAsync<VirtualMachineInstance>("half");
+    }
+
+    [Fact]
     public async Task A_guest_that_crashes_at_once_is_started_again_and_then_made_to_wait()
     {
         await using var cluster = await TestCluster.StartAsync();

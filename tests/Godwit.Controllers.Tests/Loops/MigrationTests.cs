@@ -115,8 +115,9 @@ public sealed class MigrationTests
         var move = await cluster.UntilAsync<VirtualMachineInstanceMigration>("move", seen => seen.Metadata.DeletionTimestamp is not null);
         Assert.Equal(MigrationPhases.Scheduled, move.Status.Phase); // Whatever the controllers think, it is not theirs to end.
 
-        await cluster.Client.For<VirtualMachineInstanceMigration>().ChangeStatusAsync(
-            move, move with { Status = move.Status with { Phase = MigrationPhases.Failed } }, Stopping);
+        source.IgnoresMoves = false;
+        await cluster.Client.For<VirtualMachineInstanceMigration>().PatchAsync(
+            ResourceKey.Of(move), new() { ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["labels"] = new System.Text.Json.Nodes.JsonObject { ["wake"] = "up" } } }, Stopping);
         await cluster.UntilGoneAsync<VirtualMachineInstanceMigration>("move");
     }
 

@@ -32,6 +32,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
+    /// <summary>The file with which kubectl has all rights here.</summary>
+    public string KubeconfigPath => Path.Combine(folder, "admin.kubeconfig");
+
     /// <summary>With all rights.</summary>
     public ClusterClient Client { get; }
 
@@ -53,6 +56,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 Loggers = NullLoggerFactory.Instance,
             },
             Stopping);
+        await File.WriteAllTextAsync(Path.Combine(data, "admin.kubeconfig"), host.AdminKubeconfig, Stopping);
         var cluster = new TestCluster(data, memory, host, clock ?? TimeProvider.System);
         await cluster.Client.For<ConfigMap>().CreateAsync(
             new ConfigMap

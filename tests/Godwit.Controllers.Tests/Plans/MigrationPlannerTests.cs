@@ -94,12 +94,15 @@ public sealed class MigrationPlannerTests
         Assert.IsType<MigrationPlan.Nothing>(Plan(Active("m", "a", "n1", "n2"), [Vmi("a", "n1")], ["n1", "n2"], now: Now.AddSeconds(14)));
 
     [Fact]
-    public void An_ended_move_lets_its_object_go()
+    public void An_ended_moves_finalizer_is_its_agents_unless_no_agent_will_ever_take_it_off()
     {
         var ended = Active("m", "a", "n1", "n2");
         ended = ended with { Metadata = ended.Metadata with { Finalizers = [FinalizerNames.Migration] }, Status = ended.Status with { Phase = "Succeeded" } };
+        var neverBegun = ended with { Status = new() { Phase = "Failed" } };
 
-        Assert.IsType<MigrationPlan.Release>(Plan(ended, [Vmi("a", "n2")], ["n1", "n2"]));
+        Assert.IsType<MigrationPlan.Nothing>(Plan(ended, [Vmi("a", "n2")], ["n1", "n2"]));
+        Assert.IsType<MigrationPlan.Release>(Plan(ended, [Vmi("a", "n2")], ["n2"]));
+        Assert.IsType<MigrationPlan.Release>(Plan(neverBegun, [Vmi("a", "n1")], ["n1", "n2"]));
     }
 
     [Fact]

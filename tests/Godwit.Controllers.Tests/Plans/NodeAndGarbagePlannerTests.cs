@@ -24,6 +24,20 @@ public sealed class NodeAndGarbagePlannerTests
     }
 
     [Fact]
+    public void The_object_of_an_ended_guest_waits_for_its_agent_only_while_there_may_be_one()
+    {
+        var ended = new VirtualMachineInstance
+        {
+            Metadata = new() { Finalizers = [FinalizerNames.Agent] },
+            Status = new() { NodeName = "n", Phase = "Failed" },
+        };
+
+        Assert.IsType<GuestVerdict.Released>(NodeLifecyclePlanner.ForGuest(ended, nodeExists: false, Silent, null));
+        Assert.IsType<GuestVerdict.Fine>(NodeLifecyclePlanner.ForGuest(ended, nodeExists: true, Silent, null));
+        Assert.IsType<GuestVerdict.Fine>(NodeLifecyclePlanner.ForGuest(ended, nodeExists: false, Fresh, null));
+    }
+
+    [Fact]
     public void A_guest_in_a_move_may_be_the_targets_and_is_not_called_lost()
     {
         var vmi = new VirtualMachineInstance { Status = new() { NodeName = "n", Phase = "Running" } };
