@@ -19,13 +19,13 @@ public sealed class Announcer(NetworkNamespace place, OverlayNames names, TimePr
     /// <exception cref="Godwit.Linux.LinuxException">The overlay is not set up on this host.</exception>
     public Task AnnounceAsync(MacAddress mac, IPAddress address, CancellationToken stopping)
     {
-        ForgetRemote(mac);
         var socket = PacketSocket.Open(names.Tunnel, place, receives: false);
         byte[][] frames;
         try
         {
             frames = [Frames.GratuitousRequest(mac, address), Frames.GratuitousReply(mac, address)];
             Say(socket, frames);
+            ForgetRemote(mac);
         }
         catch
         {

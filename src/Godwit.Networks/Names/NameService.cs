@@ -19,13 +19,13 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
 
     private const string ReadyWords = "started, version";
 
-    /// <summary>As much of what it says at its start as is ever looked at.</summary>
+    /// <summary>As much of what it says from some position on as is ever looked at.</summary>
     private const int OutputBytesMax = 1 << 14;
 
     private const int OutputBytesKept = 1 << 20;
 
-    private static readonly TimeSpan ReadyLook = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan WordsLook = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan WordsBound = TimeSpan.FromSeconds(20);
 
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
@@ -38,7 +38,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
     /// <summary>Whether it runs.</summary>
     public bool IsRunning => process is { Exited.IsCompleted: false };
 
-    /// <summary>Makes the service run with these tables. Idempotent: applying the same again does nothing.</summary>
+    /// <summary>Makes the service run with these tables, and returns when it gives answers from them. Idempotent: applying the same again does nothing.</summary>
     /// <exception cref="ProcessLaunchException">dnsmasq is missing or refused its configuration; its words are in the message.</exception>
     public async Task ApplyAsync(NameTable table, CancellationToken stopping)
     {
@@ -62,12 +62,12 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
         else if (adopted)
         {
             // Its maker may have died before it was ready, or before it was told of its last tables.
-            await WaitUntilReadyAsync(process!, stopping);
-            process!.Send(ProcessSignal.Reload);
+            await WaitForWordsAsync(process!, ReadyWords, 0, stopping);
+            await ReloadAsync(process!, stopping);
         }
         else if (changed)
         {
-            process!.Send(ProcessSignal.Reload);
+            await ReloadAsync(process!, stopping);
         }
     }
 
@@ -124,27 +124,39 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
             },
             identity => DurableFile.Write(PathOf(IdentityFile), Encoding.ASCII.GetBytes(identity.ToString())),
             stopping);
-        await WaitUntilReadyAsync(process, stopping);
+        await WaitForWordsAsync(process, ReadyWords, 0, stopping);
         Log.Started(log, process.Identity.ProcessId, settings.BridgeName);
     }
 
-    /// <summary>Until it says that it serves: a table that is told to it before would be the signal that ends it.</summary>
-    private async Task WaitUntilReadyAsync(LinuxProcess started, CancellationToken stopping)
+    /// <summary>Has it read its tables anew, and returns when it has.</summary>
+    private async Task ReloadAsync(LinuxProcess running, CancellationToken stopping)
+    {
+        var before = new FileInfo(PathOf(OutputFile)).Length;
+        running.Send(ProcessSignal.Reload);
+        // Leases are the last that it reads.
+        await WaitForWordsAsync(running, $"read {PathOf(NameServiceFiles.LeasesFile)}", before, stopping);
+    }
+
+    /// <summary>
+    /// Until it has said something after this position of its output: that it serves (told of a table before, it would end: the signal's
+    /// default), or that it has read a table.
+    /// </summary>
+    private async Task WaitForWordsAsync(LinuxProcess running, string words, long position, CancellationToken stopping)
     {
         var start = time.GetTimestamp();
-        while (!ReadOutput().Contains(ReadyWords, StringComparison.Ordinal))
+        while (!ReadOutput(position).Contains(words, StringComparison.Ordinal))
         {
-            if (started.Exited.IsCompleted)
+            if (running.Exited.IsCompleted)
             {
-                throw new ProcessLaunchException(Program, ReadOutput().Trim());
+                throw new ProcessLaunchException(Program, ReadOutput(position).Trim());
             }
 
-            if (time.GetElapsedTime(start) > ReadyBound)
+            if (time.GetElapsedTime(start) > WordsBound)
             {
-                throw new ProcessLaunchException(Program, $"not serving after {ReadyBound.TotalSeconds} s: {ReadOutput().Trim()}");
+                throw new ProcessLaunchException(Program, $"it has not said '{words}' for {WordsBound.TotalSeconds} s, but: {ReadOutput(position).Trim()}");
             }
 
-            await Task.Delay(ReadyLook, time, stopping);
+            await Task.Delay(WordsLook, time, stopping);
         }
     }
 
@@ -158,9 +170,10 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
         }
     }
 
-    private string ReadOutput()
+    private string ReadOutput(long position)
     {
         using var output = File.OpenRead(PathOf(OutputFile));
+        output.Seek(Math.Min(position, output.Length), SeekOrigin.Begin);
         var buffer = new byte[OutputBytesMax];
         return Encoding.UTF8.GetString(buffer, 0, output.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
     }
