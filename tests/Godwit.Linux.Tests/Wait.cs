@@ -4,14 +4,16 @@ namespace Godwit.Linux.Tests;
 internal static class Wait
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
     internal static async Task ForAsync(Func<bool> condition, string what)
     {
+        using var look = new PeriodicTimer(Look, TimeProvider.System);
         var start = TimeProvider.System.GetTimestamp();
         while (!condition())
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < Bound, $"not within {Bound}: {what}");
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
+            await look.WaitForNextTickAsync(TestContext.Current.CancellationToken);
         }
     }
 }

@@ -10,9 +10,13 @@ internal static unsafe class NativeSpawn
     // Room for the opaque types of glibc (80, 336 and 128 bytes) and musl, with plenty to spare.
     private const int OpaqueBytes = 1024;
 
-    /// <summary>Starts the program with nothing on standard input, <paramref name="output"/> on output and error, and one more descriptor.</summary>
-    internal static int Start(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Descriptor extra, int extraTarget, Descriptor output)
+    /// <summary>Where the child finds the pipe that it waits at.</summary>
+    internal const int GateNumber = 3;
+
+    /// <summary>Starts the program with nothing on standard input, <paramref name="output"/> on output and error, and the gate.</summary>
+    internal static int Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, Descriptor gate, Descriptor output)
     {
+        var program = command[0];
         using var nothing = Descriptor.Open("/dev/null", OpenFlags.O_RDONLY);
         CloseOthersOnExec();
         var actions = stackalloc byte[OpaqueBytes];
@@ -20,14 +24,14 @@ internal static unsafe class NativeSpawn
         var signals = stackalloc byte[OpaqueBytes];
         Check(LibC.SpawnFileActionsInit(actions), program);
         Check(LibC.SpawnAttributesInit(attributes), program);
-        var argumentVector = AllocateVector(arguments);
+        var argumentVector = AllocateVector(command);
         var environmentVector = AllocateVector([.. environment.Select(pair => $"{pair.Key}={pair.Value}")]);
         try
         {
             Check(LibC.SpawnFileActionsAddDuplicate(actions, nothing.Value, 0), program);
             Check(LibC.SpawnFileActionsAddDuplicate(actions, output.Value, 1), program);
             Check(LibC.SpawnFileActionsAddDuplicate(actions, output.Value, 2), program);
-            Check(LibC.SpawnFileActionsAddDuplicate(actions, extra.Value, extraTarget), program);
+            Check(LibC.SpawnFileActionsAddDuplicate(actions, gate.Value, GateNumber), program);
             _ = LibC.SignalSetEmpty(signals);
             Check(LibC.SpawnAttributesSetSignalMask(attributes, signals), program);
             _ = LibC.SignalSetFill(signals);

@@ -27,7 +27,7 @@ public sealed class ProcessLauncher(TimeProvider time)
     // $1 is the working directory, the rest the command. Nothing in it is ever read as shell text.
     private const string GateScript = "read -r go <&3 || exit 125; exec 3<&-; umask 022; cd \"$1\" || exit 126; shift; exec \"$@\"";
 
-    private const int GateDescriptor = 3;
+    private const string Waiting = Shell + "\0-c\0" + GateScript;
     private const int RefusalBytesMax = 2048;
 
     /// <summary>Between the gate and the program's first instruction lie two small programs; a host that swaps may take a while.</summary>
@@ -52,8 +52,8 @@ public sealed class ProcessLauncher(TimeProvider time)
         int processId;
         using (childGate)
         {
-            string[] arguments = [ShellName, "-c", GateScript, ShellName, launch.WorkingDirectory, .. command];
-            processId = launch.NetworkNamespace.Run(() => NativeSpawn.Start(Shell, arguments, launch.Environment, childGate, GateDescriptor, output));
+            string[] shell = [Shell, "-c", GateScript, ShellName, launch.WorkingDirectory, .. command];
+            processId = launch.NetworkNamespace.Run(() => NativeSpawn.Start(shell, launch.Environment, childGate, output));
         }
 
         // A child of ours that nobody has reaped keeps its PID, so this finds it even if it has ended already.
@@ -153,7 +153,7 @@ public sealed class ProcessLauncher(TimeProvider time)
         {
             var line = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/cmdline"));
             return line.Length > 0
-                && !line.StartsWith(ShellName + "\0", StringComparison.Ordinal)
+                && !line.StartsWith(Waiting, StringComparison.Ordinal)
                 && !line.StartsWith(Privileges + "\0--", StringComparison.Ordinal);
         }
         catch (IOException)
