@@ -2,7 +2,9 @@ using Godwit.Api;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
+using Godwit.Cli.Moves;
 using Godwit.Client;
+using Godwit.Migration.Convergence;
 
 namespace Godwit.Cli.Tests;
 
@@ -97,6 +99,13 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Every_rule_that_ends_copying_has_words_and_an_unknown_one_is_shown_as_it_is()
+    {
+        Assert.All(Enum.GetNames<TerminationRule>(), rule => Assert.StartsWith(rule + ": ", MoveText.Termination(rule), StringComparison.Ordinal));
+        Assert.Equal("SomethingNew", MoveText.Termination("SomethingNew"));
+    }
+
+    [Fact]
     public async Task A_move_that_somebody_cancels_says_where_the_guest_is()
     {
         var running = cluster.RunAsync("migrate", "tiny");
@@ -186,7 +195,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
             NetworkDowntimeMs = 44,
             Bytes = 197L << 20,
             Rounds = 3,
-            Termination = "threshold: what was left fits the downtime limit",
+            Termination = "FitsDowntimeLimit",
             Reachable = true,
         },
     };

@@ -5,7 +5,7 @@ namespace Godwit.Cli.Tests;
 /// <summary>Output that a test can wait for while the command still runs.</summary>
 internal sealed class WaitedWriter : TextWriter
 {
-    private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan WaitMax = TimeSpan.FromMinutes(2);
 
     private readonly Lock gate = new();
     private readonly StringBuilder text = new();

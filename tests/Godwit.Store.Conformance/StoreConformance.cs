@@ -10,7 +10,7 @@ namespace Godwit.Store.Conformance;
 public abstract class StoreConformance<TFixture> : IAsyncLifetime
     where TFixture : StoreFixture, new()
 {
-    public static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan WaitMax = TimeSpan.FromMinutes(5);
 
     private readonly CancellationTokenSource bound = new(WaitMax);
     private IRevisionStore? store;

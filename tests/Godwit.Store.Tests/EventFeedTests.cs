@@ -2,7 +2,7 @@ namespace Godwit.Store.Tests;
 
 public sealed class EventFeedTests
 {
-    private static readonly CancellationToken Bound = new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    private static readonly CancellationToken Bound = new CancellationTokenSource(TimeSpan.FromMinutes(5)).Token;
 
     [Fact]
     public async Task Memory_is_bounded_by_bytes_and_what_left_it_is_read_from_the_log()

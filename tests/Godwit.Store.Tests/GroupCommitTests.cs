@@ -6,7 +6,7 @@ namespace Godwit.Store.Tests;
 public sealed class GroupCommitTests : IAsyncDisposable
 {
     private readonly TemporaryFolder folder = new();
-    private readonly CancellationTokenSource bound = new(TimeSpan.FromSeconds(60));
+    private readonly CancellationTokenSource bound = new(TimeSpan.FromMinutes(5));
     private readonly StoreFile file;
     private readonly EventFeed feed;
     private readonly GroupCommit writer;

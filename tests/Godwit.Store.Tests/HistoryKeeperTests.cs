@@ -9,7 +9,7 @@ public sealed class HistoryKeeperTests
     [Fact]
     public async Task History_outlives_the_period_in_which_it_was_written_and_goes_with_a_later_one()
     {
-        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         var time = new FakeTimeProvider();
         await using var store = new MemoryRevisionStore();
         var keeping = new HistoryKeeper(store, TimeSpan.FromMinutes(5), time, NullLogger.Instance).RunAsync(stop.Token);

@@ -8,11 +8,11 @@ namespace Godwit.Store.Tests;
 /// <summary><b>Durable</b> against death without warning: a writing process is killed again and again on the same file.</summary>
 public sealed class KillTests : IDisposable
 {
-    private const int Rounds = 25;
+    private const int Rounds = 20;
     private const int AcknowledgementsMax = 400;
 
     private readonly TemporaryFolder folder = new();
-    private readonly CancellationTokenSource bound = new(TimeSpan.FromMinutes(3));
+    private readonly CancellationTokenSource bound = new(TimeSpan.FromMinutes(10));
 
     [Fact]
     public async Task Whatever_was_acknowledged_before_kill_9_is_there_afterwards()

@@ -26,7 +26,7 @@ internal static class MoveReport
         if (!string.IsNullOrEmpty(measured?.Termination))
         {
             output.WriteLine();
-            output.WriteLine($"copying ended by: {measured.Termination}");
+            output.WriteLine($"copying ended by {MoveText.Termination(measured.Termination)}");
         }
     }
 

@@ -2,6 +2,7 @@ using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Cli.Output;
+using Godwit.Migration.Convergence;
 
 namespace Godwit.Cli.Moves;
 
@@ -67,15 +68,33 @@ internal static class MoveText
     /// <summary>Why a move failed: its own reason, else what its conditions say.</summary>
     public static string FailureReason(VirtualMachineInstanceMigration move)
     {
+        if (move.Status.MigrationState?.FailureReason is { Length: > 0 } reason)
+        {
+            return reason;
+        }
+
         var told = move.Status.Conditions
             .Where(condition => !string.IsNullOrEmpty(condition.Message))
             .Select(condition => string.IsNullOrEmpty(condition.Reason) ? condition.Message! : $"{condition.Reason}: {condition.Message}")
-            .Prepend(move.Status.MigrationState?.FailureReason ?? "")
-            .Where(reason => reason.Length > 0)
             .Distinct(StringComparer.Ordinal)
             .ToList();
         return told.Count == 0 ? "no reason was given; see kubectl describe vmim " + move.Metadata.Name : string.Join("; ", told);
     }
+
+    /// <summary>The rule that ended the rounds of pre-copy, by its name and in words.</summary>
+    public static string Termination(string rule) => Enum.TryParse<TerminationRule>(rule, out var known) ? $"{rule}: {InWords(known)}" : rule;
+
+    private static string InWords(TerminationRule rule) => rule switch
+    {
+        TerminationRule.FitsDowntimeLimit => "what was left fitted into the downtime limit",
+        TerminationRule.Threshold => "what was left was below the policy's threshold",
+        TerminationRule.Rounds => "the policy's number of rounds was reached",
+        TerminationRule.CopiedMemory => "the policy's multiple of the guest's memory had been sent",
+        TerminationRule.NotConverging => "rounds stopped shrinking: the guest writes as fast as the link carries",
+        TerminationRule.Deadline => "the policy's time for the move was over",
+        TerminationRule.StoppedFirst => "there were none, the guest was stopped first",
+        _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "A rule without words."),
+    };
 
     /// <summary>A guest's last move, as its object remembers it.</summary>
     public static string InWords(MigrationState move)

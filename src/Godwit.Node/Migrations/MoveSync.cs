@@ -140,11 +140,17 @@ internal sealed partial class MoveSync : IDisposable
         var target = EndpointOf(migration.Status.MigrationState!.TargetNode);
         var policyName = migration.Status.MigrationState.MigrationPolicyName;
         var policy = string.IsNullOrEmpty(policyName) ? null : await parts.Cluster.For<MigrationPolicy>().FindAsync(new("", policyName), stopping);
+        var (wished, unreadable) = MoveOverrides.Apply(policy?.Spec ?? new(), migration.Metadata.Annotations);
+        if (unreadable is not null)
+        {
+            throw new MoveRefusedException(unreadable);
+        }
+
         var facts = await parts.Host.GetFactsAsync(stopping);
         var (design, refusal) = MovePlanner.Design(new()
         {
             Mode = migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Mode, ""),
-            Policy = policy?.Spec ?? new(),
+            Policy = wished,
             MemoryBytes = machine.Spec.MemoryBytes,
             PostcopyObstacle = facts.PostcopyObstacle ?? await ObstacleAtAsync(target, stopping),
         });
