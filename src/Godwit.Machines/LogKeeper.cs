@@ -12,13 +12,15 @@ internal static partial class LogKeeper
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
 
-    public static async Task RunAsync(MachineFiles files, MachineContext context, CancellationToken stopping)
+    /// <summary>Keeps what grows by itself within its bounds: the logs, and what waits on the rescue monitor.</summary>
+    public static async Task KeepUpAsync(MachineFiles files, RescueMonitor rescue, MachineContext context, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Period, context.Clock);
         while (await timer.WaitForNextTickAsync(stopping))
         {
             Bound(files.ConsoleLog, files.OlderConsoleLog, context);
             Bound(files.QemuLog, files.OlderQemuLog, context);
+            rescue.Drain();
         }
     }
 

@@ -1,16 +1,9 @@
-using System.Globalization;
-using Godwit.Linux.ControlGroups;
+using Godwit.Linux;
 using Godwit.Linux.Processes;
 using Godwit.Qmp;
 using Microsoft.Extensions.Logging;
 
 namespace Godwit.Machines;
-
-/// <summary>What every machine of a host is given.</summary>
-internal sealed record MachineContext(MachineHostOptions Options, TimeProvider Clock, ILogger Log);
-
-/// <summary>The parts that a machine stands on; without a process it has ended before.</summary>
-internal sealed record MachineParts(MachineFiles Files, MachineSpec Spec, MachinePlace Place, LinuxProcess? Process, ControlGroup Group);
 
 /// <summary>
 /// One VM whose QEMU lives beside us, not below us: disposing of this object leaves it running.
@@ -34,13 +27,14 @@ internal sealed partial class Machine : IMachine
     private readonly MachineParts parts;
     private readonly MachineRecords records;
     private readonly Monitor? monitor;
+    private readonly RescueMonitor? rescue;
     private readonly Broadcast broadcast;
     private readonly ConsoleHub? console;
     private readonly QemuMigration migration;
     private readonly CancellationTokenSource lifetime = new();
     private readonly Lock gate = new();
     private Task watching = Task.CompletedTask;
-    private Task logKeeping = Task.CompletedTask;
+    private Task upkeep = Task.CompletedTask;
     private volatile RunStatus status;
 
     private Machine(MachineContext context, MachineParts parts, RunStatus status)
@@ -52,7 +46,8 @@ internal sealed partial class Machine : IMachine
         broadcast = new Broadcast(context.Clock);
         if (parts.Process is { } process)
         {
-            monitor = new Monitor(parts.Spec.DisplayName, parts.Files.Monitor, process, context.Clock, context.Log);
+            rescue = new RescueMonitor(parts.Files, context.Clock);
+            monitor = new Monitor(parts.Spec.DisplayName, parts.Files.Monitor, process, context.Clock, context.Log) { Rescue = rescue };
             console = new ConsoleHub(parts.Files.Console, process.Identity.ProcessId, context.Log);
         }
 
@@ -81,13 +76,14 @@ internal sealed partial class Machine : IMachine
 
     /// <summary>Connects to a QEMU that was started, now or by an agent before us.</summary>
     /// <exception cref="MachineException">Its monitor did not answer, or it ended.</exception>
-    public static async Task<Machine> ConnectAsync(MachineContext context, MachineParts parts, CancellationToken stopping)
+    public static async Task<Machine> ConnectAsync(MachineContext context, MachineParts parts, TimeSpan bound, CancellationToken stopping)
     {
         var machine = new Machine(context, parts, new RunStatus(MachineRunState.Unresponsive, "its monitor was not yet reached"));
         try
         {
-            var connection = await machine.monitor!.ConnectAsync(context.Options.MonitorBound, stopping);
+            var connection = await machine.monitor!.ConnectAsync(bound, stopping);
             machine.Become(await machine.QueryAsync(connection, stopping));
+            await machine.PrepareRescueAsync(stopping);
             machine.Watch(connection);
             return machine;
         }
@@ -160,7 +156,7 @@ internal sealed partial class Machine : IMachine
         var devices = await TellAsync("read the use of", QmpCommands.QueryBlockStatistics with { Bound = TimeSpan.FromSeconds(3) }, stopping);
         return new MachineUsage(
             process.CpuTime,
-            ReadResidentBytes(process.Identity.ProcessId),
+            ResidentMemory.ReadBytes(process.Identity.ProcessId),
             devices.Sum(device => device.Stats.ReadBytes),
             devices.Sum(device => device.Stats.WrittenBytes));
     }
@@ -177,7 +173,7 @@ internal sealed partial class Machine : IMachine
     {
         await lifetime.CancelAsync();
         await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await logKeeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await upkeep.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (monitor is not null)
         {
             await monitor.DisposeAsync();
@@ -188,6 +184,7 @@ internal sealed partial class Machine : IMachine
             await console.DisposeAsync();
         }
 
+        rescue?.Dispose();
         broadcast.End();
         parts.Process?.Dispose();
         lifetime.Dispose();
@@ -252,7 +249,20 @@ internal sealed partial class Machine : IMachine
     private void Watch(QmpConnection? connection)
     {
         watching = Task.Run(() => WatchAsync(connection, lifetime.Token), CancellationToken.None);
-        logKeeping = Task.Run(() => LogKeeper.RunAsync(parts.Files, context, lifetime.Token), CancellationToken.None);
+        upkeep = Task.Run(() => LogKeeper.KeepUpAsync(parts.Files, rescue!, context, lifetime.Token), CancellationToken.None);
+    }
+
+    /// <summary>Without its rescue monitor a machine is only harder to recover, so it goes on.</summary>
+    private async Task PrepareRescueAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await rescue!.PrepareAsync(stopping);
+        }
+        catch (Exception error) when (error is QmpException or LinuxException)
+        {
+            Log.NoRescue(context.Log, Spec.DisplayName, error);
+        }
     }
 
     private async Task WatchAsync(QmpConnection? connection, CancellationToken stopping)
@@ -371,20 +381,6 @@ internal sealed partial class Machine : IMachine
         broadcast.End();
     }
 
-    private static long ReadResidentBytes(int processId)
-    {
-        try
-        {
-            // The second number of statm: resident pages (proc_pid_statm(5)).
-            var words = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/statm")).Split(' ');
-            return words.Length > 1 && long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var pages) ? pages * Environment.SystemPageSize : 0;
-        }
-        catch (IOException)
-        {
-            return 0; // It has just ended.
-        }
-    }
-
     private static partial class Log
     {
         [LoggerMessage(1, LogLevel.Information, "{Machine} is {State}: {Reason}")]
@@ -392,6 +388,9 @@ internal sealed partial class Machine : IMachine
 
         [LoggerMessage(2, LogLevel.Warning, "{Machine} did not shut down within {GraceSeconds} s and is ended by force")]
         public static partial void Forced(ILogger log, string machine, double graceSeconds);
+
+        [LoggerMessage(4, LogLevel.Warning, "The rescue monitor of {Machine} is not usable; a migration of it that hangs may not be recoverable after the agent's restart")]
+        public static partial void NoRescue(ILogger log, string machine, Exception error);
 
         [LoggerMessage(3, LogLevel.Warning, "The monitor of {Machine} could not be reached; it is tried again")]
         public static partial void NotReached(ILogger log, string machine, Exception error);

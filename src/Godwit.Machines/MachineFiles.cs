@@ -3,7 +3,7 @@ namespace Godwit.Machines;
 /// <summary>
 /// Where a machine's files are. Two folders, because QEMU is not trusted with what the agent believes:
 /// <code>
-///   machines/ID/   0700, the machine's own user: qmp.sock  console.sock  console.log  migrate-*.sock  (and its disks)
+///   machines/ID/   0700, the machine's own user: qmp.sock  rescue.*  console.*  migrate-*.sock  (and its disks)
 ///   records/ID/    0700, root: place.json  spec.json  process  end.json  qemu.log  *.log.1
 /// </code>
 /// What lies in the first is opened with the suspicion that QEMU has put something else there.
@@ -20,6 +20,9 @@ internal sealed class MachineFiles(string dataFolder, MachineId id)
     public string RecordFolder { get; } = Path.Combine(RecordsFolder(dataFolder), id.ToString());
 
     public string Monitor => Path.Combine(Folder, "qmp.sock");
+
+    /// <summary>The FIFOs <c>rescue.in</c> and <c>rescue.out</c>.</summary>
+    public string Rescue => Path.Combine(Folder, "rescue");
 
     public string Console => Path.Combine(Folder, "console.sock");
 

@@ -62,17 +62,12 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
         var found = Directory.EnumerateDirectories(MachineFiles.RecordsFolder(context.Options.DataFolder))
             .Select(folder => Guid.TryParseExact(Path.GetFileName(folder), "D", out var id) ? new MachineId(id) : (MachineId?)null)
             .OfType<MachineId>();
-        var adopted = new List<IMachine>();
-        foreach (var id in found)
+        var adopted = await Task.WhenAll(found.Select(async id =>
         {
             using var turn = await TakeTurnAsync(id, stopping);
-            if (await FindAsync(id, stopping) is { } machine)
-            {
-                adopted.Add(machine);
-            }
-        }
-
-        return adopted;
+            return await FindAsync(id, stopping);
+        }));
+        return [.. adopted.OfType<IMachine>()];
     }
 
     public async Task<MachinePlace> ReserveAsync(MachineId id, CancellationToken stopping)
@@ -193,10 +188,15 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
         {
             parts.Group.SetLimits(Limits(spec));
             records.Write(new MachineStarted(spec, start));
+            using (var rescue = new RescueMonitor(files, context.Clock))
+            {
+                rescue.Make(new ProcessUser(place.UserId, place.UserId));
+            }
+
             var launch = new ProcessLaunch
             {
                 Program = context.Options.QemuProgram,
-                Arguments = QemuCommandLine.Build(spec, new QemuPaths(files.Monitor, files.Console, files.ConsoleLog), accelerator, start),
+                Arguments = QemuCommandLine.Build(spec, new QemuPaths(files.Monitor, files.Rescue, files.Console, files.ConsoleLog), accelerator, start),
                 WorkingDirectory = files.Folder,
                 OutputPath = files.QemuLog,
                 User = new ProcessUser(place.UserId, place.UserId) { SupplementaryGroupIds = facts.GrantDevices(accelerator) },
@@ -204,7 +204,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             };
             var process = await launcher.LaunchAsync(launch, records.Write, stopping);
             Log.Started(context.Log, spec.DisplayName, process.Identity.ProcessId, accelerator, start);
-            return await Machine.ConnectAsync(context, parts with { Process = process }, stopping);
+            return await Machine.ConnectAsync(context, parts with { Process = process }, context.Options.MonitorBound, stopping);
         }
         catch (Exception error) when (error is ProcessLaunchException or LinuxException or IOException or MachineException)
         {
@@ -239,7 +239,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
     {
         try
         {
-            return await Machine.ConnectAsync(context, parts, stopping);
+            return await Machine.ConnectAsync(context, parts, context.Options.AdoptBound, stopping);
         }
         catch (MachineException error)
         {

@@ -28,6 +28,9 @@ public sealed record MachineHostOptions
 
     /// <summary>How long QEMU may take to open its monitor, and a monitor that was lost to come back.</summary>
     public TimeSpan MonitorBound { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long adoption waits for a monitor before it calls the machine unresponsive for the time being.</summary>
+    public TimeSpan AdoptBound { get; init; } = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>Users <see cref="First"/> up to <see cref="First"/> plus <see cref="Count"/>.</summary>

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Godwit.Linux;
 using Godwit.Linux.Processes;
 using Godwit.Qmp;
 using Microsoft.Extensions.Logging;
@@ -10,8 +11,14 @@ internal sealed class Monitor(string displayName, string socketPath, LinuxProces
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(10);
 
     private volatile QmpConnection? connection;
+
+    /// <summary>Carries out-of-band commands while there is no session; null: there is none.</summary>
+    public RescueMonitor? Rescue { get; init; }
+
+    public bool HasProcess => !process.Exited.IsCompleted;
 
     /// <summary>The session that lives, or null.</summary>
     public QmpConnection? Connection => connection is { Completion.IsCompleted: false } living ? living : null;
@@ -31,7 +38,7 @@ internal sealed class Monitor(string displayName, string socketPath, LinuxProces
             {
                 var stream = await QemuSocket.ConnectAsync(socketPath, process.Identity.ProcessId, stopping);
                 var last = connection;
-                connection = await QmpConnection.OpenAsync(stream, new QmpOptions(), clock, log, stopping);
+                connection = await QmpConnection.OpenAsync(stream, new QmpOptions { HandshakeBound = bound < HandshakeBound ? bound : HandshakeBound }, clock, log, stopping);
                 if (last is not null)
                 {
                     await last.DisposeAsync();
@@ -41,7 +48,7 @@ internal sealed class Monitor(string displayName, string socketPath, LinuxProces
             }
             catch (Exception error) when (error is SocketException or QmpException)
             {
-                if (process.Exited.IsCompleted)
+                if (!HasProcess)
                 {
                     throw new MachineException($"QEMU of {displayName} ended before its monitor answered", error);
                 }
@@ -64,13 +71,13 @@ internal sealed class Monitor(string displayName, string socketPath, LinuxProces
     /// <param name="stopping">Gives up waiting; QEMU may still carry it out.</param>
     public async Task<TReply> TellAsync<TReply>(string purpose, QmpCommand<TReply> command, CancellationToken stopping)
     {
-        var living = Connection
-            ?? throw new MachineException($"cannot {purpose} {displayName}: {(process.Exited.IsCompleted ? "its QEMU has ended" : "its QEMU does not answer; it is being reconnected")}.");
         try
         {
-            return await living.ExecuteAsync(command, stopping);
+            return Connection is { } living ? await living.ExecuteAsync(command, stopping)
+                : command.OutOfBand && Rescue is { } rescue && HasProcess ? await rescue.ExecuteAsync(command, stopping)
+                : throw new MachineException($"cannot {purpose} {displayName}: {(HasProcess ? "its QEMU does not answer; it is being reconnected" : "its QEMU has ended")}.");
         }
-        catch (QmpException error)
+        catch (Exception error) when (error is QmpException or LinuxException)
         {
             throw new MachineException($"cannot {purpose} {displayName}", error);
         }

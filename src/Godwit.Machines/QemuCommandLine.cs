@@ -5,7 +5,7 @@ using Godwit.Volumes;
 namespace Godwit.Machines;
 
 /// <summary>What of a start is this host's and not the guest's: the same spec with other paths is the same machine to its guest.</summary>
-internal sealed record QemuPaths(string Monitor, string Console, string ConsoleLog);
+internal sealed record QemuPaths(string Monitor, string Rescue, string Console, string ConsoleLog);
 
 /// <summary>
 /// QEMU's arguments, pure. The guest-visible part must be the same on both ends of a move, so nothing is left to QEMU's
@@ -53,6 +53,8 @@ internal static class QemuCommandLine
 
             "-chardev", Options("socket", ("id", "monitor"), ("path", paths.Monitor), ("server", "on"), ("wait", "off")),
             "-mon", "chardev=monitor,mode=control",
+            "-chardev", Options("pipe", ("id", "rescue"), ("path", paths.Rescue)),
+            "-mon", "chardev=rescue,mode=control",
             "-chardev", Options("socket", ("id", "console"), ("path", paths.Console), ("server", "on"), ("wait", "off"), ("logfile", paths.ConsoleLog), ("logappend", "on")),
             "-serial", "chardev:console",
             "-object", "rng-random,id=random,filename=/dev/urandom",

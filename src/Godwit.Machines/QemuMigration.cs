@@ -90,9 +90,9 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
                 return;
             }
         }
-        catch (MachineException error) when (error.InnerException is QmpTimeoutException)
+        catch (MachineException error) when (MainLoopHangs(error))
         {
-            // The main loop hangs on the stream; the knife below does not need it.
+            // The knife below does not need the main loop.
         }
 
         await CutStreamAsync(stopping);
@@ -173,13 +173,16 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
 
     private static long WholeMilliseconds(double milliseconds) => Math.Max(0, (long)Math.Round(milliseconds));
 
+    /// <summary>It does not answer what it was asked, or not even a new agent that connects.</summary>
+    private bool MainLoopHangs(MachineException error) => error.InnerException is QmpTimeoutException || monitor is { Connection: null, HasProcess: true };
+
     private async Task<bool> HasEndedAsync(CancellationToken stopping)
     {
         try
         {
             return IsOver((await QueryAsync(stopping)).Status);
         }
-        catch (MachineException error) when (error.InnerException is QmpTimeoutException)
+        catch (MachineException error) when (MainLoopHangs(error))
         {
             return false;
         }

@@ -5,7 +5,7 @@ namespace Godwit.Machines.Tests;
 /// <summary>The whole command line, as an operator would read it in the process list. A change here is a change of the guests' hardware.</summary>
 public sealed class QemuCommandLineTests
 {
-    private static readonly QemuPaths Paths = new("/m/qmp.sock", "/m/console.sock", "/m/console.log");
+    private static readonly QemuPaths Paths = new("/m/qmp.sock", "/m/rescue", "/m/console.sock", "/m/console.log");
 
     [Fact]
     public void Kernel_guest_with_a_NIC_under_TCG() => AssertIs(
@@ -28,6 +28,8 @@ public sealed class QemuCommandLineTests
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -chardev socket,id=monitor,path=/m/qmp.sock,server=on,wait=off
         -mon chardev=monitor,mode=control
+        -chardev pipe,id=rescue,path=/m/rescue
+        -mon chardev=rescue,mode=control
         -chardev socket,id=console,path=/m/console.sock,server=on,wait=off,logfile=/m/console.log,logappend=on
         -serial chardev:console
         -object rng-random,id=random,filename=/dev/urandom
@@ -61,6 +63,8 @@ public sealed class QemuCommandLineTests
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -chardev socket,id=monitor,path=/m/qmp.sock,server=on,wait=off
         -mon chardev=monitor,mode=control
+        -chardev pipe,id=rescue,path=/m/rescue
+        -mon chardev=rescue,mode=control
         -chardev socket,id=console,path=/m/console.sock,server=on,wait=off,logfile=/m/console.log,logappend=on
         -serial chardev:console
         -object rng-random,id=random,filename=/dev/urandom
@@ -95,7 +99,7 @@ public sealed class QemuCommandLineTests
     public void Host_paths_are_all_that_differs_between_the_ends_of_a_move()
     {
         var source = QemuCommandLine.Build(Samples.KernelGuest, Paths, Accelerator.Tcg, MachineStart.Boot);
-        var target = QemuCommandLine.Build(Samples.KernelGuest, new QemuPaths("/n/qmp.sock", "/n/console.sock", "/n/console.log"), Accelerator.Tcg, MachineStart.Incoming);
+        var target = QemuCommandLine.Build(Samples.KernelGuest, new QemuPaths("/n/qmp.sock", "/n/rescue", "/n/console.sock", "/n/console.log"), Accelerator.Tcg, MachineStart.Incoming);
         Assert.Equal([.. source.Select(word => word.Replace("/m/", "/n/", StringComparison.Ordinal)), "-incoming", "defer"], target);
     }
 

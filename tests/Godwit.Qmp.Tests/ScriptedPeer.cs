@@ -45,11 +45,13 @@ internal sealed class ScriptedPeer : IAsyncDisposable
     /// <summary>The next request of the client, whole.</summary>
     public async Task<Request> HearAsync()
     {
-        var line = await Requests.ReadLineAsync(Stopping) ?? throw new InvalidOperationException("The client hung up.");
+        var line = await HearLineAsync();
         var json = JsonElement.Parse(line);
         var outOfBand = json.TryGetProperty("exec-oob", out var name);
         return new Request(json.GetProperty("id").GetInt64(), outOfBand ? name.GetString()! : json.GetProperty("execute").GetString()!, outOfBand, line);
     }
+
+    public async Task<string> HearLineAsync() => await Requests.ReadLineAsync(Stopping) ?? throw new InvalidOperationException("The client hung up.");
 
     public async ValueTask DisposeAsync()
     {

@@ -65,7 +65,7 @@ public sealed class ConfinementTests
     [Fact]
     public async Task Monitor_of_another_process_in_the_place_of_its_own_is_not_spoken_to()
     {
-        await using var lab = await MachineLab.CreateAsync(options => options with { MonitorBound = TimeSpan.FromSeconds(1) });
+        await using var lab = await MachineLab.CreateAsync(options => options with { AdoptBound = TimeSpan.FromSeconds(1) });
         var victim = await lab.Host.CreateAsync(lab.Spec(), MachineStart.Boot, Stopping);
         var rogue = await lab.Host.CreateAsync(lab.Spec(), MachineStart.Boot, Stopping);
         await lab.Host.DisposeAsync();

@@ -20,15 +20,15 @@ internal sealed class MachineMove : IAsyncDisposable
 
     public IMachine Source { get; }
 
-    public IMachine Target { get; }
+    public IMachine Target { get; private set; }
 
     private static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
     /// <summary>A guest with memory that it can check and a writer, running at the source; the target waits.</summary>
-    public static async Task<MachineMove> PrepareAsync(MigrationSettings settings, string kernelArguments = "tiny.ballast=32M tiny.set=16M tiny.rate=5M")
+    public static async Task<MachineMove> PrepareAsync(MigrationSettings settings, string kernelArguments = "tiny.ballast=32M tiny.set=16M tiny.rate=5M", Func<MachineHostOptions, MachineHostOptions>? adjust = null)
     {
-        var here = await MachineLab.CreateAsync();
-        var there = await MachineLab.CreateAsync();
+        var here = await MachineLab.CreateAsync(adjust);
+        var there = await MachineLab.CreateAsync(adjust);
         var spec = here.Spec(kernelArguments, memoryBytes: 256 << 20);
         var source = await here.BootAsync(spec);
         var target = await there.Host.CreateAsync(spec, MachineStart.Incoming, Stopping);
@@ -54,6 +54,9 @@ internal sealed class MachineMove : IAsyncDisposable
     }
 
     public Task<IReadOnlyList<IMachine>> RestartSourceAgentAsync() => sourceLab.RestartAgentAsync();
+
+    /// <summary>From then on <see cref="Target"/> is the one that was adopted.</summary>
+    public async Task RestartTargetAgentAsync() => Target = Assert.Single(await targetLab.RestartAgentAsync());
 
     public async ValueTask DisposeAsync()
     {

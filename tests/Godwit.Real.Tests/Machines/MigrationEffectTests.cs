@@ -84,6 +84,24 @@ public sealed class MigrationEffectTests
     }
 
     [Fact]
+    public async Task Source_that_hangs_on_a_dead_link_is_freed_by_an_agent_that_was_not_there_before()
+    {
+        await using var move = await MachineMove.PrepareAsync(Precopy with { DowntimeLimitMs = 3000, MaxBandwidthBytesPerSecond = SlowBytesPerSecond }, "tiny.ballast=32M tiny.set=32M tiny.rate=-1", Impatient);
+        var wire = await move.StartAsync();
+        await move.Source.WaitForMigrationAsync("pre-switchover");
+        wire.Freeze();
+        await move.Source.Migration.ContinueSwitchoverAsync(Stopping);
+        await Until.TrueAsync(() => MonitorHangsAsync(move.Source), "the source's monitor hangs on the dead link");
+
+        var source = Assert.Single(await move.RestartSourceAgentAsync());
+        Assert.Equal(MachineRunState.Unresponsive, source.RunState);
+        await move.Target.StopAsync(TimeSpan.Zero, Stopping);
+        await source.Migration.CancelAsync(TimeSpan.FromSeconds(5), Stopping);
+        await source.WaitForStateAsync(MachineRunState.Running);
+        Assert.Equal(0, await source.CountBadPagesAsync());
+    }
+
+    [Fact]
     public async Task Target_killed_in_precopy_fails_the_migration_and_spares_the_guest()
     {
         await using var move = await MachineMove.PrepareAsync(Precopy with { MaxBandwidthBytesPerSecond = 4 << 20 });
@@ -139,6 +157,23 @@ public sealed class MigrationEffectTests
     }
 
     [Fact]
+    public async Task Postcopy_target_is_recovered_by_an_agent_that_was_not_there_before()
+    {
+        await using var move = await MachineMove.PrepareAsync(Postcopy, adjust: Impatient);
+        var wire = await SwitchToPostcopyAsync(move);
+        wire.Cut();
+        await move.Source.WaitForMigrationAsync("postcopy-paused");
+        await move.Target.WaitForMigrationAsync("postcopy-paused");
+
+        // Its main loop may hang, waiting for a page, or not: the new agent must manage either way.
+        await move.RestartTargetAgentAsync();
+        await move.RecoverAsync();
+        await move.Source.WaitForMigrationAsync("completed");
+        await move.Target.WaitForStateAsync(MachineRunState.Running);
+        Assert.Equal(0, await move.Target.CountBadPagesAsync());
+    }
+
+    [Fact]
     public async Task Bounds_change_while_the_stream_runs()
     {
         await using var move = await MachineMove.PrepareAsync(Precopy with { MaxBandwidthBytesPerSecond = 1 << 20 });
@@ -169,6 +204,8 @@ public sealed class MigrationEffectTests
         var sample = await machine.Migration.SampleDirtyRateAsync(TimeSpan.FromSeconds(1), Stopping);
         Assert.InRange(sample.DirtyBytesPerSecond, 1 << 20, 1L << 30);
     }
+
+    private static MachineHostOptions Impatient(MachineHostOptions options) => options with { AdoptBound = TimeSpan.FromSeconds(2) };
 
     private static async Task<MachineMove.Wire> SwitchToPostcopyAsync(MachineMove move)
     {
