@@ -45,7 +45,7 @@ public sealed record CliEnvironment
         OpenRawOutput = Console.OpenStandardOutput,
         InputIsTerminal = !Console.IsInputRedirected,
         OutputIsTerminal = !Console.IsOutputRedirected,
-        Width = Console.IsOutputRedirected ? 80 : Math.Max(Console.WindowWidth, 40),
+        Width = !Console.IsOutputRedirected && Console.WindowWidth > 0 ? Math.Max(Console.WindowWidth, 40) : 80,
         Clock = TimeProvider.System,
         Variable = Environment.GetEnvironmentVariable,
         Version = version,
