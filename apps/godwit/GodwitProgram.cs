@@ -29,6 +29,8 @@ internal static class GodwitProgram
         root.Add(UpCommand.Create());
         root.Add(DownCommand.Create());
         root.Add(ServerCommand.Create());
+        root.Add(AgentCommand.Create());
+        root.Add(DemoCommand.Create(environment));
         return await GodwitCli.InvokeAsync(root, arguments, environment, CancellationToken.None);
     }
 

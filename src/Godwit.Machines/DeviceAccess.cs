@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Godwit.Machines;
 
 /// <summary>
-/// Lets machines' users open the two devices that QEMU needs, and nobody else who could not before. A device that has a
+/// Lets machines' users open the devices that QEMU needs, and nobody else who could not before. A device that has a
 /// group of its own keeps it, and machines join that group; one that is root's alone gets the group of the options.
 /// </summary>
 internal sealed partial class DeviceAccess(uint fallbackGroupId, ILogger log)
@@ -15,6 +15,9 @@ internal sealed partial class DeviceAccess(uint fallbackGroupId, ILogger log)
 
     /// <summary>Post-copy's page faults, for users without privileges (userfaultfd(2); since Linux 6.1).</summary>
     public const string PageFaults = "/dev/userfaultfd";
+
+    /// <summary>Taps. Most hosts let everybody open it (a tap still wants its owner); where it is root's alone, machines need it too.</summary>
+    public const string Tap = "/dev/net/tun";
 
     private const UnixFileMode ForOthers = UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
     private const UnixFileMode ForGroup = UnixFileMode.GroupRead | UnixFileMode.GroupWrite;

@@ -28,7 +28,7 @@ internal sealed partial class HostFacts(MachineContext context, ProcessLauncher 
 
     /// <summary>The groups that a machine's user needs for the devices.</summary>
     public IReadOnlyList<uint> GrantDevices(Accelerator accelerator) =>
-        [.. new[] { accelerator is Accelerator.Kvm ? devices.Grant(DeviceAccess.Kvm) : null, devices.Grant(DeviceAccess.PageFaults) }.OfType<uint>().Distinct()];
+        [.. new[] { accelerator is Accelerator.Kvm ? devices.Grant(DeviceAccess.Kvm) : null, devices.Grant(DeviceAccess.PageFaults), devices.Grant(DeviceAccess.Tap) }.OfType<uint>().Distinct()];
 
     public async Task<MachineHostFacts> GetAsync(CancellationToken stopping)
     {

@@ -20,14 +20,14 @@ internal static class ClusterPlan
     /// <summary>Control plane and agent in one process on this host.</summary>
     public static IReadOnlyList<PlannedProcess> ForOneHost(Places places, int port, string nodeName) =>
     [
-        new(ServerName, ["up", "--foreground", .. Common(places), "--port", Text(port), "--node-name", nodeName], null),
+        new(ServerName, ["up", "--foreground", "--instance", places.Instance, "--data", places.DataFolder, "--images", places.ImagesFolder, "--port", Text(port), "--node-name", nodeName], null),
     ];
 
     public static IReadOnlyList<PlannedProcess> ForLab(Places places, LabNetwork lab, int nodes, int port) =>
     [
         new(ServerName,
         [
-            "server", .. Common(places), "--listen", $"127.0.0.1:{Text(port)}", "--listen", $"{lab.HostAddress}:{Text(port)}",
+            "server", "--instance", places.Instance, "--data", places.DataFolder, "--listen", $"127.0.0.1:{Text(port)}", "--listen", $"{lab.HostAddress}:{Text(port)}",
             "--advertise", "127.0.0.1", "--advertise", lab.HostAddress.ToString(), "--underlay-address", lab.HostAddress.ToString(),
             "--guest-network", $"10.{FirstGuestNetwork + lab.Subnet}.0.0/16", "--guest-network-id", Text(FirstGuestNetwork + lab.Subnet),
         ], null),
@@ -42,8 +42,6 @@ internal static class ClusterPlan
             "--token-file", places.BootstrapTokenPath, "--ca-file", places.AuthorityPath, "--underlay-address", lab.NodeAddress(number).ToString(),
         ],
         lab.NamespaceName(number));
-
-    private static string[] Common(Places places) => ["--instance", places.Instance, "--data", places.DataFolder, "--images", places.ImagesFolder];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -10,10 +10,7 @@ internal static class DownCommand
     {
         var shared = new HostOptions();
         var purge = new Option<bool>("--purge") { Description = "Also delete the state of a cluster on this host (a lab's is always deleted)." };
-        var command = new Command("down", """
-            Takes down what 'godwit up' started: guests, agents, server, networks, cgroups.
-            Running it when nothing is up is no error.
-            """)
+        var command = new Command("down", "Take down what 'godwit up' started: guests, agents, server, networks, cgroups")
         { purge, shared.Data };
         command.SetAction(async (parsed, stopping) =>
         {

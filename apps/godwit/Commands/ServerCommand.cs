@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Godwit.App.Roles;
+using Godwit.Cli;
 
 namespace Godwit.App.Commands;
 
@@ -17,14 +18,15 @@ internal static class ServerCommand
         var underlay = new Option<string?>("--underlay-address") { Description = "This host's address among the nodes: then the server joins the guests' network and watches moves from outside." };
         var cidr = new Option<string?>("--guest-network") { Description = $"Addresses for guests, decided at first start (default {ClusterNetworkSettings.CidrDefault})." };
         var networkId = new Option<int>("--guest-network-id") { Description = "VXLAN network identifier of the guests' network, decided at first start.", DefaultValueFactory = _ => ClusterNetworkSettings.NetworkIdDefault };
-        var command = new Command("server", """
-            Runs the control plane: Kubernetes-style API, controllers, store.
-
-            The first start makes a certificate authority, the admin's kubeconfig and a token with which nodes join, all below --data.
-              godwit server --advertise 192.0.2.10
-              godwit agent --server https://192.0.2.10:6443 --token-file bootstrap-token --ca-file ca.crt   (on each node)
-            """)
+        var command = new Command("server", "Run the control plane of a cluster: Kubernetes-style API, controllers, store")
         { shared.Data, listen, advertise, underlay, cidr, networkId, shared.LogFormat, shared.LogLevel };
+        Help.Add(
+            command,
+            [
+                ("godwit server --advertise 192.0.2.10", "the first start makes an authority, an admin's kubeconfig and a token for nodes"),
+                ("godwit agent --server https://192.0.2.10:6443 --token-file T --ca-file C --underlay-address 192.0.2.11", "on each node"),
+            ],
+            "Below --data: admin.kubeconfig, server/pki/ca.crt, server/pki/bootstrap-token.");
         command.SetAction(async (parsed, stopping) =>
         {
             var places = shared.PlacesFrom(parsed);
@@ -40,7 +42,7 @@ internal static class ServerCommand
                 Network = ClusterNetworkSettings.For(parsed.GetValue(cidr), parsed.GetValue(networkId), HostOptions.Address("--underlay-address", parsed.GetValue(underlay))),
                 LinkPrefix = places.LinkPrefix,
             };
-            await ServerRole.RunAsync(options, loggers, stopping);
+            await ServerRole.RunAsync(options, loggers, answering: null, stopping);
             return 0;
         });
         return command;

@@ -18,14 +18,15 @@ internal static class UpCommand
         var nodeName = new Option<string?>("--node-name") { Description = "This host's name in the cluster (default its host name)." };
         var foreground = new Option<bool>("--foreground") { Description = "Stay in the foreground: run control plane and agent in this process." };
         var port = new Option<int>("--port") { Description = "Port of the API, with --foreground.", DefaultValueFactory = _ => ServerCommand.PortDefault };
-        var command = new Command("up", """
-            Starts a cluster on this host and returns when it is ready; 'godwit down' takes it down.
-
-              godwit up                                  control plane and agent on this host
-              godwit up --lab 2 --link-rate 1gbit        two nodes on one machine, to try moves
-            Run again, it starts whatever died; guests are left alone.
-            """)
+        var command = new Command("up", "Start a cluster on this host, or a lab of several nodes, and return when it is ready")
         { lab, rate, shared.Data, shared.Images, nodeName, foreground, port, shared.LogFormat, shared.LogLevel };
+        Help.Add(
+            command,
+            [
+                ("godwit up", "control plane and agent on this host"),
+                ("godwit up --lab 2 --link-rate 1gbit", "two nodes on one machine, to try moves"),
+            ],
+            "Run again, it starts what died and leaves guests alone. 'godwit down' takes it down.");
         command.SetAction(async (parsed, stopping) =>
         {
             HostOptions.RequireRoot("godwit up");
@@ -34,6 +35,7 @@ internal static class UpCommand
             if (parsed.GetValue(foreground))
             {
                 using var loggers = shared.LoggersFrom(parsed);
+                await OneHostRole.RunAsync(places, parsed.GetValue(port), name, loggers, stopping);
                 return 0;
             }
 

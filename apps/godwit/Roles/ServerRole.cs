@@ -6,6 +6,7 @@ using Godwit.ApiServer;
 using Godwit.Client;
 using Godwit.Controllers;
 using Godwit.Linux.Files;
+using Godwit.Node.Observer;
 using Godwit.Store;
 using Godwit.Store.Sqlite;
 using Microsoft.Extensions.Logging;
@@ -40,8 +41,8 @@ internal sealed record ServerRoleOptions
 /// </summary>
 internal static class ServerRole
 {
-    /// <summary>Runs until <paramref name="stopping"/>; throws when a part of it cannot go on.</summary>
-    public static async Task RunAsync(ServerRoleOptions options, ILoggerFactory loggers, CancellationToken stopping)
+    /// <summary>Runs until cancelled; throws when a part of it cannot go on. <paramref name="answering"/> is set once the API answers.</summary>
+    public static async Task RunAsync(ServerRoleOptions options, ILoggerFactory loggers, TaskCompletionSource? answering, CancellationToken stopping)
     {
         var time = TimeProvider.System;
         Directory.CreateDirectory(options.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -68,6 +69,14 @@ internal static class ServerRole
         await options.Network.EnsureAsync(cluster, stopping);
         var controllers = new ControllerOptions { Identity = $"{Environment.MachineName}-{Environment.ProcessId}" };
         var history = new HistoryKeeper(store, HistoryKeeper.DefaultPeriod, time, loggers.CreateLogger<HistoryKeeper>());
-        await Parts.RunAsync([part => ControllerHost.RunAsync(cluster, controllers, time, loggers, part), history.RunAsync], stopping);
+        answering?.TrySetResult();
+        List<Func<CancellationToken, Task>> parts = [part => ControllerHost.RunAsync(cluster, controllers, time, loggers, part), history.RunAsync];
+        if (options.UnderlayAddress is { } underlay)
+        {
+            var observer = new ObserverOptions { Connection = connection, UnderlayAddress = underlay, DataFolder = Path.Combine(options.DataFolder, "observer"), LinkPrefix = options.LinkPrefix };
+            parts.Add(part => ObserverHost.RunAsync(observer, time, loggers, part));
+        }
+
+        await Parts.RunAsync(parts, stopping);
     }
 }

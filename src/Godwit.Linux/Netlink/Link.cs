@@ -13,9 +13,6 @@ public sealed record Link
     /// <summary>The driver's word: <c>bridge</c>, <c>veth</c>, <c>vxlan</c>, <c>tun</c>; empty for hardware.</summary>
     public string Kind { get; init; } = "";
 
-    /// <summary>A note that its maker left on it, at most 255 bytes; empty for none.</summary>
-    public string Alias { get; init; } = "";
-
     public MacAddress Mac { get; init; }
 
     public int MtuBytes { get; init; }
@@ -49,9 +46,6 @@ public sealed record LinkChange
     public int? MtuBytes { get; init; }
 
     public MacAddress? Mac { get; init; }
-
-    /// <summary>A note to leave on it, at most 255 bytes.</summary>
-    public string? Alias { get; init; }
 
     /// <summary>Most devices must be down to be renamed.</summary>
     public string? NewName { get; init; }

@@ -29,7 +29,6 @@ internal static class LinkAttribute
     internal const ushort IFLA_MASTER = 10;
     internal const ushort IFLA_OPERSTATE = 16;
     internal const ushort IFLA_LINKINFO = 18;
-    internal const ushort IFLA_IFALIAS = 20;
     internal const ushort IFLA_STATS64 = 23;
     internal const ushort IFLA_NET_NS_FD = 28;
     internal const ushort IFLA_CARRIER = 33;

@@ -122,11 +122,6 @@ public sealed partial class RouteSocket
             message.AddMac(IFLA_ADDRESS, mac);
         }
 
-        if (change.Alias is { } alias)
-        {
-            message.Add(IFLA_IFALIAS, System.Text.Encoding.UTF8.GetBytes(alias));
-        }
-
         if (change.NewName is { } name)
         {
             message.AddText(IFLA_IFNAME, CheckName(name));
@@ -163,7 +158,6 @@ public sealed partial class RouteSocket
             link = type switch
             {
                 IFLA_IFNAME => link with { Name = NetlinkReader.Text(value) },
-                IFLA_IFALIAS => link with { Alias = NetlinkReader.Text(value) },
                 IFLA_MTU => link with { MtuBytes = (int)NetlinkReader.UInt32(value) },
                 IFLA_MASTER => link with { MasterIndex = (int)NetlinkReader.UInt32(value) },
                 IFLA_CARRIER => link with { HasCarrier = value is [1, ..] },

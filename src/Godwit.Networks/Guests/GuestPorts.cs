@@ -38,9 +38,14 @@ public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeP
 
         await Nftables.ApplyAsync(OverlayRules.AddPort(names, port.TapName, port.Mac, port.Address), place, time, stopping);
         using var routes = RouteSocket.Open(place);
-        EnsureTap(routes, port);
-        var note = new PortNote(port.Mac, port.Address);
-        routes.ChangeLink(routes.GetLink(port.TapName).Index, new LinkChange { MtuBytes = GetBridge(routes).MtuBytes, Alias = note.ToString(), IsUp = true });
+        if (routes.FindLink(port.TapName) is null)
+        {
+            Tap.Create(port.TapName, port.OwnerUserId, place);
+            KernelSetting.TrySet(place, $"ipv6/conf/{port.TapName}/disable_ipv6", "1");
+        }
+
+        var tap = routes.GetLink(port.TapName);
+        routes.ChangeLink(tap.Index, new LinkChange { MtuBytes = GetBridge(routes).MtuBytes, IsUp = true });
     }
 
     /// <summary>Lets the guest's frames in and out, and sends this host's frames for it here at once. Idempotent.</summary>
@@ -94,25 +99,6 @@ public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeP
         }
 
         await Nftables.ApplyAsync(OverlayRules.RemovePort(names, tapName), place, time, stopping);
-    }
-
-    private void EnsureTap(RouteSocket routes, GuestPort port)
-    {
-        if (routes.FindLink(port.TapName) is { Kind: not "tun" })
-        {
-            return; // A cable in place of a tap.
-        }
-
-        try
-        {
-            Tap.Create(port.TapName, port.OwnerUserId, place);
-        }
-        catch (LinuxException refusal) when (refusal.Error is Errno.EBUSY)
-        {
-            // A QEMU holds it open: who may open it is no question now.
-        }
-
-        KernelSetting.TrySet(place, $"ipv6/conf/{port.TapName}/disable_ipv6", "1");
     }
 
     private Link GetBridge(RouteSocket routes) => routes.FindLink(names.Bridge)

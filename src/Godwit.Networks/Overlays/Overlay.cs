@@ -1,9 +1,6 @@
 using System.Net;
-using System.Text;
-using Godwit.Linux;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
-using Godwit.Networks.Guests;
 using Microsoft.Extensions.Logging;
 
 namespace Godwit.Networks.Overlays;
@@ -22,12 +19,8 @@ namespace Godwit.Networks.Overlays;
 /// </summary>
 public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, ILogger<Overlay> log)
 {
-    /// <summary>The packet filter is the host's, and others flush it (a restart of its service does): it is set again this often, changed or not.</summary>
-    private static readonly TimeSpan RulesRepairInterval = TimeSpan.FromSeconds(50);
-
     private readonly Dictionary<MacAddress, IPAddress> told = [];
     private string? rulesApplied;
-    private long rulesAppliedAt;
 
     /// <summary>Where the overlay's devices are.</summary>
     public NetworkNamespace Place { get; } = place;
@@ -39,7 +32,14 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
         state.Check();
         using var routes = RouteSocket.Open(Place);
         var bridge = EnsureBridge(routes, state);
-        await ApplyRulesAsync(routes, state, stopping); // Before anything joins the bridge: no frame passes unfiltered.
+        var rules = OverlayRules.Build(state);
+        if (rules != rulesApplied)
+        {
+            // Before anything joins the bridge: no frame passes unfiltered.
+            await Nftables.ApplyAsync(rules, Place, time, stopping);
+            rulesApplied = rules;
+        }
+
         var tunnel = EnsureTunnel(routes, state, bridge);
         EnsureObserver(routes, state, bridge);
         EnsureGateway(routes, state, bridge);
@@ -66,26 +66,6 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
         rulesApplied = null;
         told.Clear();
         Log.Removed(log, names.Bridge);
-    }
-
-    /// <summary>The overlay's own rules and those of each port that is there, made from the notes on the taps.</summary>
-    private async Task ApplyRulesAsync(RouteSocket routes, OverlayState state, CancellationToken stopping)
-    {
-        var rules = new StringBuilder(OverlayRules.Build(state));
-        foreach (var link in routes.ListLinks().Where(link => link.Name.StartsWith(state.Names.TapPrefix, StringComparison.Ordinal)))
-        {
-            if (PortNote.TryParse(link.Alias, out var note))
-            {
-                rules.Append(OverlayRules.AddPort(state.Names, link.Name, note.Mac, note.Address));
-            }
-        }
-
-        var text = rules.ToString();
-        if (text != rulesApplied || time.GetElapsedTime(rulesAppliedAt) > RulesRepairInterval)
-        {
-            await Nftables.ApplyAsync(text, Place, time, stopping);
-            (rulesApplied, rulesAppliedAt) = (text, time.GetTimestamp());
-        }
     }
 
     private Link EnsureBridge(RouteSocket routes, OverlayState state)
@@ -120,8 +100,7 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
         }
 
         DisableIpv6(name);
-        var tunnel = routes.FindLink(name)
-            ?? throw new LinuxException($"make tunnel {name}", Errno.EEXIST, $"another device of this host has VNI {state.NetworkId} on port {state.Port}: two overlays on one host need two VNIs");
+        var tunnel = routes.GetLink(name);
         routes.ChangeLink(tunnel.Index, new LinkChange { MtuBytes = state.MtuBytes, MasterIndex = bridge.Index, IsUp = true });
         return tunnel;
     }

@@ -13,7 +13,7 @@ namespace Godwit.Networks.Overlays;
 ///                                     this host's gateway ─▶ leaving ──┘             └─▶ no DHCP, no ARP for the gateway into the tunnel
 ///   tap of a silent port (in no bridge) ─▶ the host's own ARP and IP: dropped
 /// </code>
-/// Rulesets replace chains and keep the map of guests' ports, so that setting up the overlay anew cuts nobody off. Each is one
+/// Rulesets replace chains and keep the set of guests' ports, so that setting up the overlay anew cuts nobody off. Each is one
 /// transaction, and may be repeated.
 /// </summary>
 internal static class OverlayRules
@@ -56,25 +56,10 @@ internal static class OverlayRules
             add chain ip {{table}} arriving { type filter hook prerouting priority -300; policy accept; }
             flush chain ip {{table}} arriving
             add rule ip {{table}} arriving iifname "{{names.TapPrefix}}*" drop
-            add chain ip {{table}} input { type filter hook input priority 0; policy accept; }
-            flush chain ip {{table}} input
             add chain ip {{table}} postrouting { type nat hook postrouting priority 100; policy accept; }
             flush chain ip {{table}} postrouting
 
             """);
-        // Of its host a guest reaches DHCP, DNS and ping; what the host itself began is answered.
-        foreach (var link in (string[])[names.Bridge, names.Observer])
-        {
-            text.Append(CultureInfo.InvariantCulture, $$"""
-                add rule ip {{table}} input iifname "{{link}}" ct state established,related accept
-                add rule ip {{table}} input iifname "{{link}}" icmp type echo-request accept
-                add rule ip {{table}} input iifname "{{link}}" udp dport { 53, 67 } accept
-                add rule ip {{table}} input iifname "{{link}}" tcp dport 53 accept
-                add rule ip {{table}} input iifname "{{link}}" counter drop
-
-                """);
-        }
-
         if (state.Masquerades)
         {
             text.Append(CultureInfo.InvariantCulture, $"add rule ip {table} postrouting ip saddr {state.Network} ip daddr != {state.Network} masquerade\n");

@@ -45,20 +45,8 @@ public sealed class OverlayRulesTests
         add chain ip godwit-gw arriving { type filter hook prerouting priority -300; policy accept; }
         flush chain ip godwit-gw arriving
         add rule ip godwit-gw arriving iifname "gw-t*" drop
-        add chain ip godwit-gw input { type filter hook input priority 0; policy accept; }
-        flush chain ip godwit-gw input
         add chain ip godwit-gw postrouting { type nat hook postrouting priority 100; policy accept; }
         flush chain ip godwit-gw postrouting
-        add rule ip godwit-gw input iifname "gw-br" ct state established,related accept
-        add rule ip godwit-gw input iifname "gw-br" icmp type echo-request accept
-        add rule ip godwit-gw input iifname "gw-br" udp dport { 53, 67 } accept
-        add rule ip godwit-gw input iifname "gw-br" tcp dport 53 accept
-        add rule ip godwit-gw input iifname "gw-br" counter drop
-        add rule ip godwit-gw input iifname "gw-ob" ct state established,related accept
-        add rule ip godwit-gw input iifname "gw-ob" icmp type echo-request accept
-        add rule ip godwit-gw input iifname "gw-ob" udp dport { 53, 67 } accept
-        add rule ip godwit-gw input iifname "gw-ob" tcp dport 53 accept
-        add rule ip godwit-gw input iifname "gw-ob" counter drop
         add rule ip godwit-gw postrouting ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 masquerade
 
         """,

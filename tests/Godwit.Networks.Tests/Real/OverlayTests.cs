@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Godwit.Linux.Commands;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
@@ -119,70 +118,6 @@ public sealed class OverlayTests
         await new Overlay(hosts.Host(1).Place, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<Overlay>.Instance).ApplyAsync(hosts.StateOf(1), Stopping);
         Assert.Equal(before, await DescribeAsync(hosts.Host(1).Place));
         Assert.True(first.Reaches(second.Address));
-    }
-
-    [Fact]
-    public async Task Rules_that_others_flushed_are_made_anew_from_the_devices_alone()
-    {
-        await using var hosts = await OverlayHosts.CreateAsync();
-        var first = await hosts.AddGuestAsync(1, 1);
-        var second = await hosts.AddGuestAsync(2, 2);
-        var before = await DescribeAsync(hosts.Host(1).Place);
-        await new Command("nft", "flush", "ruleset") { Place = hosts.Host(1).Place }.RunAsync(TimeProvider.System, Stopping);
-        Assert.NotEqual(before, await DescribeAsync(hosts.Host(1).Place));
-        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
-        var overlay = new Overlay(hosts.Host(1).Place, time, Microsoft.Extensions.Logging.Abstractions.NullLogger<Overlay>.Instance);
-        await overlay.ApplyAsync(hosts.StateOf(1), Stopping);
-        Assert.Equal(before, await DescribeAsync(hosts.Host(1).Place));
-        Assert.True(first.Reaches(second.Address));
-
-        // The same agent, a minute later.
-        await new Command("nft", "flush", "ruleset") { Place = hosts.Host(1).Place }.RunAsync(TimeProvider.System, Stopping);
-        time.Advance(TimeSpan.FromMinutes(1));
-        await overlay.ApplyAsync(hosts.StateOf(1), Stopping);
-        Assert.Equal(before, await DescribeAsync(hosts.Host(1).Place));
-    }
-
-    [Fact]
-    public async Task A_guest_reaches_no_service_of_its_host_but_the_host_reaches_the_guests()
-    {
-        await using var hosts = await OverlayHosts.CreateAsync();
-        var guest = await hosts.AddGuestAsync(1, 1);
-        using (var inside = RouteSocket.Open(guest.Place))
-        {
-            inside.ReplaceRoute(new Route(IPAddress.Any, 0, OverlayHosts.Gateway, inside.GetLink("eth0").Index));
-        }
-
-        using var service = Listen(hosts.Host(1).Place, 8080);
-        using var own = Listen(guest.Place, 8080);
-        var refused = TimeSpan.FromMilliseconds(500);
-        Assert.True(Connects(hosts.Host(1).Place, guest.Address, Wait.Bound));
-        Assert.True(Connects(hosts.Host(OverlayHosts.ObserverNumber).Place, guest.Address, Wait.Bound));
-        Assert.True(guest.Reaches(OverlayHosts.Gateway));
-        Assert.False(Connects(guest.Place, OverlayHosts.Gateway, refused));
-        Assert.False(Connects(guest.Place, hosts.Host(1).Address, refused));
-
-        static Socket Listen(NetworkNamespace place, int port)
-        {
-            var socket = place.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-            socket.Bind(new IPEndPoint(IPAddress.Any, port));
-            socket.Listen();
-            return socket;
-        }
-
-        static bool Connects(NetworkNamespace place, IPAddress address, TimeSpan bound)
-        {
-            using var socket = place.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-            return socket.ConnectAsync(address, 8080).Wait(bound, Stopping);
-        }
-    }
-
-    [Fact]
-    public async Task Two_overlays_of_one_number_on_one_host_are_refused_with_what_to_do()
-    {
-        await using var hosts = await OverlayHosts.CreateAsync();
-        var refusal = await Assert.ThrowsAsync<Godwit.Linux.LinuxException>(() => hosts.Host(1).Overlay.ApplyAsync(hosts.StateOf(1) with { Names = new OverlayNames("gw2") }, Stopping));
-        Assert.Contains("two VNIs", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Net;
+using Godwit.App.Clusters;
+using Godwit.App.Roles;
+using Godwit.Cli;
+using Godwit.Linux.Hosts;
+using Godwit.Networks;
+using Godwit.Node;
+
+namespace Godwit.App.Commands;
+
+/// <summary><c>godwit agent</c>: makes this host a node of a cluster.</summary>
+internal static class AgentCommand
+{
+    public static Command Create()
+    {
+        var shared = new HostOptions();
+        var nodeName = new Option<string?>("--node-name") { Description = "This node's name in the cluster (default the host name)." };
+        var server = new Option<string[]>("--server") { Description = "Address of an API server, such as https://192.0.2.10:6443; may be repeated.", Required = true };
+        var token = new Option<string?>("--token-file") { Description = "File with the token to join with; needed the first time only." };
+        var authority = new Option<string>("--ca-file") { Description = "Certificate of the cluster's authority (ca.crt of the server).", Required = true };
+        var underlay = new Option<string>("--underlay-address") { Description = "This host's address towards the other nodes.", Required = true };
+        var storage = new Option<string[]>("--shared-storage") { Description = "Folder on storage that other nodes share too; may be repeated." };
+        var label = new Option<string[]>("--label") { Description = "NAME=VALUE label of the node; may be repeated." };
+        var memory = new Option<string?>("--memory") { Description = "Memory to offer, such as 8Gi (default all of the host's)." };
+        var command = new Command("agent", "Run this host as a node: guests, their network, and their moves to and from other nodes")
+        { nodeName, server, token, authority, underlay, storage, label, memory, shared.Data, shared.Images, shared.LogFormat, shared.LogLevel };
+        command.SetAction(async (parsed, stopping) =>
+        {
+            HostOptions.RequireRoot("godwit agent");
+            var places = shared.PlacesFrom(parsed);
+            var name = parsed.GetValue(nodeName) ?? Dns.GetHostName().ToLowerInvariant();
+            var options = new AgentOptions
+            {
+                Node = NodeName.TryParse(name, out var node) ? node : throw new CliException($"'{name}' cannot name a node: use lower-case letters, digits and '-'.", ExitCodes.Usage),
+                Servers = [.. parsed.GetValue(server)!.Select(Server)],
+                AuthorityPath = parsed.GetValue(authority)!,
+                BootstrapTokenPath = parsed.GetValue(token),
+                DataFolder = parsed.GetValue(shared.Data) ?? places.AgentFolder(name),
+                ImagesFolder = places.ImagesFolder,
+                UnderlayAddress = HostOptions.Address("--underlay-address", parsed.GetValue(underlay))!,
+                SharedStorageFolders = parsed.GetValue(storage) ?? [],
+                Labels = Labels(parsed.GetValue(label) ?? []),
+                MemoryBytes = parsed.GetValue(memory) is { } text ? Memory(text) : null,
+                ControlGroupParent = $"{places.ControlGroup}/{name}",
+            };
+            using var loggers = shared.LoggersFrom(parsed);
+            await AgentHost.RunAsync(options, TimeProvider.System, loggers, stopping);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Uri Server(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps
+        ? uri
+        : throw new CliException($"--server takes https://HOST:PORT, not '{text}'.", ExitCodes.Usage);
+
+    private static long Memory(string text) => Base.Quantity.TryParse(text, out var quantity) && quantity.ToInt64() is > 0 and var bytes
+        ? bytes
+        : throw new CliException($"--memory takes a size such as 8Gi, not '{text}'.", ExitCodes.Usage);
+
+    private static Dictionary<string, string> Labels(string[] texts)
+    {
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var text in texts)
+        {
+            var (name, value) = text.Split('=', 2) is [{ Length: > 0 } before, var after] ? (before, after) : throw new CliException($"--label takes NAME=VALUE, not '{text}'.", ExitCodes.Usage);
+            labels[name] = value;
+        }
+
+        return labels;
+    }
+}
