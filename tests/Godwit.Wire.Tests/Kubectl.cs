@@ -116,7 +116,7 @@ public sealed partial class Kubectl : IAsyncDisposable
 
     private static string Stable(string output)
     {
-        output = Ages().Replace(output, "AGE ");
+        output = Ages().Replace(output, "AGE");
         output = Times().Replace(output, "TIME");
         output = Uids().Replace(output, "UID");
         output = Versions().Replace(output, "VERSION");
@@ -126,7 +126,7 @@ public sealed partial class Kubectl : IAsyncDisposable
     [GeneratedRegex("""'[^']*'(?:[^\s']*)|[^\s']+(?:'[^']*')?[^\s']*""", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Arguments();
 
-    [GeneratedRegex(@"(?<= )\d+(ms|s|m)(?=\s)\s?", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"(?<= )\d+(ms|s|m)(?=\s)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Ages();
 
     [GeneratedRegex(@"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", RegexOptions.ExplicitCapture, 1000)]

@@ -1,17 +1,199 @@
 namespace Godwit.Wire.Tests;
 
-/// <summary>What a user of kubectl does, with the real one.</summary>
+/// <summary>What a user of kubectl does, with the real one. The expected texts are what kubectl prints against a real cluster.</summary>
 [Trait("Needs", "kubectl")]
 public sealed class KubectlTests
 {
+    private const string ConfigMap = """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: c1
+          labels: {a: b}
+        data:
+          k: first
+        """;
+
+    private const string Node = """
+        apiVersion: v1
+        kind: Node
+        metadata: {name: n1, labels: {kubernetes.io/hostname: n1}}
+        """;
+
+    private const string Guest = """
+        apiVersion: kubevirt.io/v1
+        kind: VirtualMachineInstance
+        metadata: {name: v}
+        spec: {domain: {devices: {}, cpu: {cores: 2}, memory: {guest: 128Mi}}}
+        """;
+
     [Fact]
     public async Task It_finds_out_what_is_served_and_explains_it()
     {
         await using var kubectl = await Kubectl.StartAsync();
         Assert.Contains("kubevirt.io/v1\n", await kubectl.RunAsync("api-versions"), StringComparison.Ordinal);
         var resources = await kubectl.RunAsync("api-resources --no-headers -o wide");
-        Assert.Matches(@"virtualmachineinstances +vmi,vmis +kubevirt.io/v1 +true +VirtualMachineInstance +create,delete,deletecollection,get,list,patch,update,watch", resources);
+        Assert.Matches("virtualmachineinstances +vmi,vmis +kubevirt.io/v1 +true +VirtualMachineInstance +create,delete,deletecollection,get,list,patch,update,watch", resources);
         Assert.Contains("What each incarnation is made from.", await kubectl.RunAsync("explain vm.spec"), StringComparison.Ordinal);
         Assert.Contains("autoattachSerialConsole", await kubectl.RunAsync("explain vmi.spec.domain --recursive"), StringComparison.Ordinal);
+        Assert.Contains("Server Version: v1.32.0+godwit-", await kubectl.RunAsync("version"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_creates_typed_kinds_which_it_sends_as_protobuf()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        Assert.Equal("namespace/team created\n", await kubectl.RunAsync("create namespace team"));
+        Assert.Equal("configmap/c created\n", await kubectl.RunAsync("create configmap c -n team --from-literal=k=v"));
+        Assert.Equal("secret/s created\n", await kubectl.RunAsync("create secret generic s -n team --from-literal=k=v"));
+        Assert.Equal("v", await kubectl.RunAsync("get cm c -n team -o jsonpath={.data.k}"));
+        Assert.Equal("dg==", await kubectl.RunAsync("get secret s -n team -o jsonpath={.data.k}"));
+        Assert.Equal("namespace \"team\" deleted\n", await kubectl.RunAsync("delete namespace team"));
+        Assert.Contains("(NotFound): namespaces \"team\" not found", await kubectl.FailAsync("get ns team"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_applies_a_manifest_again_and_again_and_shows_the_difference()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        var changed = ConfigMap.Replace("first", "third", StringComparison.Ordinal);
+        Assert.Equal("configmap/c1 created\n", await kubectl.RunAsync("apply -f -", ConfigMap));
+        Assert.Equal("configmap/c1 unchanged\n", await kubectl.RunAsync("apply -f -", ConfigMap));
+        var difference = await kubectl.FailAsync("diff -f -", changed);
+        Assert.Contains("-  k: first", difference, StringComparison.Ordinal);
+        Assert.Contains("+  k: third", difference, StringComparison.Ordinal);
+        Assert.Equal("configmap/c1 configured (server dry run)\n", await kubectl.RunAsync("apply -f - --dry-run=server", changed));
+        Assert.Equal("first", await kubectl.RunAsync("get cm c1 -o jsonpath={.data.k}"));
+        Assert.Equal("configmap/c1 configured\n", await kubectl.RunAsync("apply -f -", changed));
+        Assert.Equal("third", await kubectl.RunAsync("get cm c1 -o jsonpath={.data.k}"));
+        Assert.Equal("configmap/c1 replaced\n", await kubectl.RunAsync("replace -f -", ConfigMap));
+        Assert.Contains("server-side apply (application/apply-patch+yaml) is not served yet", await kubectl.FailAsync("apply --server-side -f -", ConfigMap), StringComparison.Ordinal);
+        Assert.Equal("configmap \"c1\" deleted\n", await kubectl.RunAsync("delete -f -", ConfigMap));
+    }
+
+    [Fact]
+    public async Task It_patches_labels_annotates_and_edits()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        await kubectl.RunAsync("create -f -", ConfigMap);
+        Assert.Equal("configmap/c1 patched\n", await kubectl.RunAsync("""patch cm c1 -p '{"data":{"s":"1"}}'"""));
+        Assert.Equal("configmap/c1 patched\n", await kubectl.RunAsync("""patch cm c1 --type merge -p '{"data":{"m":"2"}}'"""));
+        Assert.Equal("configmap/c1 patched\n", await kubectl.RunAsync("""patch cm c1 --type json -p '[{"op":"add","path":"/data/j","value":"3"}]'"""));
+        Assert.Equal("configmap/c1 labeled\n", await kubectl.RunAsync("label cm c1 x=y"));
+        Assert.Equal("configmap/c1 annotated\n", await kubectl.RunAsync("annotate cm c1 note=hello"));
+        Assert.Equal("configmap/c1 edited\n", await kubectl.RunAsync("edit cm c1"));
+        Assert.Equal("3 second 2 1 y hello", await kubectl.RunAsync("get cm c1 -o jsonpath='{.data.j} {.data.k} {.data.m} {.data.s} {.metadata.labels.x} {.metadata.annotations.note}'"));
+    }
+
+    [Fact]
+    public async Task It_prints_tables_as_people_know_them()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        await kubectl.RunAsync("create -f -", Node);
+        await kubectl.RunAsync("create -f -", Guest);
+        await kubectl.RunAsync("""patch vmi v --subresource=status --type=merge -p '{"status":{"nodeName":"n1","phase":"Running","interfaces":[{"name":"default","ipAddress":"10.0.0.7"}]}}'""");
+        Assert.Matches(@"^NAME +AGE +PHASE +IP +NODENAME +READY\nv +AGE +Running +10.0.0.7 +n1\n$", await kubectl.RunAsync("get vmi"));
+        Assert.Matches(@"^NAME +STATUS +ROLES +AGE +VERSION\nn1 +Unknown +<none> +AGE\n$", await kubectl.RunAsync("get nodes"));
+        Assert.Matches(@"^NAME +AGE +PHASE +IP +NODENAME +READY +LIVE-MIGRATABLE +PAUSED\nv ", await kubectl.RunAsync("get vmi -o wide"));
+        Assert.Equal("virtualmachineinstance.kubevirt.io/v\n", await kubectl.RunAsync("get vmi -o name -l '!none' --field-selector metadata.name=v"));
+        Assert.Matches(@"^NAMESPACE +NAME +AGE +PHASE", await kubectl.RunAsync("get vmi -A --sort-by=.metadata.name"));
+        Assert.Contains("kind: VirtualMachineInstance", await kubectl.RunAsync("get vmi v -o yaml"), StringComparison.Ordinal);
+        Assert.Matches("Phase: +Running", await kubectl.RunAsync("describe vmi v"));
+        Assert.Equal(5, (await kubectl.RunAsync("get ns --chunk-size=2")).Trim().Split('\n').Length);
+    }
+
+    [Fact]
+    public async Task It_cordons_taints_and_describes_a_node_and_does_not_call_it_drained_while_guests_run_there()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        await kubectl.RunAsync("create -f -", Node);
+        await kubectl.RunAsync("create -f -", Guest);
+        await kubectl.RunAsync("""patch vmi v --subresource=status --type=merge -p '{"status":{"nodeName":"n1","phase":"Running"}}'""");
+        Assert.Equal("node/n1 cordoned\n", await kubectl.RunAsync("cordon n1"));
+        Assert.Equal("node/n1 tainted\n", await kubectl.RunAsync("taint node n1 a=b:NoSchedule"));
+        Assert.Equal("node/n1 untainted\n", await kubectl.RunAsync("taint node n1 a-"));
+        Assert.Contains("virt-launcher-v", await kubectl.RunAsync("describe node n1"), StringComparison.Ordinal);
+        Assert.Contains("move it with 'godwit migrate'", await kubectl.FailAsync("drain n1"), StringComparison.Ordinal);
+        await kubectl.RunAsync("delete vmi v");
+        Assert.Contains("node/n1 drained", await kubectl.RunAsync("drain n1"), StringComparison.Ordinal);
+        Assert.Equal("node/n1 uncordoned\n", await kubectl.RunAsync("uncordon n1"));
+    }
+
+    [Fact]
+    public async Task It_scales_what_can_be_scaled_and_waits_for_it()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        await kubectl.RunAsync("create -f -", "apiVersion: example.org/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {replicas: 2}\n");
+        Assert.Equal("fleet.example.org/f scaled\n", await kubectl.RunAsync("scale fleet f --replicas=5"));
+        Assert.Equal("fleet.example.org/f condition met\n", await kubectl.RunAsync("wait --for=jsonpath={.spec.replicas}=5 fleet/f --timeout=20s"));
+        await kubectl.RunAsync("delete fleet f --wait");
+        Assert.Empty(await kubectl.RunAsync("wait --for=delete fleet/f --timeout=20s"));
+    }
+
+    [Fact]
+    public async Task It_watches()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        using var watch = kubectl.Start("get cm -w --no-headers");
+        try
+        {
+            await kubectl.RunAsync("create -f -", ConfigMap);
+            var line = await watch.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
+            Assert.Matches(@"^c1 +1 +\d+s$", line);
+        }
+        finally
+        {
+            watch.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task It_learns_who_it_is_and_what_it_may_also_as_another()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        Assert.Matches(@"Username +kubernetes-admin\nGroups +\[system:masters system:authenticated\]", await kubectl.RunAsync("auth whoami"));
+        Assert.Equal("yes\n", await kubectl.RunAsync("auth can-i create vms"));
+        Assert.Equal("no\n", await kubectl.FailAsync("auth can-i list secrets --as=bob"));
+        Assert.Contains("*.*", await kubectl.RunAsync("auth can-i --list"), StringComparison.Ordinal);
+        Assert.Contains("nodes is forbidden: User \"bob\" cannot list resource \"nodes\"", await kubectl.FailAsync("get nodes --as=bob"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_says_what_is_wrong_with_a_manifest_by_its_paths()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        const string Bad = "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nmetadata: {name: bad}\nspec: {domain: {devices: {gpus: []}, memory: {guest: lots}}}\n";
+        Assert.Equal(
+            """
+            The VirtualMachineInstance "bad" is invalid:
+            * spec.domain.memory.guest: Invalid value: "lots": must be a quantity: a number with an optional suffix such as m, k, M, G, Ki, Mi, Gi or e3
+            * spec.domain.devices.gpus: Forbidden: Godwit does not support this field
+
+            """.ReplaceLineEndings("\n"),
+            await kubectl.FailAsync("create -f -", Bad));
+    }
+
+    [Fact]
+    public async Task Events_are_shown_with_the_object_that_they_are_about()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        await kubectl.RunAsync("create -f -", Guest);
+        var uid = (await kubectl.TryAsync("get vmi v -o jsonpath={.metadata.uid}")).Output;
+        await kubectl.RunAsync("create -f -", $$"""
+            apiVersion: v1
+            kind: Event
+            metadata: {name: v.1, namespace: default}
+            involvedObject: {apiVersion: kubevirt.io/v1, kind: VirtualMachineInstance, name: v, namespace: default, uid: {{uid}}}
+            reason: Started
+            message: The guest runs.
+            type: Normal
+            count: 1
+            firstTimestamp: 2026-01-01T00:00:00Z
+            lastTimestamp: 2026-01-01T00:00:00Z
+            source: {component: test}
+            """);
+        Assert.Contains("The guest runs.", await kubectl.RunAsync("describe vmi v"), StringComparison.Ordinal);
+        Assert.Contains("virtualmachineinstance/v", await kubectl.RunAsync("get events"), StringComparison.Ordinal);
+        Assert.Contains("The guest runs.", await kubectl.RunAsync("events --for vmi/v"), StringComparison.Ordinal);
     }
 }

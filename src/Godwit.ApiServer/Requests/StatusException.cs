@@ -57,7 +57,7 @@ internal sealed class StatusException : Exception
     public static StatusException NotAcceptable(string message) => new(406, "NotAcceptable", message);
 
     public static StatusException Invalid(StatusSubject subject, string why, IReadOnlyList<StatusCause> causes) =>
-        new(422, "Invalid", $"{subject.Describe()} is invalid: {why}") { Details = subject.ToDetails() with { Causes = causes } };
+        new(422, "Invalid", $"{subject.DescribeKind()} is invalid: {why}") { Details = subject.ToKindDetails() with { Causes = causes } };
 
     public static StatusException TooManyRequests(string message, int retryAfterSeconds) =>
         new(429, "TooManyRequests", message) { Details = new StatusDetails { RetryAfterSeconds = retryAfterSeconds } };
@@ -101,13 +101,18 @@ internal sealed class StatusException : Exception
 }
 
 /// <summary>The object that a <c>Status</c> speaks of.</summary>
-internal readonly record struct StatusSubject(string Group, string Plural, string Name)
+internal readonly record struct StatusSubject(string Group, string Plural, string Name, string Kind = "")
 {
     public string Resource => Group.Length == 0 ? Plural : $"{Plural}.{Group}";
 
-    public string Describe() => $"{Resource} \"{Name}\"";
+    public string Describe() => Name.Length == 0 ? Resource : $"{Resource} \"{Name}\"";
+
+    /// <summary>Who speaks of an object's content speaks of its kind, not of its resource.</summary>
+    public string DescribeKind() => Kind.Length == 0 ? Describe() : $"{Kind}{(Group.Length == 0 ? "" : "." + Group)} \"{Name}\"";
 
     public StatusDetails ToDetails() => new() { Name = Name, Group = Group, Kind = Plural };
+
+    public StatusDetails ToKindDetails() => ToDetails() with { Kind = Kind.Length == 0 ? Plural : Kind };
 }
 
 /// <summary>One reason among several: <paramref name="Field"/> is a path such as <c>spec.domain.cpu.cores</c>, or empty.</summary>

@@ -92,6 +92,14 @@ internal sealed class StoredForm
         var span = output.GetSpan(stored.Length + SpliceBytesMax);
         head.CopyTo(span);
         var length = head.Length;
+        if (revision == 0)
+        {
+            // A dry run: the object was never written.
+            stored[length..].CopyTo(span[length..]);
+            output.Advance(stored.Length);
+            return;
+        }
+
         "\"resourceVersion\":\""u8.CopyTo(span[length..]);
         length += 19;
         Utf8Formatter.TryFormat(revision, span[length..], out var digits);

@@ -29,7 +29,7 @@ internal sealed record WriteContext
 
     public string Key => Resource.Key(Namespace, Name);
 
-    public StatusSubject Subject => new(Resource.Definition.Group, Resource.Definition.Plural, Name);
+    public StatusSubject Subject => new(Resource.Definition.Group, Resource.Definition.Plural, Name, Resource.Definition.Kind);
 
     public static WriteContext Of(ApiRequest request, ServedResource resource) => new()
     {

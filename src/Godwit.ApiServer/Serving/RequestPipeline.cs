@@ -76,7 +76,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
 
     private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
     {
-        var user = parts.Authenticator.Authenticate(http);
+        var user = Impersonation.Apply(http, parts.Authenticator.Authenticate(http));
         if (!Authorizer.Allows(user, info))
         {
             throw user.IsAnonymous ? StatusException.Unauthorized() : Forbidden(user, info);
@@ -106,6 +106,11 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         if (MachineSubresources.Handles(request.Info))
         {
             return parts.Machines.HandleAsync(request);
+        }
+
+        if (GuestPods.Handles(request.Info))
+        {
+            return parts.Pods.HandleAsync(request);
         }
 
         return ReviewHandler.Find(request.Info) is { } question

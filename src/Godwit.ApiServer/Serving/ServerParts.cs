@@ -27,6 +27,7 @@ internal sealed class ServerParts : IDisposable
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
         Machines = new MachineSubresources(store, Resources, Writer, agents, options.Clock);
         var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
+        Pods = new GuestPods(lists, Resources);
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics);
         Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
     }
@@ -40,6 +41,8 @@ internal sealed class ServerParts : IDisposable
     public ResourceHandler Objects { get; }
 
     public MachineSubresources Machines { get; }
+
+    public GuestPods Pods { get; }
 
     public SystemPaths System { get; }
 
