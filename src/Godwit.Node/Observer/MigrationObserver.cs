@@ -40,6 +40,14 @@ internal sealed partial class MigrationObserver(
     public async Task RunAsync(CancellationToken stopping)
     {
         caches.Migrations.Subscribe(change => changed.Writer.TryWrite(change.Key));
+        // The two are followed side by side: a migration may be seen before its guest's address is.
+        caches.Guests.Subscribe(change =>
+        {
+            foreach (var migration in caches.Migrations.Current.Items.Where(each => IsUnderWay(each) && each.Metadata.Namespace == change.Key.Namespace && each.Spec.VmiName == change.Key.Name))
+            {
+                changed.Writer.TryWrite(ResourceKey.Of(migration));
+            }
+        });
         await Task.WhenAll(caches.Migrations.WaitForSyncAsync(stopping), caches.Guests.WaitForSyncAsync(stopping));
         try
         {
