@@ -20,18 +20,20 @@ internal sealed class AddressPool
     private readonly uint first;
     private readonly uint count;
     private readonly uint gateway;
+    private readonly uint? observer;
 
-    private AddressPool(uint first, uint count, uint gateway) => (this.first, this.count, this.gateway) = (first, count, gateway);
+    private AddressPool(uint first, uint count, uint gateway, uint? observer) =>
+        (this.first, this.count, this.gateway, this.observer) = (first, count, gateway, observer);
 
-    /// <summary>How many guests it can hold.</summary>
-    public long Capacity => count - 1;
+    /// <summary>How many guests it can hold: all but the gateway and, where one is named, the observer.</summary>
+    public long Capacity => count - (observer is null || observer == gateway ? 1 : 2);
 
     /// <param name="settings">The ConfigMap.</param>
     /// <param name="pool">The pool, when the settings make one.</param>
     /// <param name="error">What is wrong with the settings, for people.</param>
     public static bool TryRead(ConfigMap? settings, out AddressPool pool, out string error)
     {
-        pool = new AddressPool(0, 1, 0);
+        pool = new AddressPool(0, 1, 0, null);
         if (settings is null)
         {
             error = $"the ConfigMap {NamespaceNames.KubeSystem}/{SettingsName} does not exist: it states the guests' network";
@@ -54,13 +56,26 @@ internal sealed class AddressPool
             return false;
         }
 
-        pool = new AddressPool(network + 1, size - 2, router); // Neither the network's own address nor the broadcast.
+        // Whoever probes moving guests has an address among them.
+        uint? reserved = null;
+        if (settings.Data.GetValueOrDefault("observer") is { Length: > 0 } observerText)
+        {
+            if (!TryParse(observerText, out var named) || named - network >= size)
+            {
+                error = $"the observer '{observerText}' in {NamespaceNames.KubeSystem}/{SettingsName} is no address inside {cidr}";
+                return false;
+            }
+
+            reserved = named;
+        }
+
+        pool = new AddressPool(network + 1, size - 2, router, reserved); // Neither the network's own address nor the broadcast.
         error = "";
         return true;
     }
 
     /// <summary>True when a guest may have this address.</summary>
-    public bool Contains(string address) => TryParse(address, out var value) && value - first < count && value != gateway;
+    public bool Contains(string address) => TryParse(address, out var value) && value - first < count && value != gateway && value != observer;
 
     /// <summary>
     /// A free address, the same for the same identity while it is free: the search begins at a place drawn from the
@@ -75,7 +90,7 @@ internal sealed class AddressPool
         for (var step = 0u; step < count; step++)
         {
             var candidate = first + ((start + step) % count);
-            if (candidate != gateway && Format(candidate) is var address && !isTaken(address))
+            if (candidate != gateway && candidate != observer && Format(candidate) is var address && !isTaken(address))
             {
                 return address;
             }

@@ -7,7 +7,8 @@ namespace Godwit.Node.Guests;
 
 /// <summary>
 /// The machines of this host as the agent holds them: one object per machine, whoever made it (a boot, an arrival, or an
-/// adoption after the agent was killed). Listens to each and tells who asked to be told when one changes.
+/// adoption after the agent was killed). Listens to each and tells who asked to be told when one changes. The machines
+/// stay the host's: it lets go of them when it is disposed.
 /// </summary>
 internal sealed partial class LocalMachines(IMachineHost host, ILogger logger) : IAsyncDisposable
 {
@@ -74,7 +75,6 @@ internal sealed partial class LocalMachines(IMachineHost host, ILogger logger) :
         {
             await held.Listening.CancelAsync();
             await held.Task;
-            await held.Machine.DisposeAsync();
             held.Listening.Dispose();
         }
     }

@@ -141,6 +141,8 @@ internal sealed class FakeMachine(MachineSpec spec, MachinePlace place, MachineS
 
     public Task RestartAsync(CancellationToken stopping) => Task.CompletedTask;
 
+    public Task<MachineRunState> QueryRunStateAsync(CancellationToken stopping) => Task.FromResult(RunState);
+
     public Task<MachineUsage> GetUsageAsync(CancellationToken stopping) => Task.FromResult(new MachineUsage(TimeSpan.FromSeconds(1), 1 << 20, 1, 2));
 
     public Task<Stream> OpenConsoleAsync(CancellationToken stopping) => Task.FromResult<Stream>(new EchoStream());

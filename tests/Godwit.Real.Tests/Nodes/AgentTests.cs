@@ -143,10 +143,10 @@ public sealed class AgentTests
 
         public async Task StopAgentAsync()
         {
-            await agentStopping!.CancelAsync();
-            await agent!;
-            agentStopping.Dispose();
+            using var ending = agentStopping!;
             agentStopping = null;
+            await ending.CancelAsync();
+            await agent!;
         }
 
         public async Task<VirtualMachineInstance> CreateTinyAsync(string name)
