@@ -27,7 +27,7 @@ public sealed record MachineImage
 
 /// <summary>
 /// The images of this host: <c>IMAGES/NAME/</c> with <c>vmlinuz</c>, <c>initrd</c>, and <c>disk.qcow2</c>, <c>disk.raw</c>
-/// or <c>disk.img</c>; an optional <c>image.json</c> names other files and a kernel command line. Links inside are refused.
+/// or <c>disk.img</c>; an optional <c>image.json</c> names other files (<c>kernel</c>, <c>initrd</c>, <c>disk</c>) and the kernel's arguments (<c>kernelArgs</c>). Links inside are refused.
 /// </summary>
 public sealed class ImageStore(string imagesFolder)
 {
@@ -61,7 +61,7 @@ public sealed class ImageStore(string imagesFolder)
             Folder = folder,
             KernelPath = Find(folder, description.Kernel, "vmlinuz"),
             InitrdPath = Find(folder, description.Initrd, "initrd"),
-            KernelCommandLine = description.CommandLine,
+            KernelCommandLine = description.KernelArgs,
             Disk = FindDisk(folder, description.Disk),
         };
 
@@ -141,7 +141,7 @@ internal sealed record ImageDescription
 
     public string? Disk { get; init; }
 
-    public string? CommandLine { get; init; }
+    public string? KernelArgs { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, MaxDepth = 8)]

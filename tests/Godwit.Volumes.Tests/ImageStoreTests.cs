@@ -13,7 +13,7 @@ public sealed class ImageStoreTests : IDisposable
     {
         images.File("tiny/vmlinuz", Sample.Kernel());
         images.File("tiny/initrd", Sample.Initrd());
-        images.File("tiny/image.json", """{"name": "tiny", "kind": "kernel", "kernel": "vmlinuz", "initrd": "initrd", "commandLine": "console=ttyS0"}"""u8);
+        images.File("tiny/image.json", """{"name": "tiny", "kind": "kernel", "kernel": "vmlinuz", "initrd": "initrd", "kernelArgs": "console=ttyS0"}"""u8);
 
         var image = new ImageStore(images.Path).Open("tiny:latest");
         Assert.Equal(Path.Combine(images.Path, "tiny/vmlinuz"), image.KernelPath);

@@ -31,6 +31,14 @@ internal static class Guests
         return new ImageStore(ImagesFolder).Open(name);
     }
 
+    /// <summary>An image that takes minutes to build: used where somebody has built it, else a skip that says how.</summary>
+    public static MachineImage RequireBuilt(string name)
+    {
+        var folder = new[] { ImagesFolder, "/var/lib/godwit/images" }.FirstOrDefault(each => File.Exists(Path.Combine(each, name, "image.json")));
+        Assert.SkipUnless(folder is not null, $"the guest '{name}' is not built; it takes minutes: guests/build.sh {name}");
+        return new ImageStore(folder!).Open(name);
+    }
+
     private static async Task BuildAsync(string name, CancellationToken stopping)
     {
         var script = Path.Combine(FindRepository(), "guests", "build.sh");

@@ -85,17 +85,17 @@ internal static class MachineWaits
 {
     private static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
-    public static async Task WaitForLogAsync(this IMachine machine, string text)
+    public static async Task WaitForLogAsync(this IMachine machine, string text, TimeSpan? within = null)
     {
         await using var log = await machine.OpenLogAsync(null, follow: true, Stopping);
-        await log.ReadUntilAsync(text);
+        await log.ReadUntilAsync(text, within);
     }
 
     /// <summary>Reads until the text has come; what was read, whole.</summary>
-    public static async Task<string> ReadUntilAsync(this Stream stream, string text)
+    public static async Task<string> ReadUntilAsync(this Stream stream, string text, TimeSpan? within = null)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
-        patience.CancelAfter(Until.Patience);
+        patience.CancelAfter(within ?? Until.Patience);
         var seen = new StringBuilder();
         var buffer = new byte[4096];
         while (!seen.ToString().Contains(text, StringComparison.Ordinal))
