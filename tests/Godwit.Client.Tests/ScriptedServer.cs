@@ -96,10 +96,11 @@ internal static class Eventually
     public static async Task HoldsAsync(Func<bool> condition, string what)
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         while (!condition())
         {
             Assert.False(bound.IsCancellationRequested, $"Not so within 30 s: {what}");
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
+            await look.WaitForNextTickAsync(TestContext.Current.CancellationToken);
         }
     }
 }

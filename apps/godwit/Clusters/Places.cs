@@ -34,7 +34,7 @@ internal sealed partial record Places
     public string ControlGroup => $"godwit-{Instance}";
 
     /// <summary>What this host's own links to the guests' network begin with; nodes in namespaces of their own need no difference.</summary>
-    public string LinkPrefix => Instance == DefaultInstance ? "gw" : Instance;
+    public string LinkPrefix => Instance == DefaultInstance ? "gw" : "g" + ShortHash(Instance);
 
     /// <summary>What <c>up</c> started; its absence means that nothing is up.</summary>
     public string RecordPath => Path.Combine(RunFolder, "cluster.json");
@@ -66,6 +66,14 @@ internal sealed partial record Places
             Path.GetFullPath(dataFolder ?? (isDefault ? DefaultDataFolder : $"{DefaultDataFolder}-{name}")),
             isDefault ? DefaultRunFolder : $"{DefaultRunFolder}-{name}",
             Path.GetFullPath(imagesFolder ?? Environment.GetEnvironmentVariable("GODWIT_IMAGES") ?? $"{DefaultDataFolder}/images"));
+    }
+
+    // Interface names have room for four letters of ours: three of a hash (FNV-1a) keep instances apart.
+    private static string ShortHash(string text)
+    {
+        const string Digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+        var hash = text.Aggregate(2166136261u, (seed, letter) => (seed ^ letter) * 16777619u);
+        return string.Concat(Enumerable.Range(0, 3).Select(position => Digits[(int)(hash / (uint)Math.Pow(Digits.Length, position) % (uint)Digits.Length)]));
     }
 
     public static bool IsName(string? instance) => instance is not null && InstanceName().IsMatch(instance);

@@ -167,10 +167,11 @@ internal static class Eventually
     public static async Task HoldsAsync(Func<Task<bool>> condition, Func<string> found)
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (!await condition())
         {
             Assert.False(bound.IsCancellationRequested, $"Not so within 30 s; last seen: {found()}");
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, TestContext.Current.CancellationToken);
+            await look.WaitForNextTickAsync(TestContext.Current.CancellationToken);
         }
     }
 }

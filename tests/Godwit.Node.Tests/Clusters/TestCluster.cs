@@ -76,6 +76,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public static async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> isRight)
     {
         var stopping = Stopping;
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (true)
         {
             var answer = await ask();
@@ -84,7 +85,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 return answer;
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, stopping);
+            await look.WaitForNextTickAsync(stopping);
         }
     }
 

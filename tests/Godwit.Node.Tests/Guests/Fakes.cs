@@ -133,7 +133,7 @@ internal sealed class FakeMachine(MachineSpec spec, MachinePlace place, MachineS
         StopGrace = grace;
         if (grace > TimeSpan.Zero && !HeedsPowerButton)
         {
-            await Task.Delay(grace, TimeProvider.System, stopping);
+            await new TaskCompletionSource().Task.WaitAsync(grace, TimeProvider.System, stopping).ContinueWith(_ => stopping.ThrowIfCancellationRequested(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default); // The guest does not heed: the grace passes.
         }
 
         Become(MachineRunState.Gone, "stopped");

@@ -81,7 +81,7 @@ public sealed class PeerControlTests
         await using var pair = new TestPair(map: methods => methods.Map(Hang, async (_, _, stopping) =>
         {
             entered.TrySetResult();
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stopping);
+            await new TaskCompletionSource().Task.WaitAsync(stopping); // Never answers.
             return new Pong("", "");
         }));
         await using var connection = await pair.Source.Dialer.OpenControlAsync(pair.Target.Endpoint, Bound.Token());
