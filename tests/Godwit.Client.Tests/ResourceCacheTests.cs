@@ -27,6 +27,7 @@ public sealed class ResourceCacheTests
 
         Assert.Equal(["ns/a", "ns/c"], followed.Cache.Current.Keys.Select(key => key.ToString()));
         Assert.Equal("new", followed.Cache.Current.Find("ns", "a")!.Data["value"]);
+        await Eventually.HoldsAsync(() => followed.Changes.Count >= 5, "the changes are told");
         Assert.Equal(["ns/a@3", "ns/b@4", "ns/a@11", "ns/c@12", "-ns/b"], followed.Changes);
     }
 
@@ -64,6 +65,7 @@ public sealed class ResourceCacheTests
 
         await followed.UntilAsync(snapshot => snapshot.WatchedRevision == 90);
 
+        await Eventually.HoldsAsync(() => followed.Changes.Count >= 3, "the changes are told");
         Assert.Equal(["ns/a@3", "ns/b@4", "-ns/a"], followed.Changes);
 
         Task ListAsync(HttpContext context, string list)
@@ -112,6 +114,7 @@ public sealed class ResourceCacheTests
         await followed.UntilAsync(snapshot => snapshot.WatchedRevision == 12);
 
         Assert.Equal("ours", followed.Cache.Current.Find("ns", "a")!.Data["value"]);
+        await Eventually.HoldsAsync(() => followed.Changes.Count >= 2, "the changes are told");
         Assert.Equal(["ns/a@3", "ns/a@12"], followed.Changes);
     }
 

@@ -58,7 +58,9 @@ public sealed class LifecycleTests
         var vmi = await cluster.UntilAsync<VirtualMachineInstance>("tiny", vmi => vmi.Metadata.DeletionTimestamp is not null);
         Assert.NotNull(await cluster.Client.For<VirtualMachine>().FindAsync(new ResourceKey("default", "tiny"), Stopping));
 
-        await cluster.Client.For<VirtualMachineInstance>().ChangeAsync(vmi, vmi with { Metadata = vmi.Metadata with { Finalizers = [] } }, Stopping);
+        // Unconditional: a controller may write the object between our look and our word.
+        await cluster.Client.For<VirtualMachineInstance>().PatchAsync(
+            ResourceKey.Of(vmi), new() { ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["finalizers"] = new System.Text.Json.Nodes.JsonArray() } }, Stopping);
         await cluster.UntilGoneAsync<VirtualMachine>("tiny");
     }
 

@@ -134,7 +134,9 @@ public sealed class GuestSyncTests
         var guest = await node.UntilAsync("tiny", "Running");
         var machine = node.MachineOf(guest);
         await node.KillAgentAsync();
-        var freed = await node.Guests.ChangeAsync(guest, guest with { Metadata = guest.Metadata with { Finalizers = [] } }, TestCluster.Stopping);
+        // Unconditional: the agent may have written the object after our look.
+        var freed = await node.Guests.PatchAsync(
+            ResourceKey.Of(guest), new() { ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["finalizers"] = new System.Text.Json.Nodes.JsonArray() } }, TestCluster.Stopping);
         await node.Guests.DeleteAsync(ResourceKey.Of(freed), new DeleteOptions(), TestCluster.Stopping);
 
         await node.StartAgentAsync();
