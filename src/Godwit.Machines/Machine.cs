@@ -36,6 +36,7 @@ internal sealed partial class Machine : IMachine
     private Task watching = Task.CompletedTask;
     private Task upkeep = Task.CompletedTask;
     private volatile RunStatus status;
+    private int isDisposed;
 
     private Machine(MachineContext context, MachineParts parts, RunStatus status)
     {
@@ -171,6 +172,11 @@ internal sealed partial class Machine : IMachine
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref isDisposed, 1) == 1)
+        {
+            return; // Its holder and its host both let go of it.
+        }
+
         await lifetime.CancelAsync();
         await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await upkeep.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

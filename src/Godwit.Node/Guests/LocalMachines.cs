@@ -48,8 +48,9 @@ internal sealed partial class LocalMachines(IMachineHost host, ILogger logger) :
     /// <summary>Ends the process and removes all that the host keeps of the machine. Idempotent.</summary>
     public async Task RemoveAsync(MachineId id, CancellationToken stopping)
     {
-        await LetGoAsync(id);
+        // Held until it is gone: a machine that is not found here counts as one whose process has ended.
         await host.RemoveAsync(id, stopping);
+        await LetGoAsync(id);
         Tell(id);
     }
 
