@@ -33,6 +33,9 @@ public sealed record ApiServerOptions
         AdvertisedHost, .. ServerNames,
     ];
 
+    /// <summary>What other parts of this process count, as Prometheus' text; appended to <c>/metrics</c> when it is asked for.</summary>
+    public Func<string>? MoreMetrics { get; init; }
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     public required ILoggerFactory Loggers { get; init; }

@@ -13,6 +13,9 @@ public sealed partial class ReconcileLoop<TKey>(
     ILogger logger)
     where TKey : notnull
 {
+    /// <summary>Once the back-off of one key is longer than this, being out of date is no excuse any more.</summary>
+    private static readonly TimeSpan QuietDelayMax = TimeSpan.FromSeconds(1);
+
     private long runs;
     private long failures;
 
@@ -70,22 +73,26 @@ public sealed partial class ReconcileLoop<TKey>(
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
         }
-        catch (ApiException error) when (error.IsConflict)
-        {
-            // What we had read was out of date: expected, and mended by looking again.
-            Log.Conflict(logger, Name, key.ToString(), (int)queue.Retry(key).TotalMilliseconds);
-        }
         catch (Exception error)
         {
             Interlocked.Increment(ref failures);
-            Log.Failed(logger, Name, key.ToString(), (int)queue.Retry(key).TotalMilliseconds, Base.ErrorChain.Describe(error), error);
+            var delay = queue.Retry(key);
+            if (error is ApiException { IsConflict: true } or ApiException { IsNotFound: true } && delay < QuietDelayMax)
+            {
+                // What we had read was out of date: expected now and then, and mended by looking again.
+                Log.OutOfDate(logger, Name, key.ToString(), (int)delay.TotalMilliseconds);
+            }
+            else
+            {
+                Log.Failed(logger, Name, key.ToString(), (int)delay.TotalMilliseconds, Base.ErrorChain.Describe(error), error);
+            }
         }
     }
 
     private static partial class Log
     {
         [LoggerMessage(1, LogLevel.Debug, "{Loop}: {Key} changed meanwhile, next look in {DelayMs} ms")]
-        public static partial void Conflict(ILogger logger, string loop, string? key, int delayMs);
+        public static partial void OutOfDate(ILogger logger, string loop, string? key, int delayMs);
 
         [LoggerMessage(2, LogLevel.Warning, "{Loop}: {Key} failed, next try in {DelayMs} ms: {Cause}")]
         public static partial void Failed(ILogger logger, string loop, string? key, int delayMs, string cause, Exception error);

@@ -54,6 +54,9 @@ public sealed class ControllerHost
     public IReadOnlyDictionary<string, ControllerCounts> Counts =>
         running.ToDictionary(controller => controller.Name, controller => controller.Counts, StringComparer.Ordinal);
 
+    /// <summary>The same as Prometheus' text.</summary>
+    public string WriteMetrics() => ControllerMetrics.Write(IsLeading, Counts);
+
     public static Task RunAsync(
         ClusterClient client, ControllerOptions options, TimeProvider clock, ILoggerFactory loggers, CancellationToken stopping) =>
         new ControllerHost(client, options, clock, loggers).RunAsync(stopping);

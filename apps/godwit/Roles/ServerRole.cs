@@ -50,6 +50,7 @@ internal static class ServerRole
             ?? throw new InvalidOperationException($"Another server runs on the data folder {options.DataFolder}: stop it, or give this one its own with --data");
         var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, "store.db")) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
         await using var store = SqliteRevisionStore.Open(storeOptions);
+        ControllerHost? controllers = null;
         await using var server = await ApiServerHost.StartAsync(
             new ApiServerOptions
             {
@@ -61,16 +62,17 @@ internal static class ServerRole
                 AdvertisedHost = options.AdvertisedNames[0],
                 Clock = time,
                 Loggers = loggers,
+                MoreMetrics = () => controllers?.WriteMetrics() ?? "",
             },
             stopping);
         DurableFile.Write(options.KubeconfigPath, Encoding.UTF8.GetBytes(server.AdminKubeconfig));
         var connection = Kubeconfig.Parse(server.ControllersKubeconfig, options.DataFolder, "the controllers' kubeconfig");
         using var cluster = new ClusterClient(connection, time, loggers.CreateLogger<ClusterClient>());
         await options.Network.EnsureAsync(cluster, stopping);
-        var controllers = new ControllerOptions { Identity = $"{Environment.MachineName}-{Environment.ProcessId}" };
+        controllers = new ControllerHost(cluster, new ControllerOptions { Identity = $"{Environment.MachineName}-{Environment.ProcessId}" }, time, loggers);
         var history = new HistoryKeeper(store, HistoryKeeper.DefaultPeriod, time, loggers.CreateLogger<HistoryKeeper>());
         answering?.TrySetResult();
-        List<Func<CancellationToken, Task>> parts = [part => ControllerHost.RunAsync(cluster, controllers, time, loggers, part), history.RunAsync];
+        List<Func<CancellationToken, Task>> parts = [controllers.RunAsync, history.RunAsync];
         if (options.UnderlayAddress is { } underlay)
         {
             var observer = new ObserverOptions { Connection = connection, UnderlayAddress = underlay, DataFolder = Path.Combine(options.DataFolder, "observer"), LinkPrefix = options.LinkPrefix };

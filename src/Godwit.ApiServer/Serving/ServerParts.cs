@@ -28,7 +28,7 @@ internal sealed class ServerParts : IDisposable
         Machines = new MachineSubresources(store, Resources, Writer, agents, options.Clock);
         var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
         Pods = new GuestPods(lists, Resources);
-        System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics);
+        System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);
         Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
     }
 

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http;
 namespace Godwit.ApiServer.Serving;
 
 /// <summary>The paths that are about the server itself.</summary>
-internal sealed class SystemPaths(IRevisionStore store, DocumentPaths documents, ServerMetrics metrics)
+internal sealed class SystemPaths(IRevisionStore store, DocumentPaths documents, ServerMetrics metrics, Func<string>? moreMetrics)
 {
     public Task HandleAsync(ApiRequest request) => request.Info.Path switch
     {
@@ -49,7 +49,7 @@ internal sealed class SystemPaths(IRevisionStore store, DocumentPaths documents,
 
     private async Task MetricsAsync(ApiRequest request)
     {
-        var text = metrics.Write(await store.GetCurrentRevisionAsync(request.Stopping));
+        var text = metrics.Write(await store.GetCurrentRevisionAsync(request.Stopping)) + moreMetrics?.Invoke();
         request.PrepareAnswer(200, "text/plain; version=0.0.4; charset=utf-8");
         await request.Http.Response.WriteAsync(text, request.Stopping);
     }

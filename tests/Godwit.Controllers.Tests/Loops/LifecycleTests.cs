@@ -149,4 +149,20 @@ public sealed class LifecycleTests
 
         await cluster.UntilAsync<VirtualMachineInstance>("two", vmi => vmi.Status.Phase == VirtualMachineInstancePhases.Running);
     }
+
+    [Fact]
+    public async Task The_controllers_work_is_counted_beside_the_servers_own()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("node-1");
+        await cluster.CreateVmAsync("tiny");
+        await cluster.UntilAsync<VirtualMachine>("tiny", vm => vm.Status.PrintableStatus == PrintableStatuses.Running);
+
+        var text = System.Text.Encoding.UTF8.GetString(
+            await cluster.Client.SendForBytesAsync(new ClusterRequest(HttpMethod.Get, "/metrics") { Accept = "*/*" }, Stopping));
+
+        Assert.Contains("godwit_controllers_leading 1\n", text, StringComparison.Ordinal);
+        Assert.Matches("godwit_controller_looks_total\\{controller=\"virtualmachine\"\\} [1-9]", text);
+        Assert.Contains("godwit_apiserver_watchers", text, StringComparison.Ordinal);
+    }
 }

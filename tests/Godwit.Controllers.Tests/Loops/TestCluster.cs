@@ -46,6 +46,7 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         var data = Directory.CreateTempSubdirectory($"godwit-controllers-{Environment.ProcessId}-").FullName;
         var memory = new MemoryRevisionStore();
+        ControllerHost? controllerHost = null;
         var host = await ApiServerHost.StartAsync(
             new ApiServerOptions
             {
@@ -54,6 +55,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 Registry = new ResourceRegistry(BuiltInKinds.All),
                 Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
                 Loggers = NullLoggerFactory.Instance,
+                MoreMetrics = () => controllerHost?.WriteMetrics() ?? "",
             },
             Stopping);
         await File.WriteAllTextAsync(Path.Combine(data, "admin.kubeconfig"), host.AdminKubeconfig, Stopping);
@@ -66,7 +68,8 @@ internal sealed class TestCluster : IAsyncDisposable
             },
             Stopping);
         var options = new ControllerOptions { Identity = "test", Migrations = limits ?? new MigrationLimits(), LeaseDuration = TimeSpan.FromDays(1) };
-        cluster.controllers = ControllerHost.RunAsync(cluster.controllersClient, options, cluster.clock, Loggers(), cluster.ending.Token);
+        controllerHost = new ControllerHost(cluster.controllersClient, options, cluster.clock, Loggers());
+        cluster.controllers = controllerHost.RunAsync(cluster.ending.Token);
         return cluster;
     }
 
