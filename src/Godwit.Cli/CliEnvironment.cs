@@ -22,8 +22,8 @@ public sealed record CliEnvironment
     /// <summary>Whether standard output is a terminal: then progress is drawn, else it is written line by line.</summary>
     public bool OutputIsTerminal { get; init; }
 
-    /// <summary>Columns of the terminal.</summary>
-    public int Width { get; init; } = 80;
+    /// <summary>Columns of the terminal, or of what is written where there is none.</summary>
+    public int Width { get; init; } = 100;
 
     public required TimeProvider Clock { get; init; }
 
@@ -45,7 +45,7 @@ public sealed record CliEnvironment
         OpenRawOutput = Console.OpenStandardOutput,
         InputIsTerminal = !Console.IsInputRedirected,
         OutputIsTerminal = !Console.IsOutputRedirected,
-        Width = !Console.IsOutputRedirected && Console.WindowWidth > 0 ? Math.Max(Console.WindowWidth, 40) : 80,
+        Width = !Console.IsOutputRedirected && Console.WindowWidth > 0 ? Math.Max(Console.WindowWidth, 40) : 100,
         Clock = TimeProvider.System,
         Variable = Environment.GetEnvironmentVariable,
         Version = version,

@@ -135,9 +135,17 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     public async Task What_cannot_be_moved_is_told_before_anything_is_asked_for()
     {
         await cluster.RunAsync("vm", "create", "idle", "--stopped");
+        await cluster.Client.For<VirtualMachineInstance>().CreateAsync(
+            new VirtualMachineInstance
+            {
+                Metadata = new ObjectMeta { Name = "young", Namespace = "default" },
+                Spec = new VirtualMachineInstanceSpec { Domain = new DomainSpec { Memory = new Memory { Guest = Base.Quantity.Parse("64Mi") } } },
+            },
+            Stopping);
         foreach (var (line, exitCode, words) in new (string[], int, string)[]
         {
             (["migrate", "idle"], ExitCodes.Failed, "godwit vm start idle"),
+            (["migrate", "young"], ExitCodes.Failed, "it is Pending"),
             (["migrate", "tinny"], ExitCodes.NotFound, "Did you mean 'tiny'?"),
             (["migrate", "tiny", "--to", "node-3"], ExitCodes.NotFound, "Did you mean 'node-1'?"),
             (["migrate", "cancel", "tiny"], ExitCodes.Failed, "not being moved"),

@@ -105,7 +105,9 @@ internal static class MigrateCommand
             throw new CliException($"{name} is not running, so it has nothing to move. Start it: godwit vm start {name}");
         }
 
-        return guest;
+        return guest.Status.Phase == VirtualMachineInstancePhases.Running
+            ? guest
+            : throw new CliException($"{name} does not run yet, or no more: it is {guest.Status.Phase ?? VirtualMachineInstancePhases.Pending}. See why: godwit vm show {name}");
     }
 
     private static int Tell(Session session, VirtualMachineInstanceMigration move)
