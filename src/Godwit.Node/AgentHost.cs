@@ -30,8 +30,14 @@ namespace Godwit.Node;
 /// </summary>
 public static class AgentHost
 {
+    private const string NamesFolderName = "names";
+
     private const UnixFileMode DataFolderMode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    /// <summary>Where the name services of agents write what they are: one folder for each agent whose data folder is below this one.</summary>
+    public static IReadOnlyList<string> NameServiceFolders(string agentsFolder) =>
+        Directory.Exists(agentsFolder) ? [.. Directory.EnumerateDirectories(agentsFolder).Select(data => Path.Combine(data, NamesFolderName)).Where(Directory.Exists)] : [];
 
     /// <summary>Runs until cancelled.</summary>
     /// <exception cref="JoinException">The node may not join, or the data folder is another's; asking again would not help.</exception>
@@ -41,6 +47,7 @@ public static class AgentHost
         Directory.CreateDirectory(options.DataFolder, DataFolderMode);
         using var alone = FileLock.TryAcquire(Path.Combine(options.DataFolder, "agent.lock"))
             ?? throw new JoinException($"Another agent runs with the data folder {options.DataFolder}; give this one a folder of its own, or end the other.");
+        DurableFile.RemoveLeftovers(options.DataFolder, "machines"); // What is in machines/ belongs to the guests' users.
         await using var machineHost = new MachineHost(
             new MachineHostOptions { DataFolder = options.DataFolder, ControlGroupParent = options.ControlGroupParent, Accelerator = options.Accelerator },
             time,
@@ -100,7 +107,7 @@ public static class AgentHost
 
             var names = new OverlayNames(options.LinkPrefix);
             overlay = new OverlaySync(
-                new OverlayMember(names, options.UnderlayAddress, options.Node), new OverlayCaches(settings, nodes, instances), Path.Combine(options.DataFolder, "names"), time, loggers);
+                new OverlayMember(names, options.UnderlayAddress, options.Node), new OverlayCaches(settings, nodes, instances), Path.Combine(options.DataFolder, NamesFolderName), time, loggers);
             network = new OverlayGuestNetwork(names, overlay, time, loggers.CreateLogger<OverlayGuestNetwork>());
 
             identity = new PeerIdentity(foundation.Credentials.Certificate!, foundation.Credentials.Authorities, time);

@@ -5,6 +5,9 @@ namespace Godwit.Node;
 /// <summary>What an agent needs to know to run. Reads no environment and no file by itself: whoever starts it fills this in.</summary>
 public sealed record AgentOptions
 {
+    public const int AgentPortDefault = 10250;
+    public const int PeerPortDefault = 10260;
+
     /// <summary>The node's name in the cluster. It stays with the data folder: another name there is refused.</summary>
     public required NodeName Node { get; init; }
 
@@ -51,7 +54,7 @@ public sealed record AgentOptions
     /// <summary>Decides the accelerator without a probe: null probes.</summary>
     public Godwit.Machines.Accelerator? Accelerator { get; init; }
 
-    internal IPEndPoint AgentAddress => AgentListen ?? new IPEndPoint(UnderlayAddress, 10250);
+    internal IPEndPoint AgentAddress => AgentListen ?? new IPEndPoint(UnderlayAddress, AgentPortDefault);
 
-    internal IPEndPoint PeerAddress => PeerListen ?? new IPEndPoint(UnderlayAddress, 10260);
+    internal IPEndPoint PeerAddress => PeerListen ?? new IPEndPoint(UnderlayAddress, PeerPortDefault);
 }

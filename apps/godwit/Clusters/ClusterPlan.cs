@@ -14,9 +14,6 @@ internal static class ClusterPlan
 {
     public const string ServerName = "server";
 
-    /// <summary>Labs beside each other meet on this host, whose observers are members of each: their guests need networks of their own.</summary>
-    private const int FirstGuestNetwork = 77;
-
     /// <summary>Control plane and agent in one process on this host.</summary>
     public static IReadOnlyList<PlannedProcess> ForOneHost(Places places, int port, string nodeName) =>
     [
@@ -29,7 +26,7 @@ internal static class ClusterPlan
         [
             "server", "--instance", places.Instance, "--data", places.DataFolder, "--listen", $"127.0.0.1:{Text(port)}", "--listen", $"{lab.HostAddress}:{Text(port)}",
             "--advertise", "127.0.0.1", "--advertise", lab.HostAddress.ToString(), "--underlay-address", lab.HostAddress.ToString(),
-            "--guest-network", $"10.{FirstGuestNetwork + lab.Subnet}.0.0/16", "--guest-network-id", Text(FirstGuestNetwork + lab.Subnet),
+            "--guest-network", ClusterNumber.GuestNetwork(lab.Subnet).ToString(), "--guest-network-id", Text(ClusterNumber.GuestNetworkId(lab.Subnet)),
         ], null),
         .. Enumerable.Range(1, nodes).Select(number => ForNode(places, lab, number, port)),
     ];

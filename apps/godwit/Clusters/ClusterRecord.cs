@@ -54,7 +54,7 @@ internal sealed record ClusterRecord
         }
         catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new ClusterException($"The record of what is up, {places.RecordPath}, cannot be read: run 'godwit down --force' to take down what can be found", error);
+            throw new ClusterException($"The record of what is up, {places.RecordPath}, cannot be read, so what is up is not known. End the godwit processes (pgrep -a godwit), delete that file, then run 'godwit up' and 'godwit down': they find guests, networks and cgroups by their names", error);
         }
     }
 

@@ -3,7 +3,9 @@ using Godwit.Linux.Files;
 using Godwit.Linux.Networking;
 using Godwit.Linux.Processes;
 using Godwit.Networks.Labs;
+using Godwit.Networks.Names;
 using Godwit.Networks.Overlays;
+using Godwit.Node;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.App.Clusters;
@@ -38,6 +40,7 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
         await EndGuestsAsync(stopping);
         var lab = new LabNetwork(record.Instance, LabNetwork.ChooseSubnet(record.Instance));
         await EndNamespaceProcessesAsync(lab, record.LabNodes, stopping);
+        await EndNameServicesAsync(record, stopping);
         await new Overlay(NetworkNamespace.Own, time, NullLogger<Overlay>.Instance).RemoveAsync(new OverlayNames(places.LinkPrefix), stopping);
         if (record.LabNodes > 0)
         {
@@ -96,12 +99,21 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
         }
     }
 
+    // On this host itself a node's name service is one process of many: it is found by what its agent wrote down.
+    private async Task EndNameServicesAsync(ClusterRecord record, CancellationToken stopping)
+    {
+        foreach (var folder in AgentHost.NameServiceFolders(Path.Combine(record.DataFolder, Places.AgentsFolderName)))
+        {
+            await NameService.EndAsync(folder, time, stopping);
+        }
+    }
+
     private void RemoveFolders(ClusterRecord record, bool purge)
     {
         // A lab is for trying things out: it starts fresh each time. A host keeps its VMs' definitions and disks.
         if ((record.LabNodes > 0 || purge) && Directory.Exists(record.DataFolder))
         {
-            foreach (var folder in (string[])["server", "agents", "logs"])
+            foreach (var folder in (string[])["server", Places.AgentsFolderName, "logs"])
             {
                 var path = Path.Combine(record.DataFolder, folder);
                 if (Directory.Exists(path))
@@ -111,8 +123,13 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
             }
 
             File.Delete(places.KubeconfigPath);
+            if (!Directory.EnumerateFileSystemEntries(record.DataFolder).Any())
+            {
+                Directory.Delete(record.DataFolder);
+            }
         }
 
         File.Delete(places.RecordPath);
+        Directory.Delete(places.RunFolder, recursive: true); // With the lock that we hold: whoever waits for it makes a new one.
     }
 }

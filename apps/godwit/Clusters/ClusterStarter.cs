@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Godwit.App.Roles;
 using Godwit.Client;
 using Godwit.Linux.Files;
 using Godwit.Linux.Processes;
@@ -13,7 +14,10 @@ namespace Godwit.App.Clusters;
 /// network → server answers → nodes are ready. Run again, it mends: what lives is left alone, what died is started anew.
 /// The record on disk is written before a process runs, so whatever a start that was killed leaves behind, <c>down</c> finds.
 /// </summary>
-internal sealed class ClusterStarter(Places places, Action<string> say)
+/// <param name="places">Where the instance keeps its things.</param>
+/// <param name="port">Where the API is to be served; null takes the usual port, or a free one where that is taken.</param>
+/// <param name="say">Tells the person what is being done.</param>
+internal sealed class ClusterStarter(Places places, int? port, Action<string> say)
 {
     private static readonly TimeSpan ServerBound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan NodesBound = TimeSpan.FromSeconds(120);
@@ -66,6 +70,11 @@ internal sealed class ClusterStarter(Places places, Action<string> say)
         {
             var there = record.LabNodes == 0 ? "a cluster on this host" : $"a lab of {record.LabNodes} nodes";
             throw new ClusterException($"There is {there} up already: take it down first ('godwit down'), or start another beside it with --instance NAME");
+        }
+
+        if (record is not null && port is { } asked && asked != record.Port)
+        {
+            throw new ClusterException($"It is up already with its API on port {record.Port}: to have it on {asked}, take it down first ('godwit down')");
         }
 
         return Task.FromResult(record);
@@ -186,23 +195,36 @@ internal sealed class ClusterStarter(Places places, Action<string> say)
         return File.Exists(path) ? string.Join('\n', File.ReadLines(path).TakeLast(LinesMax).Select(line => "  " + line)) : "  (nothing)";
     }
 
-    /// <summary>The usual port, or a free one when something else has it: a second instance, or somebody's cluster.</summary>
-    private static int ChoosePort()
+    /// <summary>The port that was asked for, which must be free; else the usual one, or a free one when something else has it: another instance, or somebody's cluster.</summary>
+    private int ChoosePort()
     {
-        foreach (var port in (int[])[Commands.ServerCommand.PortDefault, 0])
+        if (port is { } asked)
         {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                socket.Bind(new IPEndPoint(IPAddress.Any, port));
-                return ((IPEndPoint)socket.LocalEndPoint!).Port;
-            }
-            catch (SocketException)
-            {
-                // Taken: any free one will do.
-            }
+            Door.MustBeFree(new Door("godwit up", "the API", new IPEndPoint(IPAddress.Any, asked), "--port"));
+            return asked;
         }
 
-        throw new ClusterException("No TCP port is free for the API server");
+        if (TryBind(Commands.ServerCommand.PortDefault) is { } usual)
+        {
+            return usual;
+        }
+
+        var free = TryBind(0) ?? throw new ClusterException("No TCP port is free for the API: end something, or name one with --port");
+        say($"port {Commands.ServerCommand.PortDefault} is taken by something else on this host: the API gets port {free}");
+        return free;
+    }
+
+    private static int? TryBind(int port)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Any, port));
+            return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        }
+        catch (SocketException)
+        {
+            return null;
+        }
     }
 }

@@ -11,6 +11,7 @@ internal sealed partial record Places
 {
     public const string DefaultInstance = "godwit";
     public const string DefaultDataFolder = "/var/lib/godwit";
+    public const string AgentsFolderName = "agents";
     public const string DefaultRunFolder = "/run/godwit";
 
     private Places(string instance, string dataFolder, string runFolder, string imagesFolder)
@@ -47,7 +48,7 @@ internal sealed partial record Places
 
     public string KubeconfigPath => Path.Combine(DataFolder, "admin.kubeconfig");
 
-    public string AgentFolder(string nodeName) => Path.Combine(DataFolder, "agents", nodeName);
+    public string AgentFolder(string nodeName) => Path.Combine(DataFolder, AgentsFolderName, nodeName);
 
     public string LogPath(string processName) => Path.Combine(DataFolder, "logs", processName + ".log");
 

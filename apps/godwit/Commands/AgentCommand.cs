@@ -20,16 +20,19 @@ internal static class AgentCommand
         var token = new Option<string?>("--token-file") { Description = "File with the token to join with; needed the first time only." };
         var authority = new Option<string>("--ca-file") { Description = "Certificate of the cluster's authority (ca.crt of the server).", Required = true };
         var underlay = new Option<string>("--underlay-address") { Description = "This host's address towards the other nodes.", Required = true };
+        var listen = new Option<string?>("--listen") { Description = $"ADDRESS:PORT or PORT for the server to reach this agent (default port {AgentOptions.AgentPortDefault} of the underlay address).", HelpName = "ADDRESS:PORT" };
+        var peerListen = new Option<string?>("--peer-listen") { Description = $"ADDRESS:PORT or PORT for other agents to reach this one (default port {AgentOptions.PeerPortDefault} of the underlay address).", HelpName = "ADDRESS:PORT" };
         var storage = new Option<string[]>("--shared-storage") { Description = "Folder on storage that other nodes share too; may be repeated." };
         var label = new Option<string[]>("--label") { Description = "NAME=VALUE label of the node; may be repeated." };
         var memory = new Option<string?>("--memory") { Description = "Memory to offer, such as 8Gi (default all of the host's)." };
         var command = new Command("agent", "Run this host as a node: guests, their network, and their moves to and from other nodes")
-        { nodeName, server, token, authority, underlay, storage, label, memory, shared.Data, shared.Images, shared.LogFormat, shared.LogLevel };
+        { nodeName, server, token, authority, underlay, listen, peerListen, storage, label, memory, shared.Data, shared.Images, shared.LogFormat, shared.LogLevel };
         command.SetAction(async (parsed, stopping) =>
         {
             HostOptions.RequireRoot("godwit agent");
             var places = shared.PlacesFrom(parsed);
             var name = parsed.GetValue(nodeName) ?? Dns.GetHostName().ToLowerInvariant();
+            var underlayAddress = HostOptions.Address("--underlay-address", parsed.GetValue(underlay))!;
             var options = new AgentOptions
             {
                 Node = NodeName.TryParse(name, out var node) ? node : throw new CliException($"'{name}' cannot name a node: use lower-case letters, digits and '-'.", ExitCodes.Usage),
@@ -38,18 +41,25 @@ internal static class AgentCommand
                 BootstrapTokenPath = parsed.GetValue(token),
                 DataFolder = parsed.GetValue(shared.Data) ?? places.AgentFolder(name),
                 ImagesFolder = places.ImagesFolder,
-                UnderlayAddress = HostOptions.Address("--underlay-address", parsed.GetValue(underlay))!,
+                UnderlayAddress = underlayAddress,
+                AgentListen = HostOptions.EndPoint("--listen", parsed.GetValue(listen) ?? Text(AgentOptions.AgentPortDefault), underlayAddress),
+                PeerListen = HostOptions.EndPoint("--peer-listen", parsed.GetValue(peerListen) ?? Text(AgentOptions.PeerPortDefault), underlayAddress),
                 SharedStorageFolders = parsed.GetValue(storage) ?? [],
                 Labels = Labels(parsed.GetValue(label) ?? []),
                 MemoryBytes = parsed.GetValue(memory) is { } text ? Memory(text) : null,
                 ControlGroupParent = $"{places.ControlGroup}/{name}",
             };
+            Door.MustBeFree(
+                new Door("godwit agent", "the API server", options.AgentListen, "--listen"),
+                new Door("godwit agent", "other agents", options.PeerListen, "--peer-listen"));
             using var loggers = shared.LoggersFrom(parsed);
             await AgentHost.RunAsync(options, TimeProvider.System, loggers, stopping);
             return ExitCodes.Done;
         });
         return command;
     }
+
+    private static string Text(int port) => port.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static Uri Server(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps
         ? uri

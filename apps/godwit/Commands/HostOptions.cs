@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using Godwit.App.Clusters;
 using Microsoft.Extensions.Logging;
@@ -56,12 +57,12 @@ internal sealed class HostOptions
         : IPAddress.TryParse(text, out var address) ? address
         : throw new CliException($"{option} takes an IP address, not '{text}'.", ExitCodes.Usage);
 
-    /// <summary>ADDRESS:PORT or PORT (all addresses).</summary>
-    public static IPEndPoint EndPoint(string option, string text)
+    /// <summary>ADDRESS:PORT, or PORT of <paramref name="otherwise"/>.</summary>
+    public static IPEndPoint EndPoint(string option, string text, IPAddress otherwise)
     {
-        if (ushort.TryParse(text, out var port))
+        if (ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0)
         {
-            return new IPEndPoint(IPAddress.IPv6Any, port);
+            return new IPEndPoint(otherwise, port);
         }
 
         return IPEndPoint.TryParse(text, out var endPoint) && endPoint.Port > 0
@@ -71,9 +72,9 @@ internal sealed class HostOptions
 
     public static void RequireRoot(string what)
     {
-        if (Environment.UserName != "root")
+        if (!Environment.IsPrivilegedProcess)
         {
-            throw new ClusterException($"{what} needs root (network namespaces, taps, users for guests): run it with sudo");
+            throw new ClusterException($"{what} needs root: it makes network interfaces, cgroups and users for guests. Run it with sudo");
         }
     }
 }

@@ -36,12 +36,18 @@ internal static class ServerCommand
             {
                 DataFolder = places.ServerFolder,
                 KubeconfigPath = places.KubeconfigPath,
-                Listen = [.. listenTexts.Select(text => HostOptions.EndPoint("--listen", text))],
+                Listen = [.. listenTexts.Select(text => HostOptions.EndPoint("--listen", text, IPAddress.IPv6Any))],
                 AdvertisedNames = parsed.GetValue(advertise) is { Length: > 0 } names ? names : [Dns.GetHostName()],
                 UnderlayAddress = HostOptions.Address("--underlay-address", parsed.GetValue(underlay)),
                 Network = ClusterNetworkSettings.For(parsed.GetValue(cidr), parsed.GetValue(networkId), HostOptions.Address("--underlay-address", parsed.GetValue(underlay))),
                 LinkPrefix = places.LinkPrefix,
             };
+            if (options.UnderlayAddress is not null)
+            {
+                HostOptions.RequireRoot("godwit server --underlay-address");
+            }
+
+            Door.MustBeFree(options.Doors("godwit server", "--listen"));
             await ServerRole.RunAsync(options, loggers, answering: null, stopping);
             return 0;
         });

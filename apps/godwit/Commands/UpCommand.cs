@@ -17,7 +17,7 @@ internal static class UpCommand
         var rate = new Option<string>("--link-rate") { Description = "What each lab node's link carries: none, or for example 1gbit, 100mbit. May be changed by running 'up' again.", DefaultValueFactory = _ => "none" };
         var nodeName = new Option<string?>("--node-name") { Description = "This host's name in the cluster (default its host name)." };
         var foreground = new Option<bool>("--foreground") { Description = "Stay in the foreground: run control plane and agent in this process." };
-        var port = new Option<int>("--port") { Description = "Port of the API, with --foreground.", DefaultValueFactory = _ => ServerCommand.PortDefault };
+        var port = new Option<int?>("--port") { Description = $"Port of the API (default {ServerCommand.PortDefault}, or a free one where that is taken).", HelpName = "PORT" };
         var command = new Command("up", "Start a cluster on this host, or a lab of several nodes, and return when it is ready")
         { lab, rate, shared.Data, shared.Images, nodeName, foreground, port, shared.LogFormat, shared.LogLevel };
         Help.Add(
@@ -35,11 +35,11 @@ internal static class UpCommand
             if (parsed.GetValue(foreground))
             {
                 using var loggers = shared.LoggersFrom(parsed);
-                await OneHostRole.RunAsync(places, parsed.GetValue(port), name, loggers, stopping);
+                await OneHostRole.RunAsync(places, CheckPort(parsed.GetValue(port)) ?? ServerCommand.PortDefault, name, loggers, stopping);
                 return 0;
             }
 
-            var starter = new ClusterStarter(places, line => Console.Error.WriteLine($"up: {line}"));
+            var starter = new ClusterStarter(places, CheckPort(parsed.GetValue(port)), line => Console.Error.WriteLine($"up: {line}"));
             var nodes = parsed.GetValue(lab);
             var record = parsed.GetResult(lab) is null or { Implicit: true }
                 ? await starter.StartOneHostAsync(name, stopping)
@@ -49,6 +49,9 @@ internal static class UpCommand
         });
         return command;
     }
+
+    private static int? CheckPort(int? port) =>
+        port is null or (> 0 and <= ushort.MaxValue) ? port : throw new CliException($"--port takes 1 to {ushort.MaxValue}, not {port}.", ExitCodes.Usage);
 
     private static int CheckNodes(int nodes) =>
         nodes is >= 1 and <= LabNetwork.NodesMax ? nodes : throw new CliException($"--lab takes 1 to {LabNetwork.NodesMax} nodes, not {nodes}.", ExitCodes.Usage);

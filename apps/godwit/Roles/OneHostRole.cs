@@ -1,5 +1,6 @@
 using System.Net;
 using Godwit.App.Clusters;
+using Godwit.Networks.Labs;
 using Godwit.Node;
 using Microsoft.Extensions.Logging;
 
@@ -9,17 +10,25 @@ namespace Godwit.App.Roles;
 /// Control plane and agent in one process on one host. Between the two lies the same HTTPS as between hosts: the agent
 /// joins with the bootstrap token and knows no shortcut.
 /// </summary>
+/// <remarks>
+/// Nothing observes moves from outside: there is nowhere to move to, for the server answers on this host alone; and the
+/// kernel lets one network namespace join the guests' network only once, which the agent does. The agent's own doors are for
+/// this process alone, so they take any free ports and tell the server which.
+/// </remarks>
 internal static class OneHostRole
 {
+    private const string Command = "godwit up";
+
     public static async Task RunAsync(Places places, int port, string nodeName, ILoggerFactory loggers, CancellationToken stopping)
     {
+        var number = ClusterNumber.ChooseFree(); // Counts at the first start only: the cluster keeps the network that it was made with.
         var server = new ServerRoleOptions
         {
             DataFolder = places.ServerFolder,
             KubeconfigPath = places.KubeconfigPath,
             Listen = [new IPEndPoint(IPAddress.Loopback, port)],
             AdvertisedNames = [IPAddress.Loopback.ToString()],
-            Network = ClusterNetworkSettings.For(null, ClusterNetworkSettings.NetworkIdDefault, null),
+            Network = new ClusterNetworkSettings(ClusterNumber.GuestNetwork(number), ClusterNumber.GuestNetworkId(number), Member: null),
             LinkPrefix = places.LinkPrefix,
         };
         var agent = new AgentOptions
@@ -31,9 +40,12 @@ internal static class OneHostRole
             DataFolder = places.AgentFolder(nodeName),
             ImagesFolder = places.ImagesFolder,
             UnderlayAddress = IPAddress.Loopback,
+            AgentListen = new IPEndPoint(IPAddress.Loopback, 0),
+            PeerListen = new IPEndPoint(IPAddress.Loopback, 0),
             ControlGroupParent = $"{places.ControlGroup}/{nodeName}",
             LinkPrefix = places.LinkPrefix,
         };
+        Door.MustBeFree(server.Doors(Command, "--port"));
         var answering = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await Parts.RunAsync(
             [

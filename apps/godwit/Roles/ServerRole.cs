@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
+using Godwit.App.Clusters;
 using Godwit.ApiServer;
 using Godwit.Client;
 using Godwit.Controllers;
@@ -33,6 +34,11 @@ internal sealed record ServerRoleOptions
 
     /// <summary>What this host's links to the guests' network begin with.</summary>
     public required string LinkPrefix { get; init; }
+
+    /// <summary>What must be free for it to start.</summary>
+    /// <param name="owner">The command that runs it.</param>
+    /// <param name="flag">That command's way to choose another address.</param>
+    public IReadOnlyList<Door> Doors(string owner, string flag) => [.. Listen.Select(address => new Door(owner, "the API", address, flag))];
 }
 
 /// <summary>
@@ -45,9 +51,7 @@ internal static class ServerRole
     public static async Task RunAsync(ServerRoleOptions options, ILoggerFactory loggers, TaskCompletionSource? answering, CancellationToken stopping)
     {
         var time = TimeProvider.System;
-        Directory.CreateDirectory(options.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        using var only = FileLock.TryAcquire(Path.Combine(options.DataFolder, "lock"))
-            ?? throw new InvalidOperationException($"Another server runs on the data folder {options.DataFolder}: stop it, or give this one its own with --data");
+        using var only = Claim(options.DataFolder);
         var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, "store.db")) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
         await using var store = SqliteRevisionStore.Open(storeOptions);
         ControllerHost? controllers = null;
@@ -80,5 +84,22 @@ internal static class ServerRole
         }
 
         await Parts.RunAsync(parts, stopping);
+    }
+
+    private static FileLock Claim(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new ClusterException($"The server cannot make its data folder {folder}: run it with sudo, or choose a folder of your own with --data", error);
+        }
+
+        var only = FileLock.TryAcquire(Path.Combine(folder, "lock"))
+            ?? throw new ClusterException($"Another server runs on the data folder {folder}: stop it, or give this one its own with --data");
+        DurableFile.RemoveLeftovers(folder);
+        return only;
     }
 }

@@ -9,6 +9,8 @@ public static class DurableFile
     /// <summary>Only the owner reads and writes (0600).</summary>
     public const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    private const string Suffix = ".new";
+
     /// <summary>Replaces the file's contents: written beside it, synced, renamed over it, folder synced.</summary>
     /// <param name="path">The file. Its folder exists.</param>
     /// <param name="contents">All of the new contents.</param>
@@ -17,7 +19,7 @@ public static class DurableFile
     /// <exception cref="LinuxException">It could not be written (<see cref="Errno.ENOSPC"/>: the disk is full); the old contents stand.</exception>
     public static void Write(string path, ReadOnlySpan<byte> contents, UnixFileMode mode = Private, ProcessUser? owner = null)
     {
-        var temporary = $"{path}.{Guid.NewGuid():N}.new";
+        var temporary = $"{path}.{Guid.NewGuid():N}{Suffix}";
         try
         {
             using (var file = Descriptor.Open(temporary, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW, 0x180))
@@ -42,6 +44,34 @@ public static class DurableFile
 
         SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
+
+    /// <summary>
+    /// Removes what writes that were cut off by a crash left in a folder and those below it. Links are not followed. Only for
+    /// one who knows that nobody writes there now.
+    /// </summary>
+    /// <param name="folder">The folder; it need not exist.</param>
+    /// <param name="except">Names of folders not to go into: those that belong to somebody else.</param>
+    public static void RemoveLeftovers(string folder, params IReadOnlyCollection<string> except)
+    {
+        if (FileIdentity.Find(folder) is not { Kind: FileKind.Folder })
+        {
+            return;
+        }
+
+        foreach (var path in Directory.EnumerateFiles(folder, "*" + Suffix).Where(IsLeftover))
+        {
+            File.Delete(path);
+        }
+
+        foreach (var below in Directory.EnumerateDirectories(folder).Where(path => !except.Contains(Path.GetFileName(path))))
+        {
+            RemoveLeftovers(below, except);
+        }
+    }
+
+    // Ours end in the thirty-two digits that made the name unique; other files may end in .new too.
+    private static bool IsLeftover(string path) =>
+        Path.GetFileName(path).Split('.') is [.., var unique, _] && Guid.TryParseExact(unique, "N", out _);
 
     /// <summary>Removes the file for good. Idempotent.</summary>
     public static void Delete(string path)

@@ -27,6 +27,7 @@ public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, Fi
 {
     private const int CurrentFolder = -100; // AT_FDCWD
     private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
+    private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
     private const uint BasicStatistics = 0x7ff; // STATX_BASIC_STATS
     private const int StatisticsBytes = 256;
 
@@ -40,6 +41,21 @@ public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, Fi
             return (Errno)Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.ENOTDIR ? null : throw LinuxException.FromLastCall($"look at {path}");
         }
 
+        return Read(statistics);
+    }
+
+    /// <summary>The file that is open there, whatever leads to it now.</summary>
+    internal static unsafe FileIdentity Of(Descriptor file)
+    {
+        var statistics = stackalloc byte[StatisticsBytes];
+        return LibC.StatX(file.Value, "", EmptyPath, BasicStatistics, statistics) == 0 ? Read(statistics) : throw LinuxException.FromLastCall("look at an open file");
+    }
+
+    /// <summary>Whether it is the same file, though size or owner may have changed between the two looks.</summary>
+    public bool IsSameFileAs(FileIdentity other) => DeviceId == other.DeviceId && InodeNumber == other.InodeNumber;
+
+    private static unsafe FileIdentity Read(byte* statistics)
+    {
         // struct statx: uid at 20, gid at 24, mode at 28, inode at 32, size at 40, device major and minor at 136 and 140.
         var fields = new ReadOnlySpan<byte>(statistics, StatisticsBytes);
         return new FileIdentity(

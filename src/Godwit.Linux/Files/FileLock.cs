@@ -2,9 +2,15 @@ using Godwit.Linux.Native;
 
 namespace Godwit.Linux.Files;
 
-/// <summary>An exclusive lock between processes (flock(2)): held until disposed, or until the process ends however it ends.</summary>
+/// <summary>
+/// An exclusive lock between processes (flock(2)): held until disposed, or until the process ends however it ends. Its holder
+/// may delete the file: who then gets a lock on what no path leads to any more tries again.
+/// </summary>
 public sealed class FileLock : IDisposable
 {
+    /// <summary>Each time somebody deleted the file between our opening and locking it.</summary>
+    private const int AttemptsMax = 10;
+
     private readonly Descriptor file;
 
     private FileLock(Descriptor file) => this.file = file;
@@ -12,15 +18,25 @@ public sealed class FileLock : IDisposable
     /// <summary>Takes the lock, or returns null at once when another holds it. The file is made if missing and stays.</summary>
     public static FileLock? TryAcquire(string path)
     {
-        var opened = Descriptor.Open(path, OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_NOFOLLOW, 0x180);
-        if (LibC.FLock(opened.Value, LockOperations.LOCK_EX | LockOperations.LOCK_NB) == 0)
+        for (var attempt = 0; attempt < AttemptsMax; attempt++)
         {
-            return new FileLock(opened);
+            var opened = Descriptor.Open(path, OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_NOFOLLOW, 0x180);
+            if (LibC.FLock(opened.Value, LockOperations.LOCK_EX | LockOperations.LOCK_NB) != 0)
+            {
+                var refusal = LinuxException.FromLastCall($"lock {path}");
+                opened.Dispose();
+                return refusal.Error is Errno.EAGAIN ? null : throw refusal;
+            }
+
+            if (FileIdentity.Find(path)?.IsSameFileAs(FileIdentity.Of(opened)) is true)
+            {
+                return new FileLock(opened);
+            }
+
+            opened.Dispose();
         }
 
-        var refusal = LinuxException.FromLastCall($"lock {path}");
-        opened.Dispose();
-        return refusal.Error is Errno.EAGAIN ? null : throw refusal;
+        return null;
     }
 
     public void Dispose() => file.Dispose();

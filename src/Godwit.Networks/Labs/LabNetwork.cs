@@ -19,9 +19,6 @@ namespace Godwit.Networks.Labs;
 public sealed class LabNetwork
 {
     public const int NodesMax = 30;
-
-    /// <summary>Labs on one host.</summary>
-    public const int LabsMax = 100;
     private const string Uplink = "uplink";
     private const int PrefixLength = 24;
     private const byte FirstNodeHost = 11;
@@ -34,7 +31,7 @@ public sealed class LabNetwork
     private readonly byte subnet;
 
     /// <param name="instance">Prefix of all names, at most 8 characters.</param>
-    /// <param name="subnet">K, the third byte of the addresses.</param>
+    /// <param name="subnet">K, the third byte of the addresses, as in <see cref="ClusterNumber"/>.</param>
     public LabNetwork(string instance, byte subnet)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(instance.Length, 8);
@@ -59,27 +56,17 @@ public sealed class LabNetwork
 
     private string PortName(int number) => $"{instance}-n{number}";
 
-    /// <summary>A subnet that no interface of this host uses yet; the instance's own, when its bridge is there already.</summary>
-    /// <exception cref="LinuxException">The kernel refused to list addresses.</exception>
+    /// <summary>The instance's own subnet when its bridge is there already, else a free one (<see cref="ClusterNumber"/>).</summary>
+    /// <exception cref="LinuxException">None is free, or the kernel refused to list addresses.</exception>
     public static byte ChooseSubnet(string instance)
     {
         using var host = RouteSocket.Open(NetworkNamespace.Own);
-        var addresses = host.ListAddresses().Where(address => address.Address.GetAddressBytes() is [10, 66, ..]).ToList();
-        if (host.FindLink($"{instance}-lab") is { } bridge && addresses.FirstOrDefault(address => address.LinkIndex == bridge.Index) is { } own)
+        if (host.FindLink($"{instance}-lab") is { } bridge && host.ListAddresses().FirstOrDefault(address => address.LinkIndex == bridge.Index) is { } own)
         {
             return own.Address.GetAddressBytes()[2];
         }
 
-        var taken = addresses.Select(address => address.Address.GetAddressBytes()[2]).ToHashSet();
-        for (byte candidate = 0; candidate < LabsMax; candidate++)
-        {
-            if (!taken.Contains(candidate))
-            {
-                return candidate;
-            }
-        }
-
-        throw new LinuxException("find a free network below 10.66.0.0/16 for the lab: all are in use; take a lab down first", Errno.EADDRINUSE);
+        return ClusterNumber.ChooseFree();
     }
 
     /// <summary>Makes bridge, namespaces and links as far as they are missing.</summary>

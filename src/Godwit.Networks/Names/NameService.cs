@@ -24,6 +24,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
 
     private const int OutputBytesKept = 1 << 20;
 
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WordsLook = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan WordsBound = TimeSpan.FromSeconds(20);
 
@@ -71,6 +72,18 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
         }
     }
 
+    /// <summary>Ends the service that was made with this folder, for one who knows nothing else of it. Idempotent.</summary>
+    public static async Task EndAsync(string folder, TimeProvider time, CancellationToken stopping)
+    {
+        if (FindIn(folder) is { } identity && LinuxProcess.TryOpen(identity) is { } found)
+        {
+            using (found)
+            {
+                await found.StopAsync(StopBound, time, stopping);
+            }
+        }
+    }
+
     /// <summary>Ends the service and removes its folder. Idempotent.</summary>
     public async Task RemoveAsync(CancellationToken stopping)
     {
@@ -89,7 +102,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
 
     private bool Adopt()
     {
-        if (process is not null || !File.Exists(PathOf(IdentityFile)) || !ProcessIdentity.TryParse(File.ReadAllText(PathOf(IdentityFile)), out var identity))
+        if (process is not null || FindIn(settings.Folder) is not { } identity)
         {
             return false;
         }
@@ -103,6 +116,9 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
         Log.Adopted(log, identity.ProcessId);
         return true;
     }
+
+    private static ProcessIdentity? FindIn(string folder) =>
+        Path.Combine(folder, IdentityFile) is var file && File.Exists(file) && ProcessIdentity.TryParse(File.ReadAllText(file), out var identity) ? identity : null;
 
     private async Task StartAsync(CancellationToken stopping)
     {
@@ -182,7 +198,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
     {
         if (process is not null)
         {
-            await process.StopAsync(TimeSpan.FromSeconds(3), time, stopping);
+            await process.StopAsync(StopBound, time, stopping);
             process.Dispose();
             process = null;
         }

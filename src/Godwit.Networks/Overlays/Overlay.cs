@@ -1,4 +1,5 @@
 using System.Net;
+using Godwit.Linux;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
 using Microsoft.Extensions.Logging;
@@ -99,11 +100,26 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
             Log.TunnelMade(log, name, state.NetworkId, state.UnderlayAddress);
         }
 
+        // "Exists already" may also mean another name's tunnel with this identifier.
+        var tunnel = routes.FindLink(name) ?? throw TunnelTaken(state);
         DisableIpv6(name);
-        var tunnel = routes.GetLink(name);
-        routes.ChangeLink(tunnel.Index, new LinkChange { MtuBytes = state.MtuBytes, MasterIndex = bridge.Index, IsUp = true });
+        try
+        {
+            routes.ChangeLink(tunnel.Index, new LinkChange { MtuBytes = state.MtuBytes, MasterIndex = bridge.Index, IsUp = true });
+        }
+        catch (LinuxException error) when (error.Error == Errno.EADDRINUSE)
+        {
+            throw TunnelTaken(state);
+        }
+
         return tunnel;
     }
+
+    private static LinuxException TunnelTaken(OverlayState state) => new(
+        $"join the guests' network with the tunnel {state.Names.Tunnel} (VXLAN {state.NetworkId}, UDP port {state.Port})",
+        Errno.EADDRINUSE,
+        $"another tunnel of this host has that identifier ('ip -details link show type vxlan'), or another program that port ('ss -lunp sport = :{state.Port}'): end it, or choose another identifier "
+        + "at the server's first start (--guest-network-id). On a host that is a node, start the server without --underlay-address");
 
     /// <summary>The host's own station: a cable into the bridge. Where the host is no gateway the kernel may use it too, for example to reach a guest by TCP.</summary>
     private void EnsureObserver(RouteSocket routes, OverlayState state, Link bridge)

@@ -15,6 +15,20 @@ public sealed class AddressPlannerTests
         Assert.Equal(capacity, pool.Capacity);
     }
 
+    [Fact]
+    public void The_observers_address_is_given_to_no_guest_however_many_ask()
+    {
+        var settings = Settings("10.77.0.0/29", "10.77.0.1", "10.77.0.6");
+        var guests = new List<VirtualMachineInstance>();
+        while (AddressPlanner.For(Vmi($"guest-{guests.Count}"), guests, settings) is AddressPlan.Assign assign)
+        {
+            var vmi = Vmi($"guest-{guests.Count}");
+            guests.Add(vmi with { Status = vmi.Status with { Interfaces = assign.Interfaces } });
+        }
+
+        Assert.Equal(["10.77.0.2", "10.77.0.3", "10.77.0.4", "10.77.0.5"], guests.Select(guest => guest.Status.Interfaces[0].IpAddress).Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("10.77.0.0")]
@@ -116,11 +130,11 @@ public sealed class AddressPlannerTests
         Spec = new() { Domain = new() { Devices = new() { Interfaces = [new Interface { Name = "default", MacAddress = mac, Bridge = new() }] } } },
     };
 
-    private static ConfigMap Settings(string cidr, string? gateway = null) => new()
+    private static ConfigMap Settings(string cidr, string? gateway = null, string? observer = null) => new()
     {
-        Data = gateway is null
-            ? new Dictionary<string, string> { ["cidr"] = cidr }
-            : new Dictionary<string, string> { ["cidr"] = cidr, ["gateway"] = gateway },
+        Data = new (string Key, string? Value)[] { ("cidr", cidr), ("gateway", gateway), ("observer", observer) }
+            .Where(entry => entry.Value is not null)
+            .ToDictionary(entry => entry.Key, entry => entry.Value!, StringComparer.Ordinal),
     };
 
     private static VirtualMachineInstance Vmi(string name, string? owner = null, string? uid = null) => new()

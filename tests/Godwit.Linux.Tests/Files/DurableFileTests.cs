@@ -38,6 +38,52 @@ public sealed class DurableFileTests
     }
 
     [Fact]
+    public void What_a_crash_left_of_a_write_is_removed_and_nothing_else()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["deep/er"]);
+        Directory.CreateDirectory(folder["others"]);
+        Directory.CreateDirectory(folder["outside"]);
+        var cut = $"store.{Guid.NewGuid():N}.new";
+        string[] ours = [cut, $"deep/er/{cut}"];
+        string[] notOurs = ["store", "a.new", "something.else.new", $"others/{cut}", $"outside/{cut}"];
+        foreach (var name in ours.Concat(notOurs))
+        {
+            File.WriteAllText(folder[name], "x");
+        }
+
+        File.CreateSymbolicLink(folder["deep/link"], folder["outside"]);
+        DurableFile.RemoveLeftovers(folder["deep"]);
+        DurableFile.RemoveLeftovers(folder["."], "others", "outside");
+        DurableFile.RemoveLeftovers(folder["missing"]);
+
+        Assert.All(ours, name => Assert.False(File.Exists(folder[name]), name));
+        Assert.All(notOurs, name => Assert.True(File.Exists(folder[name]), name));
+    }
+
+    [Fact]
+    public void A_write_that_fails_leaves_nothing_beside_the_old_contents()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["a/record"]); // A folder stands where the file should go: the last step fails.
+        Assert.ThrowsAny<Exception>(() => DurableFile.Write(folder["a/record"], "new"u8));
+        Assert.Empty(Directory.GetFiles(folder["a"]));
+    }
+
+    [Fact]
+    public void A_lock_whose_file_its_holder_deleted_is_anew_for_the_next()
+    {
+        using var folder = new TemporaryFolder();
+        using (FileLock.TryAcquire(folder["lock"]))
+        {
+            File.Delete(folder["lock"]);
+            using var next = FileLock.TryAcquire(folder["lock"]);
+            Assert.NotNull(next);
+            Assert.Null(FileLock.TryAcquire(folder["lock"]));
+        }
+    }
+
+    [Fact]
     public void A_lock_is_held_by_one_and_freed_with_its_holder()
     {
         using var folder = new TemporaryFolder();
