@@ -36,7 +36,6 @@ public sealed class PatchAndScaleTests
     }
 
     [Theory]
-    [InlineData("application/apply-patch+yaml", "{}", HttpStatusCode.UnsupportedMediaType)]
     [InlineData("text/plain", "{}", HttpStatusCode.UnsupportedMediaType)]
     [InlineData("application/json-patch+json", "{}", HttpStatusCode.BadRequest)]
     [InlineData("application/json-patch+json", """[{"op":"explode","path":"/spec"}]""", HttpStatusCode.BadRequest)]

@@ -67,8 +67,35 @@ public sealed class KubectlTests
         Assert.Equal("configmap/c1 configured\n", await kubectl.RunAsync("apply -f -", changed));
         Assert.Equal("third", await kubectl.RunAsync("get cm c1 -o jsonpath={.data.k}"));
         Assert.Equal("configmap/c1 replaced\n", await kubectl.RunAsync("replace -f -", ConfigMap));
-        Assert.Contains("server-side apply (application/apply-patch+yaml) is not served yet", await kubectl.FailAsync("apply --server-side -f -", ConfigMap), StringComparison.Ordinal);
         Assert.Equal("configmap \"c1\" deleted\n", await kubectl.RunAsync("delete -f -", ConfigMap));
+    }
+
+    [Fact]
+    public async Task It_applies_on_the_server_and_is_told_of_conflicts()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        var changed = ConfigMap.Replace("first", "third", StringComparison.Ordinal);
+        Assert.Equal("configmap/c1 serverside-applied\n", await kubectl.RunAsync("apply --server-side -f -", ConfigMap));
+        Assert.Contains("+  k: third", await kubectl.FailAsync("diff --server-side -f -", changed), StringComparison.Ordinal);
+        var conflict = await kubectl.FailAsync("apply --server-side --field-manager=other -f -", changed);
+        Assert.Contains("Apply failed with 1 conflict: conflict with \"kubectl\": .data.k", conflict, StringComparison.Ordinal);
+        Assert.Contains("Please review the fields above--they currently have other managers.", conflict, StringComparison.Ordinal);
+        Assert.Equal("configmap/c1 serverside-applied (server dry run)\n", await kubectl.RunAsync("apply --server-side --force-conflicts --dry-run=server --field-manager=other -f -", changed));
+        Assert.Equal("first", await kubectl.RunAsync("get cm c1 -o jsonpath={.data.k}"));
+        Assert.Equal("configmap/c1 serverside-applied\n", await kubectl.RunAsync("apply --server-side --force-conflicts --field-manager=other -f -", changed));
+        Assert.Contains("manager: other\n    operation: Apply", await kubectl.RunAsync("get cm c1 -o yaml --show-managed-fields"), StringComparison.Ordinal);
+        Assert.DoesNotContain("managedFields", await kubectl.RunAsync("get cm c1 -o yaml"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_goes_from_client_side_to_server_side_apply()
+    {
+        await using var kubectl = await Kubectl.StartAsync();
+        await kubectl.RunAsync("apply -f -", ConfigMap + "\n  gone: soon\n");
+        Assert.Equal("configmap/c1 serverside-applied\n", await kubectl.RunAsync("apply --server-side -f -", ConfigMap.Replace("first", "third", StringComparison.Ordinal)));
+        Assert.Equal("configmap/c1 serverside-applied\n", await kubectl.RunAsync("apply --server-side -f -", ConfigMap));
+        Assert.Equal("{\"k\":\"first\"}", await kubectl.RunAsync("get cm c1 -o jsonpath={.data}"));
+        Assert.DoesNotContain("kubectl-client-side-apply", await kubectl.RunAsync("get cm c1 -o jsonpath={.metadata.managedFields[*].manager}"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -38,7 +38,7 @@ internal sealed class OpenApiPaths(OpenApiSchemas schemas, bool isV3)
         ("propagationPolicy", "string", "What happens to the objects that this one owns."),
     ];
 
-    private static readonly string[] PatchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+    private static readonly string[] PatchTypes = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"];
 
     private readonly JsonObject paths = [];
 

@@ -74,12 +74,22 @@ internal sealed class OpenApiSchemas(bool isV3)
                 .Select(field => KeyValuePair.Create(field.Name, (JsonNode?)DescribeField(field))));
         }
 
+        if (schema.IsAtomic)
+        {
+            definition["x-kubernetes-map-type"] = "atomic";
+        }
+
         return definition;
     }
 
     private JsonObject DescribeField(SchemaField field)
     {
         var described = Describe(Write(field.Schema), field.Description);
+        if (field.Default is not null)
+        {
+            described["default"] = JsonNode.Parse(field.Default);
+        }
+
         if (field.PatchStrategy != PatchStrategies.None)
         {
             described["x-kubernetes-patch-strategy"] = string.Join(',', new[]
@@ -112,7 +122,13 @@ internal sealed class OpenApiSchemas(bool isV3)
             case ObjectSchema known:
                 return Reference(known);
             case MapSchema map:
-                return new JsonObject { ["type"] = "object", ["additionalProperties"] = Write(map.Values) };
+                var written = new JsonObject { ["type"] = "object", ["additionalProperties"] = Write(map.Values) };
+                if (map.IsAtomic)
+                {
+                    written["x-kubernetes-map-type"] = "atomic";
+                }
+
+                return written;
             case ArraySchema list:
                 return WriteList(list);
             case TextSchema { Words.Count: > 0 } words:

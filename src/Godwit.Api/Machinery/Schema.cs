@@ -7,6 +7,7 @@ namespace Godwit.Api.Machinery;
 /// <code>
 ///                      ┌─ SchemaCheck            unknown fields by path, types, required, lists as maps; prunes
 ///   ObjectSchema ──────┼─ StrategicMergePatch    which lists merge, and by which key
+///                      ├─ ServerSideApply        what has one owner, and what several
 ///    └ SchemaField ────┼─ ProtobufDecoder        field numbers
 ///       └ Schema …     └─ OpenApi (v2, v3)       kubectl explain, client-side validation, apply
 /// </code>
@@ -94,7 +95,11 @@ public sealed record IntOrTextSchema : Schema;
 public sealed record FreeFormSchema : Schema;
 
 /// <summary>An object whose keys are data.</summary>
-public sealed record MapSchema(Schema Values) : Schema;
+public sealed record MapSchema(Schema Values) : Schema
+{
+    /// <summary>True when server-side apply takes the whole map for one value, owned by one manager.</summary>
+    public bool IsAtomic { get; init; }
+}
 
 /// <summary>What a list is to those who merge it.</summary>
 public enum ListType
@@ -138,6 +143,9 @@ public sealed record ObjectSchema : Schema
 
     public IReadOnlyList<SchemaField> Fields { get; }
 
+    /// <summary>True when server-side apply takes the whole object for one value, owned by one manager.</summary>
+    public bool IsAtomic { get; init; }
+
     public SchemaField? Find(string name) => byName.GetValueOrDefault(name);
 
     public SchemaField? FindByNumber(int protobufNumber) => byNumber.GetValueOrDefault(protobufNumber);
@@ -176,6 +184,9 @@ public sealed record SchemaField(string Name, Schema Schema, string Description)
 
     /// <summary>Tells the items of a merged list apart; null for a set of scalars.</summary>
     public string? PatchMergeKey { get; init; }
+
+    /// <summary>What an absent value stands for, as JSON, where that tells items of a list apart or is to be explained; else null.</summary>
+    public string? Default { get; init; }
 
     /// <summary>This field, required.</summary>
     public SchemaField Required() => this with { IsRequired = true };

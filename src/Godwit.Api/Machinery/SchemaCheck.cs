@@ -22,14 +22,17 @@ public static class SchemaCheck
     /// <summary>At most this many findings of each sort are told.</summary>
     public const int FindingsMax = 100;
 
-    public static SchemaFindings Run(ObjectSchema schema, JsonObject value)
+    /// <param name="schema">The shape.</param>
+    /// <param name="value">The object, which loses what the schema does not know.</param>
+    /// <param name="isPartial">True for a part of an object, to be laid over the rest: only what tells items of lists apart is required.</param>
+    public static SchemaFindings Run(ObjectSchema schema, JsonObject value, bool isPartial = false)
     {
-        var walk = new Walk();
+        var walk = new Walk(isPartial);
         walk.CheckObject(schema, value);
         return walk.Findings;
     }
 
-    private sealed class Walk
+    private sealed class Walk(bool isPartial)
     {
         private static readonly SchemaFindings None = new([], []);
 
@@ -63,11 +66,9 @@ public static class SchemaCheck
             dropped?.ForEach(name => value.Remove(name));
             foreach (var field in schema.Fields)
             {
-                if (field.IsRequired && !value.ContainsKey(field.Name))
+                if (field.IsRequired && !isPartial && !value.ContainsKey(field.Name))
                 {
-                    path.Add((field.Name, 0));
-                    Add(FieldErrorKind.Required, field.Description, null);
-                    path.RemoveAt(path.Count - 1);
+                    AddMissing(field);
                 }
             }
         }
@@ -131,6 +132,7 @@ public static class SchemaCheck
                 if (value[index] is { } item)
                 {
                     Check(schema.Items, item);
+                    CheckMapKeys(schema, item);
                     if (keys is not null && !keys.Add(KeyOf(schema, item)))
                     {
                         Add(FieldErrorKind.Duplicate, "", schema.ListType == ListType.Set ? item : item.At(schema.MapKeys[0]));
@@ -143,6 +145,24 @@ public static class SchemaCheck
 
                 path.RemoveAt(path.Count - 1);
             }
+        }
+
+        private void CheckMapKeys(ArraySchema schema, JsonNode item)
+        {
+            foreach (var key in isPartial && schema.ListType == ListType.Map ? schema.MapKeys : [])
+            {
+                if (item.At(key) is null && (schema.Items as ObjectSchema)?.Find(key) is { Default: null } field)
+                {
+                    AddMissing(field);
+                }
+            }
+        }
+
+        private void AddMissing(SchemaField field)
+        {
+            path.Add((field.Name, 0));
+            Add(FieldErrorKind.Required, field.Description, null);
+            path.RemoveAt(path.Count - 1);
         }
 
         private static string KeyOf(ArraySchema schema, JsonNode item) =>

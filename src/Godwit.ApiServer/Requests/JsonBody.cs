@@ -17,6 +17,20 @@ internal sealed record JsonBody(JsonObject Value, IReadOnlyList<string> Duplicat
             : throw StatusException.BadRequest("the body must be a JSON object");
     }
 
+    /// <summary>The bytes as one JSON object, or null when they are none; they may be YAML.</summary>
+    /// <exception cref="StatusException">They are JSON beyond <see cref="JsonLimits"/>: 400.</exception>
+    public static JsonBody? TryParse(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            return Parse(utf8);
+        }
+        catch (StatusException error) when (error.InnerException is JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Any JSON value; a JSON patch is an array.</summary>
     public static JsonNode? ParseNode(ReadOnlySpan<byte> utf8, out List<string> duplicates)
     {

@@ -9,6 +9,9 @@ namespace Godwit.ApiServer.Requests;
 /// <param name="DuplicateFields">Fields that the patch gives twice, by path.</param>
 internal sealed record PatchBody(Func<JsonObject, JsonObject> Change, IReadOnlyList<string> DuplicateFields)
 {
+    /// <summary>The one form that is no change to what is there but says what is to be: server-side apply.</summary>
+    public const string ApplyType = "application/apply-patch+yaml";
+
     private const string Accepted = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
 
     /// <exception cref="StatusException">A form of patch that is not served (415), or a body that is none (400).</exception>
@@ -21,9 +24,17 @@ internal sealed record PatchBody(Func<JsonObject, JsonObject> Change, IReadOnlyL
             "application/json-patch+json" => JsonPatchOf(bytes),
             "application/merge-patch+json" => Merge(JsonBody.Parse(bytes)),
             "application/strategic-merge-patch+json" => Strategic(JsonBody.Parse(bytes), schema),
-            "application/apply-patch+yaml" => throw StatusException.UnsupportedMediaType($"server-side apply (application/apply-patch+yaml) is not served yet: use client-side apply, or one of: {Accepted}"),
-            _ => throw StatusException.UnsupportedMediaType($"the body of the request was in an unknown format - accepted media types include: {Accepted}"),
+            ApplyType => throw StatusException.UnsupportedMediaType($"{ApplyType} is not served for this resource: use one of: {Accepted}"),
+            _ => throw StatusException.UnsupportedMediaType($"the body of the request was in an unknown format - accepted media types include: {Accepted}, {ApplyType}"),
         };
+    }
+
+    /// <summary>The configuration of a server-side apply. It is YAML, of which JSON is a part; most clients send JSON.</summary>
+    /// <exception cref="StatusException">Neither, or no object: 400.</exception>
+    public static async Task<JsonBody> ReadConfigurationAsync(ApiRequest request)
+    {
+        var bytes = await BodyReader.ReadBytesAsync(request);
+        return JsonBody.TryParse(bytes) ?? YamlBody.Parse(bytes);
     }
 
     /// <summary>Applies the patch; what is wrong with it is the client's to know.</summary>

@@ -47,6 +47,10 @@ internal sealed class StatusException : Exception
     public static StatusException Conflict(StatusSubject subject, string why) =>
         new(409, "Conflict", $"Operation cannot be fulfilled on {subject.Describe()}: {why}") { Details = subject.ToDetails() };
 
+    /// <summary>Fields that others set would change; each is a cause.</summary>
+    public static StatusException ApplyConflict(string message, IReadOnlyList<StatusCause> causes, Exception inner) =>
+        new(409, "Conflict", message, inner) { Details = new StatusDetails { Causes = causes } };
+
     public static StatusException Expired(string message) => new(410, "Expired", message);
 
     public static StatusException TooLarge(long bytesMax) =>

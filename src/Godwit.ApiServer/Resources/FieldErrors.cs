@@ -12,13 +12,17 @@ internal static class FieldErrors
     /// <exception cref="StatusException">422 with all errors as causes, if there are any.</exception>
     public static void ThrowIfAny(IEnumerable<FieldError> errors, StatusSubject subject)
     {
-        var causes = errors.Take(CausesMax).Select(error => new StatusCause(ReasonOf(error.Kind), MessageOf(error), error.Path)).ToList();
+        var causes = errors.Take(CausesMax).Select(ToCause).ToList();
         if (causes.Count > 0)
         {
             var parts = causes.Select(cause => $"{cause.Field}: {cause.Message}").ToList();
             throw StatusException.Invalid(subject, parts.Count == 1 ? parts[0] : $"[{string.Join(", ", parts)}]", causes);
         }
     }
+
+    public static StatusCause ToCause(FieldError error) => new(ReasonOf(error.Kind), MessageOf(error), error.Path);
+
+    public static string Describe(FieldError error) => $"{error.Path}: {MessageOf(error)}";
 
     private static string MessageOf(FieldError error)
     {

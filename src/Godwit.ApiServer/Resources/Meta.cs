@@ -113,6 +113,8 @@ internal readonly struct Meta
         }
     }
 
+    public void SetList(string name, JsonArray value) => fields[name] = value;
+
     public void SetNumber(string name, long value) => fields[name] = value;
 
     public void SetText(string name, string value) => Set(name, value);

@@ -35,10 +35,10 @@ internal static class ObjectRules
 
     /// <summary>Holds the object to its kind's schema; fields that the kind does not have are dropped or refused.</summary>
     /// <exception cref="StatusException">422 for values of the wrong shape; for unknown fields as the client asked, or 422 where dropping them is not safe.</exception>
-    public static void CheckSchema(JsonObject resource, WriteContext write)
+    public static void CheckSchema(JsonObject resource, WriteContext write, bool isPartial = false)
     {
         var definition = write.Resource.Definition;
-        var findings = SchemaCheck.Run(definition.Schema, resource);
+        var findings = SchemaCheck.Run(definition.Schema, resource, isPartial);
         if (findings.AreNone)
         {
             return;
@@ -91,7 +91,7 @@ internal static class ObjectRules
 
         var (meta, there) = (Meta.Of(result), Meta.Of(existing));
         meta.CopyFrom(there, SystemFields);
-        meta.Remove("selfLink", "managedFields");
+        meta.Remove("selfLink");
         if (there.IsDeleting && meta.Finalizers.Except(there.Finalizers, StringComparer.Ordinal).FirstOrDefault() is { } added)
         {
             throw StatusException.Invalid(write.Subject, "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted",

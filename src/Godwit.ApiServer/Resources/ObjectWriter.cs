@@ -27,7 +27,10 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
     private const string GeneratedNameLetters = "bcdfghjklmnpqrstvwxz2456789";
 
     /// <summary>Writes a new object.</summary>
-    public async Task<StoredObject> CreateAsync(WriteContext write, JsonObject resource)
+    public Task<StoredObject> CreateAsync(WriteContext write, JsonObject resource) =>
+        CreateAsync(write, resource, (made, named) => FieldManagers.Track(existing: null, made, named, clock.GetUtcNow()));
+
+    private async Task<StoredObject> CreateAsync(WriteContext write, JsonObject resource, Action<JsonObject, WriteContext> manage)
     {
         var definition = write.Resource.Definition;
         ObjectRules.CheckIdentity(resource, write);
@@ -52,6 +55,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             definition.Strategy.ApplyDefaults(resource);
             ObjectRules.Validate(resource, existing: null, named);
             await admission.CheckCreateAsync(named, resource);
+            manage(resource, named);
             var value = write.Resource.Form.Encode(resource);
             if (write.DryRun)
             {
@@ -84,14 +88,8 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         {
             var item = await store.GetAsync(write.Key, write.Stopping) ?? throw StatusException.NotFound(write.Subject);
             var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
-            var updated = change(existing.DeepClone().AsObject());
-            ObjectRules.CheckIdentity(updated, write);
-            ObjectRules.CheckSchema(updated, write);
-            CheckExpectations(write, updated, existing);
-            updated = ObjectRules.MergeForUpdate(updated, existing, write);
-            write.Resource.Definition.Strategy.ApplyDefaults(updated);
-            ObjectRules.SetGeneration(updated, existing, write.Resource.Definition);
-            ObjectRules.Validate(updated, existing, write);
+            var updated = Settle(write, existing, change(existing.DeepClone().AsObject()));
+            FieldManagers.Track(existing, updated, write, clock.GetUtcNow());
             await admission.CheckUpdateAsync(write, existing);
             if (await SwapAsync(write, item, updated) is { } stored)
             {
@@ -99,8 +97,85 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             }
         }
 
-        throw StatusException.Conflict(write.Subject, "other writers changed it all the time while this request was being carried out; please try again");
+        throw LostAllRaces(write);
     }
+
+    /// <summary>Applies a configuration: makes the object, or changes of it what the configuration says and said before.</summary>
+    public async Task<(StoredObject Object, bool Created)> ApplyAsync(WriteContext write, ApplyRequest apply)
+    {
+        ObjectRules.CheckIdentity(apply.Config, write);
+        ObjectRules.CheckSchema(apply.Config, write, isPartial: true);
+        if (Meta.Of(apply.Config)["managedFields"] is not null)
+        {
+            throw StatusException.BadRequest("metadata.managedFields must not be set in what is applied");
+        }
+
+        for (var attempt = 1; attempt <= AttemptsMax; attempt++)
+        {
+            if (await store.GetAsync(write.Key, write.Stopping) is not { } item)
+            {
+                if (await TryCreateAsync(write, apply) is { } made)
+                {
+                    return (made, Created: true);
+                }
+
+                continue;
+            }
+
+            var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
+            var applied = FieldManagers.Apply(existing, apply, write, clock.GetUtcNow());
+            var updated = Settle(write, existing, applied.Resource);
+            FieldManagers.Set(updated, applied.ManagedFields);
+            await admission.CheckUpdateAsync(write, existing);
+            if (await SwapAsync(write, item, updated) is { } stored)
+            {
+                return (stored, Created: false);
+            }
+        }
+
+        throw LostAllRaces(write);
+    }
+
+    /// <summary>Makes the object that is applied; null when somebody else has just made it.</summary>
+    private async Task<StoredObject?> TryCreateAsync(WriteContext write, ApplyRequest apply)
+    {
+        if (write.Subresource.Length > 0)
+        {
+            throw StatusException.NotFound(write.Subject);
+        }
+
+        if (Meta.Of(apply.Config) is { Uid.Length: > 0 } or { ResourceVersion.Length: > 0 })
+        {
+            throw StatusException.Conflict(write.Subject, "the configuration names a uid or resourceVersion, and no object exists");
+        }
+
+        apply.CheckMayCreate();
+        var applied = FieldManagers.Apply(existing: null, apply, write, clock.GetUtcNow());
+        try
+        {
+            return await CreateAsync(write, applied.Resource, (made, _) => FieldManagers.Set(made, applied.ManagedFields));
+        }
+        catch (StatusException error) when (error.Reason == "AlreadyExists")
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What a change comes to by the rules of its kind and of every kind.</summary>
+    private static JsonObject Settle(WriteContext write, JsonObject existing, JsonObject updated)
+    {
+        ObjectRules.CheckIdentity(updated, write);
+        ObjectRules.CheckSchema(updated, write);
+        CheckExpectations(write, updated, existing);
+        updated = ObjectRules.MergeForUpdate(updated, existing, write);
+        write.Resource.Definition.Strategy.ApplyDefaults(updated);
+        ObjectRules.SetGeneration(updated, existing, write.Resource.Definition);
+        ObjectRules.Validate(updated, existing, write);
+        return updated;
+    }
+
+    private static StatusException LostAllRaces(WriteContext write) =>
+        StatusException.Conflict(write.Subject, "other writers changed it all the time while this request was being carried out; please try again");
 
     /// <summary>Deletes an object, or marks it as being deleted while finalizers hold it.</summary>
     public async Task<DeleteResult> DeleteAsync(WriteContext write, DeleteOptions options)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.ApiServer.Requests;
+using Godwit.ApiServer.Security;
 using Godwit.ApiServer.Watching;
 using Godwit.Store;
 
@@ -89,9 +90,26 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
     private async Task PatchAsync(ApiRequest request, ServedResource resource)
     {
         var write = WriteContext.Of(request, resource);
+        if (BodyReader.MediaType(request.Http) == PatchBody.ApplyType)
+        {
+            await ApplyAsync(request, write);
+            return;
+        }
+
+        FieldManagers.CheckNoForce(request);
         var patch = await PatchBody.ReadAsync(request, resource.Definition.Schema);
         FieldValidations.Complain(write, patch.DuplicateFields, "duplicate");
         await AnswerAsync(request, 200, await writer.UpdateAsync(write, found => patch.Apply(found, write.Subject)));
+    }
+
+    private async Task ApplyAsync(ApiRequest request, WriteContext write)
+    {
+        var force = FieldManagers.ForceOf(request);
+        var config = await PatchBody.ReadConfigurationAsync(request);
+        FieldValidations.Complain(write, config.DuplicateFields, "duplicate");
+        var apply = new ApplyRequest(config.Value, force, () => Authorizer.Check(request.User, request.Info with { Verb = "create" }));
+        var (stored, created) = await writer.ApplyAsync(write, apply);
+        await AnswerAsync(request, created ? 201 : 200, stored);
     }
 
     private async Task DeleteAsync(ApiRequest request, ServedResource resource)

@@ -21,6 +21,9 @@ internal sealed record WriteContext
 
     public required CancellationToken Stopping { get; init; }
 
+    /// <summary>Under which name the fields that the write sets are kept. The server's own writes have its name.</summary>
+    public string FieldManager { get; init; } = "godwit";
+
     /// <summary>What is done about fields that the kind does not have.</summary>
     public FieldValidation FieldValidation { get; init; }
 
@@ -44,6 +47,7 @@ internal sealed record WriteContext
             "All" => true,
             var other => throw StatusException.BadRequest($"dryRun={other} is not supported: it must be All"),
         },
+        FieldManager = FieldManagers.Of(request),
         FieldValidation = FieldValidations.Read(request.Query("fieldValidation")),
         Stopping = request.Stopping,
         Warn = request.Warn,

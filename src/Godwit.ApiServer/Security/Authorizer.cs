@@ -53,6 +53,15 @@ internal static class Authorizer
     public static bool Allows(User user, RequestInfo info) =>
         user.IsIn(User.MastersGroup) || (info.IsResource ? AllowsResource(user, info) : AllowsPath(user, info));
 
+    /// <exception cref="StatusException">The user may not: 403 in Kubernetes' words, or 401 for one who did not say who they are.</exception>
+    public static void Check(User user, RequestInfo info)
+    {
+        if (!Allows(user, info))
+        {
+            throw user.IsAnonymous ? StatusException.Unauthorized() : Forbidden(user, info);
+        }
+    }
+
     /// <summary>The rules that apply to a user, for a self-review.</summary>
     public static IReadOnlyList<Rule> RulesOf(User user)
     {
@@ -83,6 +92,18 @@ internal static class Authorizer
         }
 
         return rules;
+    }
+
+    private static StatusException Forbidden(User user, RequestInfo info)
+    {
+        if (!info.IsResource)
+        {
+            return StatusException.Forbidden(new StatusSubject("", "path", info.Path), $"User \"{user.Name}\" cannot {info.Verb} path \"{info.Path}\"");
+        }
+
+        var resource = info.Subresource.Length == 0 ? info.Resource : $"{info.Resource}/{info.Subresource}";
+        var where = info.Namespace.Length == 0 ? "at the cluster scope" : $"in the namespace \"{info.Namespace}\"";
+        return StatusException.Forbidden(info.Subject, $"User \"{user.Name}\" cannot {info.Verb} resource \"{resource}\" in API group \"{info.Group}\" {where}");
     }
 
     private static bool AllowsResource(User user, RequestInfo info) => RulesOf(user).Any(rule => rule.Allows(info));

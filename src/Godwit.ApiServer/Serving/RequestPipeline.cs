@@ -77,11 +77,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
     private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
     {
         var user = Impersonation.Apply(http, parts.Authenticator.Authenticate(http));
-        if (!Authorizer.Allows(user, info))
-        {
-            throw user.IsAnonymous ? StatusException.Unauthorized() : Forbidden(user, info);
-        }
-
+        Authorizer.Check(user, info);
         using var counted = inFlight.Enter(user.Name, IsLong(info));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping);
         using var timeout = IsLong(info) ? null : new CancellationTokenSource(RequestTimeout, clock);
@@ -140,18 +136,6 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         http.Response.Headers.ContentEncoding = default;
         http.Response.ContentLength = null;
         await StatusWriter.WriteAsync(http, status, http.RequestAborted);
-    }
-
-    private static StatusException Forbidden(User user, RequestInfo info)
-    {
-        if (!info.IsResource)
-        {
-            return StatusException.Forbidden(new StatusSubject("", "path", info.Path), $"User \"{user.Name}\" cannot {info.Verb} path \"{info.Path}\"");
-        }
-
-        var resource = info.Subresource.Length == 0 ? info.Resource : $"{info.Resource}/{info.Subresource}";
-        var where = info.Namespace.Length == 0 ? "at the cluster scope" : $"in the namespace \"{info.Namespace}\"";
-        return StatusException.Forbidden(info.Subject, $"User \"{user.Name}\" cannot {info.Verb} resource \"{resource}\" in API group \"{info.Group}\" {where}");
     }
 
     /// <summary>Every error that may reach the boundary, in the client's terms.</summary>
