@@ -30,6 +30,9 @@ namespace Godwit.Node;
 /// </summary>
 public static class AgentHost
 {
+    /// <summary>In the data folder; held by the one agent that runs on it.</summary>
+    public const string LockFileName = "agent.lock";
+
     private const string NamesFolderName = "names";
 
     private const UnixFileMode DataFolderMode =
@@ -45,7 +48,7 @@ public static class AgentHost
     public static async Task RunAsync(AgentOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping)
     {
         Directory.CreateDirectory(options.DataFolder, DataFolderMode);
-        using var alone = FileLock.TryAcquire(Path.Combine(options.DataFolder, "agent.lock"))
+        using var alone = FileLock.TryAcquire(Path.Combine(options.DataFolder, LockFileName))
             ?? throw new JoinException($"Another agent runs with the data folder {options.DataFolder}; give this one a folder of its own, or end the other.");
         DurableFile.RemoveLeftovers(options.DataFolder, "machines"); // What is in machines/ belongs to the guests' users.
         await using var machineHost = new MachineHost(

@@ -58,6 +58,10 @@ internal sealed record ClusterRecord
         }
     }
 
+    /// <summary>Where the instance's things are: what is up keeps its own places, whatever a later command line takes as default.</summary>
+    /// <exception cref="ClusterException">There is a record that cannot be read.</exception>
+    public static Places PlacesInUse(Places asked) => Load(asked) is { } record ? Places.For(asked.Instance, record.DataFolder, record.ImagesFolder) : asked;
+
     public void Save(Places places)
     {
         Directory.CreateDirectory(places.RunFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

@@ -1,3 +1,4 @@
+using Godwit.App.Roles;
 using Godwit.Linux.ControlGroups;
 using Godwit.Linux.Files;
 using Godwit.Linux.Networking;
@@ -26,7 +27,12 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
         var record = ClusterRecord.Load(places);
         if (record is null)
         {
-            return false;
+            if (purge)
+            {
+                RefuseWhileGuestsRun();
+            }
+
+            return purge && RemoveData();
         }
 
         using var only = FileLock.TryAcquire(Path.Combine(places.RunFolder, "lock"))
@@ -40,7 +46,7 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
         await EndGuestsAsync(stopping);
         var lab = new LabNetwork(record.Instance, LabNetwork.ChooseSubnet(record.Instance));
         await EndNamespaceProcessesAsync(lab, record.LabNodes, stopping);
-        await EndNameServicesAsync(record, stopping);
+        await EndNameServicesAsync(stopping);
         await new Overlay(NetworkNamespace.Own, time, NullLogger<Overlay>.Instance).RemoveAsync(new OverlayNames(places.LinkPrefix), stopping);
         if (record.LabNodes > 0)
         {
@@ -100,9 +106,9 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
     }
 
     // On this host itself a node's name service is one process of many: it is found by what its agent wrote down.
-    private async Task EndNameServicesAsync(ClusterRecord record, CancellationToken stopping)
+    private async Task EndNameServicesAsync(CancellationToken stopping)
     {
-        foreach (var folder in AgentHost.NameServiceFolders(Path.Combine(record.DataFolder, Places.AgentsFolderName)))
+        foreach (var folder in AgentHost.NameServiceFolders(places.AgentsFolder))
         {
             await NameService.EndAsync(folder, time, stopping);
         }
@@ -111,25 +117,52 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
     private void RemoveFolders(ClusterRecord record, bool purge)
     {
         // A lab is for trying things out: it starts fresh each time. A host keeps its VMs' definitions and disks.
-        if ((record.LabNodes > 0 || purge) && Directory.Exists(record.DataFolder))
+        if (record.LabNodes > 0 || purge)
         {
-            foreach (var folder in (string[])["server", Places.AgentsFolderName, "logs"])
-            {
-                var path = Path.Combine(record.DataFolder, folder);
-                if (Directory.Exists(path))
-                {
-                    Directory.Delete(path, recursive: true);
-                }
-            }
-
-            File.Delete(places.KubeconfigPath);
-            if (!Directory.EnumerateFileSystemEntries(record.DataFolder).Any())
-            {
-                Directory.Delete(record.DataFolder);
-            }
+            RemoveData();
         }
 
         File.Delete(places.RecordPath);
-        Directory.Delete(places.RunFolder, recursive: true); // With the lock that we hold: whoever waits for it makes a new one.
+        Directory.Delete(places.RunFolder, recursive: true); // With the lock that we hold: whoever comes next makes a new one.
+    }
+
+    // What is ours in the data folder, and the folder itself when nothing else is in it: images are often kept there.
+    private bool RemoveData()
+    {
+        if (!Directory.Exists(places.DataFolder))
+        {
+            return false;
+        }
+
+        MustBeUnused();
+        var found = places.StateFolders.Where(Directory.Exists).ToList();
+        found.ForEach(folder => Directory.Delete(folder, recursive: true));
+        File.Delete(places.KubeconfigPath);
+        if (!Directory.EnumerateFileSystemEntries(places.DataFolder).Any())
+        {
+            Directory.Delete(places.DataFolder);
+        }
+
+        return found.Count > 0;
+    }
+
+    // A server or agent that somebody started without 'up' is in no record; it holds its folder's lock.
+    private void MustBeUnused()
+    {
+        var agents = Directory.Exists(places.AgentsFolder) ? Directory.EnumerateDirectories(places.AgentsFolder).Select(folder => Path.Combine(folder, AgentHost.LockFileName)) : [];
+        foreach (var path in agents.Append(Path.Combine(places.ServerFolder, ServerRole.LockFileName)).Where(File.Exists))
+        {
+            using var only = FileLock.TryAcquire(path)
+                ?? throw new ClusterException($"A server or agent that 'godwit up' did not start runs on {Path.GetDirectoryName(path)}: stop it first. Nothing was deleted");
+        }
+    }
+
+    // Their agent may be away for a moment; they are not ours to end, for we did not start it.
+    private void RefuseWhileGuestsRun()
+    {
+        if (ControlGroupHost.Detect(time).ListChildren(places.ControlGroup).Count > 0)
+        {
+            throw new ClusterException($"Guests of an agent that 'godwit up' did not start may still run (cgroup {places.ControlGroup}): stop and delete them first. Nothing was deleted");
+        }
     }
 }

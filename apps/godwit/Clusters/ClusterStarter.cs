@@ -26,6 +26,7 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
 
     public async Task<ClusterRecord> StartLabAsync(int nodes, LinkRate rate, CancellationToken stopping)
     {
+        CheckAskedPort();
         using var only = Lock();
         var record = await LoadMatchingAsync(nodes, stopping) ?? Fresh(nodes);
         var lab = new LabNetwork(places.Instance, LabNetwork.ChooseSubnet(places.Instance));
@@ -38,6 +39,7 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
 
     public async Task<ClusterRecord> StartOneHostAsync(string nodeName, CancellationToken stopping)
     {
+        CheckAskedPort();
         using var only = Lock();
         var record = await LoadMatchingAsync(0, stopping) ?? Fresh(0);
         record.Save(places);
@@ -185,7 +187,7 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
             await Task.Delay(Look, time, stopping);
         }
 
-        var message = $"After {bound.TotalSeconds:0} s it is still not so that {what}: look into {Path.GetDirectoryName(places.LogPath("x"))}, or take it down with 'godwit down'";
+        var message = $"After {bound.TotalSeconds:0} s it is still not so that {what}: look into {places.LogsFolder}, or take it down with 'godwit down'";
         throw last is null ? new ClusterException(message) : new ClusterException(message, last);
     }
 
@@ -195,12 +197,20 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
         return File.Exists(path) ? string.Join('\n', File.ReadLines(path).TakeLast(LinesMax).Select(line => "  " + line)) : "  (nothing)";
     }
 
-    /// <summary>The port that was asked for, which must be free; else the usual one, or a free one when something else has it: another instance, or somebody's cluster.</summary>
+    // Before anything is touched; when something is up already, its port is its own.
+    private void CheckAskedPort()
+    {
+        if (port is { } asked && ClusterRecord.Load(places) is null)
+        {
+            Door.MustBeFree(new Door("godwit up", "the API", new IPEndPoint(IPAddress.Any, asked), "--port"));
+        }
+    }
+
+    /// <summary>The port that was asked for; else the usual one, or a free one when something else has it: another instance, or somebody's cluster.</summary>
     private int ChoosePort()
     {
         if (port is { } asked)
         {
-            Door.MustBeFree(new Door("godwit up", "the API", new IPEndPoint(IPAddress.Any, asked), "--port"));
             return asked;
         }
 

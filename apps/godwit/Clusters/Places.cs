@@ -11,7 +11,6 @@ internal sealed partial record Places
 {
     public const string DefaultInstance = "godwit";
     public const string DefaultDataFolder = "/var/lib/godwit";
-    public const string AgentsFolderName = "agents";
     public const string DefaultRunFolder = "/run/godwit";
 
     private Places(string instance, string dataFolder, string runFolder, string imagesFolder)
@@ -48,9 +47,16 @@ internal sealed partial record Places
 
     public string KubeconfigPath => Path.Combine(DataFolder, "admin.kubeconfig");
 
-    public string AgentFolder(string nodeName) => Path.Combine(DataFolder, AgentsFolderName, nodeName);
+    public string AgentsFolder => Path.Combine(DataFolder, "agents");
 
-    public string LogPath(string processName) => Path.Combine(DataFolder, "logs", processName + ".log");
+    public string AgentFolder(string nodeName) => Path.Combine(AgentsFolder, nodeName);
+
+    /// <summary>All folders in which state is kept; images are not state.</summary>
+    public IReadOnlyList<string> StateFolders => [ServerFolder, AgentsFolder, LogsFolder];
+
+    public string LogsFolder => Path.Combine(DataFolder, "logs");
+
+    public string LogPath(string processName) => Path.Combine(LogsFolder, processName + ".log");
 
     /// <exception cref="CliException">The instance's name cannot be one.</exception>
     public static Places For(string? instance, string? dataFolder, string? imagesFolder)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Godwit.App.Clusters;
+using Godwit.Cli;
 
 namespace Godwit.App.Commands;
 
@@ -12,12 +13,17 @@ internal static class DownCommand
         var purge = new Option<bool>("--purge") { Description = "Also delete the state of a cluster on this host (a lab's is always deleted)." };
         var command = new Command("down", "Take down what 'godwit up' started: guests, agents, server, networks, cgroups")
         { purge, shared.Data };
+        Help.Add(
+            command,
+            [
+                ("godwit down", "ends everything; a cluster on this host keeps its VMs' definitions and disks for the next 'godwit up'"),
+                ("godwit down --purge", "deletes these too"),
+            ],
+            "Guests end as if their power were cut. To shut them down first: godwit vm stop NAME.");
         command.SetAction(async (parsed, stopping) =>
         {
             HostOptions.RequireRoot("godwit down");
-            var asked = shared.PlacesFrom(parsed);
-            var record = ClusterRecord.Load(asked);
-            var places = record is null ? asked : Places.For(asked.Instance, record.DataFolder, record.ImagesFolder);
+            var places = ClusterRecord.PlacesInUse(shared.PlacesFrom(parsed));
             var found = await new ClusterRemover(places, line => Console.Error.WriteLine($"down: {line}")).RemoveAsync(parsed.GetValue(purge), stopping);
             Console.Error.WriteLine(found ? "down: done" : "down: nothing was up");
             return 0;

@@ -30,7 +30,7 @@ internal static class UpCommand
         command.SetAction(async (parsed, stopping) =>
         {
             HostOptions.RequireRoot("godwit up");
-            var places = shared.PlacesFrom(parsed);
+            var places = PlacesOf(shared, parsed);
             var name = parsed.GetValue(nodeName) ?? Dns.GetHostName().ToLowerInvariant();
             if (parsed.GetValue(foreground))
             {
@@ -50,6 +50,22 @@ internal static class UpCommand
         return command;
     }
 
+    // Run again, it mends what is up, where it is. Folders named otherwise would be another cluster's.
+    private static Places PlacesOf(HostOptions shared, ParseResult parsed)
+    {
+        var asked = shared.PlacesFrom(parsed);
+        var used = ClusterRecord.PlacesInUse(asked);
+        foreach (var (option, wish, fact) in new[] { (shared.Data, asked.DataFolder, used.DataFolder), (shared.Images, asked.ImagesFolder, used.ImagesFolder) })
+        {
+            if (parsed.GetValue(option) is not null && wish != fact)
+            {
+                throw new ClusterException($"It is up already with {option.Name} {fact}, which cannot be changed to {wish} meanwhile: take it down first ('godwit down'), or start another beside it with --instance NAME");
+            }
+        }
+
+        return used;
+    }
+
     private static int? CheckPort(int? port) =>
         port is null or (> 0 and <= ushort.MaxValue) ? port : throw new CliException($"--port takes 1 to {ushort.MaxValue}, not {port}.", ExitCodes.Usage);
 
@@ -62,7 +78,7 @@ internal static class UpCommand
     private static void Report(Places places, ClusterRecord record)
     {
         var what = record.LabNodes == 0 ? "one host" : $"a lab of {record.LabNodes} nodes, links at {record.LinkRate}";
-        Console.Error.WriteLine($"up: ready: {what}, API at https://127.0.0.1:{record.Port}, logs in {Path.GetDirectoryName(places.LogPath("x"))}");
+        Console.Error.WriteLine($"up: ready: {what}, API at https://127.0.0.1:{record.Port}, logs in {places.LogsFolder}");
         var instance = places.Instance == Places.DefaultInstance ? "" : $" --instance {places.Instance}";
         Console.Error.WriteLine($"up: next: godwit kubeconfig{instance} > admin.kubeconfig; kubectl --kubeconfig admin.kubeconfig get nodes");
     }

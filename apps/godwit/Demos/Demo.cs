@@ -24,6 +24,7 @@ internal sealed class Demo(CliEnvironment environment)
     public async Task<int> RunAsync(bool json, bool cleanup, CancellationToken stopping)
     {
         using var cluster = new ClusterClient(Kubeconfig.Load(environment.LocalKubeconfigPath), environment.Clock, NullLogger<ClusterClient>.Instance);
+        await RequireTwoNodesAsync(cluster, stopping);
         var key = new ResourceKey("default", VmName);
         await EnsureVmAsync(cluster, key, stopping);
         Say("waiting for the guest to boot");
@@ -43,6 +44,15 @@ internal sealed class Demo(CliEnvironment environment)
 
         await ReportAsync(json, move, witness, (before, after), stopping);
         return exitCode == ExitCodes.Done && witness is { CounterWentOn: true, MemoryIntact: true } ? ExitCodes.Done : ExitCodes.Failed;
+    }
+
+    private static async Task RequireTwoNodesAsync(ClusterClient cluster, CancellationToken stopping)
+    {
+        var nodes = await cluster.For<Api.Core.V1.Node>().ListAsync(new ListOptions(), stopping);
+        if (nodes.Items.Count < 2)
+        {
+            throw new ClusterException($"The demonstration moves a guest from one node to another, and this cluster has {nodes.Items.Count}: start a lab of two with 'godwit up --lab 2' (after 'godwit down', or beside it with --instance NAME)");
+        }
     }
 
     private async Task EnsureVmAsync(ClusterClient cluster, ResourceKey key, CancellationToken stopping)

@@ -47,6 +47,9 @@ internal sealed record ServerRoleOptions
 /// </summary>
 internal static class ServerRole
 {
+    /// <summary>In the data folder; held by the one server that runs on it.</summary>
+    public const string LockFileName = "lock";
+
     /// <summary>Runs until cancelled; throws when a part of it cannot go on. <paramref name="answering"/> is set once the API answers.</summary>
     public static async Task RunAsync(ServerRoleOptions options, ILoggerFactory loggers, TaskCompletionSource? answering, CancellationToken stopping)
     {
@@ -92,12 +95,12 @@ internal static class ServerRole
         {
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
-        catch (UnauthorizedAccessException error)
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
         {
-            throw new ClusterException($"The server cannot make its data folder {folder}: run it with sudo, or choose a folder of your own with --data", error);
+            throw new ClusterException($"The server cannot make its data folder {folder}: run it with sudo, or choose another folder with --data", error);
         }
 
-        var only = FileLock.TryAcquire(Path.Combine(folder, "lock"))
+        var only = FileLock.TryAcquire(Path.Combine(folder, LockFileName))
             ?? throw new ClusterException($"Another server runs on the data folder {folder}: stop it, or give this one its own with --data");
         DurableFile.RemoveLeftovers(folder);
         return only;

@@ -147,7 +147,7 @@ internal static class MigrateCommand
         if (last.Status.Phase != MigrationPhases.Succeeded)
         {
             session.Printer.Object(last, _ => { });
-            throw new CliException($"{last.Spec.VmiName} was not moved ({MoveText.Route(last)}): {MoveText.FailureReason(last)}");
+            throw new CliException($"{last.Spec.VmiName} was not moved{(last.Status.MigrationState?.TargetNode is null ? "" : $" ({MoveText.Route(last)})")}: {MoveText.FailureReason(last)}");
         }
 
         session.Printer.Object(last, output => MoveReport.Write(output, session.Printer, last));

@@ -1,9 +1,12 @@
 using System.Net;
+using System.Net.Sockets;
+using Godwit.Linux;
 using Godwit.Linux.Commands;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
 using Godwit.Networks.Guests;
 using Godwit.Networks.Overlays;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.Networks.Tests.Real;
 
@@ -57,6 +60,25 @@ public sealed class OverlayTests
                 }
             }
         }
+    }
+
+    [Fact]
+    public async Task A_tunnel_or_a_port_that_is_taken_is_told_with_what_to_do_about_it()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        var state = hosts.StateOf(1);
+        var other = new Overlay(hosts.Host(1).Place, TimeProvider.System, NullLogger<Overlay>.Instance);
+
+        var sameTunnel = await Assert.ThrowsAsync<LinuxException>(() => other.ApplyAsync(state with { Names = new OverlayNames("gx") }, Stopping));
+        Assert.Equal(Errno.EADDRINUSE, sameTunnel.Error);
+        Assert.Contains("VXLAN 7711", sameTunnel.Message, StringComparison.Ordinal);
+        Assert.Contains("start the server without --underlay-address", sameTunnel.Message, StringComparison.Ordinal);
+
+        using var program = hosts.Host(1).Place.Run(() => new UdpClient(new IPEndPoint(IPAddress.Any, 5999)));
+        var samePort = await Assert.ThrowsAsync<LinuxException>(() => other.ApplyAsync(state with { Names = new OverlayNames("gx"), NetworkId = 7712, Port = 5999 }, Stopping));
+        Assert.Equal(Errno.EADDRINUSE, samePort.Error);
+        Assert.Contains("UDP port 5999", samePort.Message, StringComparison.Ordinal);
+        await other.RemoveAsync(new OverlayNames("gx"), Stopping);
     }
 
     [Fact]

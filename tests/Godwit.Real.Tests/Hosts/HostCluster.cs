@@ -1,0 +1,68 @@
+using System.Text.Json.Nodes;
+using Godwit.Real.Tests.Labs;
+
+namespace Godwit.Real.Tests.Hosts;
+
+/// <summary>A cluster on this host alone (<c>godwit up</c> without a lab), of an instance and with folders that are the test's own.</summary>
+internal sealed class HostCluster : IAsyncDisposable
+{
+    public static readonly TimeSpan Bound = TimeSpan.FromMinutes(3);
+    private readonly string folder;
+
+    public HostCluster(char letter)
+    {
+        Instance = $"{letter}{Environment.ProcessId % 1_000_000}";
+        folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}");
+        Directory.CreateDirectory(folder);
+    }
+
+    public string Instance { get; }
+
+    public string DataFolder => Path.Combine(folder, "data");
+
+    public string RunFolder => $"/run/godwit-{Instance}";
+
+    private string KubeconfigPath => Path.Combine(folder, "kubeconfig");
+
+    /// <summary>The root of the source tree: where the examples are.</summary>
+    public static string Tree
+    {
+        get
+        {
+            var root = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(root, "Godwit.slnx")))
+            {
+                root = Path.GetDirectoryName(root) ?? throw new InvalidOperationException("The tests do not run inside the source tree.");
+            }
+
+            return root;
+        }
+    }
+
+    public Task<CommandResult> GodwitAsync(params IEnumerable<string> arguments) => Command.RunAsync(GodwitLab.Program, [.. arguments, "--instance", Instance], Bound);
+
+    public Task<CommandResult> GodwitWithInputAsync(string input, params IEnumerable<string> arguments) =>
+        Command.RunAsync(GodwitLab.Program, [.. arguments, "--instance", Instance], Bound, input);
+
+    public Task<CommandResult> KubectlAsync(params IEnumerable<string> arguments) => Command.RunAsync("kubectl", ["--kubeconfig", KubeconfigPath, .. arguments], Bound);
+
+    public async Task UpAsync(params IEnumerable<string> arguments)
+    {
+        (await GodwitAsync(["up", "--data", DataFolder, "--images", GodwitLab.ImagesFolder, .. arguments])).MustSucceed();
+        await File.WriteAllTextAsync(KubeconfigPath, (await GodwitAsync("kubeconfig")).MustSucceed().Output, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>The address of a guest that runs.</summary>
+    public Task<string> WaitForGuestAsync(string name) => Eventually.GetAsync($"VMI {name} runs and has an address", Bound, async () =>
+    {
+        var found = (await KubectlAsync("get", "vmi", name, "-o", "json", "--ignore-not-found")).MustSucceed().Output.Trim();
+        var status = found.Length > 0 ? JsonNode.Parse(found)!["status"] : null;
+        return status?["phase"]?.GetValue<string>() == "Running" ? status["interfaces"]?[0]?["ipAddress"]?.GetValue<string>() : null;
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        await GodwitAsync("down", "--purge", "--data", DataFolder);
+        Directory.Delete(folder, recursive: true);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Text.Json.Nodes;
+using Godwit.Real.Tests.Labs;
+
+namespace Godwit.Real.Tests.Hosts;
+
+/// <summary><c>godwit up</c> as a newcomer on one host uses it: the real program, the example from the tree, kubectl.</summary>
+[Trait("Needs", "root")]
+[Trait("Needs", "qemu")]
+public sealed class OneHostTests
+{
+    [Fact]
+    public async Task A_guest_runs_outlives_the_death_of_the_whole_program_and_goes_without_a_trace()
+    {
+        Needs.Root();
+        await using var cluster = new HostCluster('h');
+        await cluster.UpAsync();
+        (await cluster.KubectlAsync("apply", "-f", Path.Combine(HostCluster.Tree, "examples", "tiny.yaml"))).MustSucceed();
+        var address = await cluster.WaitForGuestAsync("tiny");
+        using var guest = new HttpClient { BaseAddress = new Uri($"http://{address}/"), Timeout = TimeSpan.FromSeconds(20) };
+        await Eventually.IsTrueAsync("the guest answers", HostCluster.Bound, async () => await CounterAsync(guest) > 0);
+        await TheCommandLineShowsItAsync(cluster);
+
+        var prefix = LinkPrefixFor(address);
+        var standing = await Traces.FindAsync(cluster, prefix);
+        Assert.Multiple(
+            () => Assert.Single(standing.Guests),
+            () => Assert.Equal(3, standing.Processes.Count), // Godwit itself, QEMU, dnsmasq.
+            () => Assert.NotEmpty(standing.Links),
+            () => Assert.NotEmpty(standing.Tables),
+            () => Assert.NotEmpty(standing.ControlGroups));
+
+        await KillTheProgramAsync(cluster, standing);
+        var counter = await CounterAsync(guest);
+        await cluster.UpAsync();
+        Assert.Equal(address, await cluster.WaitForGuestAsync("tiny"));
+        Assert.Equal(standing.Guests, (await Traces.FindAsync(cluster, prefix)).Guests);
+        await Eventually.IsTrueAsync("the counter goes on", HostCluster.Bound, async () => await CounterAsync(guest) > counter);
+        Assert.True(JsonNode.Parse(await guest.GetStringAsync(new Uri("memory", UriKind.Relative), TestContext.Current.CancellationToken))!["intact"]!.GetValue<bool>());
+        Assert.Equal("1", await CountStartsAsync(cluster));
+
+        (await cluster.GodwitAsync("down")).MustSucceed();
+        Assert.Empty((await Traces.FindAsync(cluster, prefix)).All);
+        Assert.False(Directory.Exists(cluster.RunFolder));
+
+        // Its definition was kept: it starts anew.
+        await cluster.UpAsync();
+        await cluster.WaitForGuestAsync("tiny");
+        (await cluster.GodwitAsync("down", "--purge")).MustSucceed();
+        Assert.Empty((await Traces.FindAsync(cluster, prefix)).All);
+        Assert.False(Directory.Exists(cluster.DataFolder));
+    }
+
+    [Fact]
+    public async Task What_is_up_keeps_its_folders_and_its_port_and_the_state_of_what_runs_is_not_purged()
+    {
+        Needs.Root();
+        await using var cluster = new HostCluster('k');
+        await cluster.UpAsync();
+        await cluster.UpAsync(); // Again: nothing to do.
+        var elsewhere = await cluster.GodwitAsync("up", "--data", cluster.DataFolder + "-2");
+        Assert.Equal(1, elsewhere.ExitCode);
+        Assert.Contains($"It is up already with --data {cluster.DataFolder}", elsewhere.Errors, StringComparison.Ordinal);
+        var otherPort = await cluster.GodwitAsync("up", "--port", "1");
+        Assert.Equal(1, otherPort.ExitCode);
+        Assert.Contains("It is up already with its API on port", otherPort.Errors, StringComparison.Ordinal);
+        var lab = await cluster.GodwitAsync("up", "--lab", "2");
+        Assert.Contains("There is a cluster on this host up already", lab.Errors, StringComparison.Ordinal);
+
+        // Without the record the program is one that nobody knows to have been started by 'up'.
+        File.Move(Path.Combine(cluster.RunFolder, "cluster.json"), Path.Combine(cluster.RunFolder, "aside"));
+        var purge = await cluster.GodwitAsync("down", "--purge", "--data", cluster.DataFolder);
+        File.Move(Path.Combine(cluster.RunFolder, "aside"), Path.Combine(cluster.RunFolder, "cluster.json"));
+        Assert.Equal(1, purge.ExitCode);
+        Assert.Contains("Nothing was deleted", purge.Errors, StringComparison.Ordinal);
+        (await cluster.GodwitAsync("nodes")).MustSucceed();
+    }
+
+    private static async Task TheCommandLineShowsItAsync(HostCluster cluster)
+    {
+        var listed = (await cluster.GodwitAsync("vm", "list", "-o", "json")).MustSucceed();
+        Assert.Equal("tiny", JsonNode.Parse(listed.Output)!["items"]!.AsArray().Single()!["metadata"]!["name"]!.GetValue<string>());
+        Assert.Contains("Running", (await cluster.GodwitAsync("vm", "list")).MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains("Running", (await cluster.KubectlAsync("get", "vmi", "tiny")).MustSucceed().Output, StringComparison.Ordinal);
+        var console = await cluster.GodwitWithInputAsync("\necho heard-$((40+2))\n", "vm", "console", "tiny");
+        Assert.Contains("heard-42", console.MustSucceed().Output, StringComparison.Ordinal);
+    }
+
+    private static async Task KillTheProgramAsync(HostCluster cluster, Traces standing)
+    {
+        var program = standing.Processes.Single(process => process.CommandLine.Contains("--foreground", StringComparison.Ordinal));
+        using var process = Process.GetProcessById(program.ProcessId);
+        process.Kill();
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(4, (await cluster.GodwitAsync("vm", "list")).ExitCode); // No server.
+    }
+
+    /// <summary>How often the guest was started, as the cluster's events tell it.</summary>
+    private static async Task<string> CountStartsAsync(HostCluster cluster) =>
+        (await cluster.KubectlAsync("get", "events", "--field-selector", "reason=Started", "-o", "jsonpath={.items[*].count}")).MustSucceed().Output.Trim();
+
+    // The bridge whose network the guest is in is named after the prefix.
+    private static string LinkPrefixFor(string guest)
+    {
+        var network = IPAddress.Parse(guest).GetAddressBytes()[..2];
+        var bridge = NetworkInterface.GetAllNetworkInterfaces().Single(link =>
+            link.Name.EndsWith("-br", StringComparison.Ordinal) && link.GetIPProperties().UnicastAddresses.Any(address => address.Address.GetAddressBytes().AsSpan().StartsWith(network)));
+        return bridge.Name[..^"-br".Length];
+    }
+
+    private static async Task<long> CounterAsync(HttpClient guest) =>
+        JsonNode.Parse(await guest.GetStringAsync(new Uri("counter", UriKind.Relative), TestContext.Current.CancellationToken))!["counter"]!.GetValue<long>();
+}
