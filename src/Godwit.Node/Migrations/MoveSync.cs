@@ -231,8 +231,8 @@ internal sealed partial class MoveSync : IDisposable
             await running.RunAsync(stopping);
             forecasts.Learn(running.Move, running.Forecast, parts.Time.GetUtcNow());
             await running.Move.DisposeAsync();
-            moves.TryRemove(id, out _);
             await running.ReportedAsync(stopping);
+            moves.TryRemove(id, out _);
             queue.Add(new(running.Move.Route.Preparation.GuestNamespace, running.Move.Route.Preparation.MigrationName));
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

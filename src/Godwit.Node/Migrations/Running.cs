@@ -8,8 +8,10 @@ namespace Godwit.Node.Migrations;
 /// <summary>A move that runs, and the object that is told about it: after a restart the object may be found later than the move.</summary>
 internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? migration)
 {
+    private static readonly TimeSpan AttachmentLook = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock gate = new();
-    private MoveReporter? reporter = migration is null ? null : new(parts, migration);
+    private volatile MoveReporter? reporter = migration is null ? null : new(parts, migration);
     private Task reporting = Task.CompletedTask;
     private OutgoingMove? move;
     private MoveForecast? forecast;
@@ -28,8 +30,25 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
         Publish(Move.Phase);
     }
 
-    /// <summary>Returns when the last state has been told, or nobody is there to be told.</summary>
-    public Task ReportedAsync(CancellationToken stopping) => reporting.WaitAsync(stopping);
+    /// <summary>
+    /// Returns when the last state has been told, or nobody is there to be told. A move that an earlier agent began may
+    /// have ended before its object is found.
+    /// </summary>
+    public async Task ReportedAsync(CancellationToken stopping)
+    {
+        while (reporter is null)
+        {
+            var preparation = Move.Route.Preparation;
+            if (parts.Migrations.IsSynced && parts.Migrations.Current.Find(new(preparation.GuestNamespace, preparation.MigrationName)) is null)
+            {
+                return;
+            }
+
+            await Task.Delay(AttachmentLook, parts.Time, stopping);
+        }
+
+        await reporting.WaitAsync(stopping);
+    }
 
     /// <summary>The object of a move that was taken up from the journal.</summary>
     public void Attach(MoveParts services, VirtualMachineInstanceMigration found, CancellationToken stopping)
@@ -41,10 +60,11 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
                 return;
             }
 
-            reporter = new(services, found);
+            var attached = new MoveReporter(services, found);
+            reporting = attached.RunAsync(stopping);
+            reporter = attached;
         }
 
-        StartReporting(stopping);
         Publish(Move.Phase);
     }
 
