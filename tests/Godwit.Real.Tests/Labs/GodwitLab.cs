@@ -6,7 +6,7 @@ namespace Godwit.Real.Tests.Labs;
 /// A real lab on this machine, made by the real program: a server and two agents, each in a network namespace of its own, and
 /// kubectl against it. One for all tests of a collection; each test makes guests of its own names.
 /// </summary>
-public sealed class GodwitLab : IAsyncLifetime
+public sealed partial class GodwitLab : IAsyncLifetime
 {
     private static readonly TimeSpan StartBound = TimeSpan.FromMinutes(3);
     private readonly string folder = Path.Combine(Path.GetTempPath(), $"godwit-lab-{Environment.ProcessId}");
