@@ -49,6 +49,9 @@ public static class AnnotationNames
     /// <summary>On a migration: the longest stop of the guest that is aimed at, in milliseconds, in place of the policy's.</summary>
     public const string DowntimeLimitMs = "godwit.dev/downtime-limit-ms";
 
+    /// <summary>On a migration: one of <see cref="KubeVirt.V1.MoveHoldPoints"/>, where the move waits until the annotation is taken away or its time is over.</summary>
+    public const string HoldAt = "godwit.dev/hold-at";
+
     /// <summary>On a Node: where its overlay tunnel ends (an address).</summary>
     public const string UnderlayAddress = "godwit.dev/underlay-address";
 

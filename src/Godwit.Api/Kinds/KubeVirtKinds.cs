@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
 
@@ -176,6 +177,11 @@ internal sealed class MigrationStrategy() : FixedSpecStrategy("a move in progres
         if (resource.TextAt("metadata", "annotations", AnnotationNames.Mode) is { } mode && !Modes.Contains(mode))
         {
             yield return FieldError.NotSupported($"metadata.annotations[{AnnotationNames.Mode}]", mode, Modes);
+        }
+
+        if (resource.TextAt("metadata", "annotations", AnnotationNames.HoldAt) is { } point && !MoveHoldPoints.All.Contains(point))
+        {
+            yield return FieldError.NotSupported($"metadata.annotations[{AnnotationNames.HoldAt}]", point, MoveHoldPoints.All);
         }
 
         foreach (var error in MetadataRules.ValidateLabels(resource.ObjectAt("spec", "addedNodeSelector"), "spec.addedNodeSelector"))

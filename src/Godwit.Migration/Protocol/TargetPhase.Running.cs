@@ -35,6 +35,10 @@ public abstract partial record TargetPhase
         internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
         {
             TargetInput.Observed { Reading: { Guest: GuestState.Running } reading } => Running.Enter(reading),
+
+            // Gone before it could be told: what answered the order was no QEMU, so the guest never ran.
+            TargetInput.Observed { Reading.Guest: GuestState.Gone } when !MayHaveRun && Answered =>
+                Refusing.EnterAfterGrant($"QEMU ended before it was told to run the guest: {LastError}"),
             TargetInput.Observed { Reading.Guest: GuestState.Gone } => Burying.Enter("QEMU ended when the guest was to run", recorded: false),
             TargetInput.MachineFailed { Effect: TargetEffect.RunGuest } failed => Go(this with { Errors = Errors + 1, Answered = true, LastError = failed.Reason }),
 

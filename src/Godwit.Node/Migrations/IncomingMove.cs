@@ -24,14 +24,17 @@ internal sealed partial class IncomingMove : IDisposable
     private readonly MachineEffects<TargetEffect.Machine> effects;
     private readonly Signal lookWanted;
     private readonly TargetStep first;
+    private readonly MoveHold? hold;
     private volatile TargetEngine engine;
     private volatile PeerConnection? source;
     private volatile Listening? listening;
     private IReadOnlyList<GuestPort> ports = [];
+    private Task lastWrite = Task.CompletedTask;
     private CancellationToken running;
 
-    private IncomingMove(MoveParts parts, MoveRecord route, TargetStep first)
+    private IncomingMove(MoveParts parts, MoveRecord route, TargetStep first, MoveHold? hold)
     {
+        this.hold = hold;
         this.parts = parts;
         this.route = route;
         this.first = first;
@@ -46,10 +49,10 @@ internal sealed partial class IncomingMove : IDisposable
 
     /// <summary>The first order of a move; null when nothing begins by it.</summary>
     public static IncomingMove? Open(MoveParts parts, MoveRecord route, Order order) =>
-        TargetEngine.Open(order) is { } step ? new(parts, route, step) : null;
+        TargetEngine.Open(order) is { } step ? new(parts, route, step, new(parts, route.MoveId, route.Preparation)) : null;
 
     public static IncomingMove Recover(MoveParts parts, MoveRecord route, QemuReading reading) =>
-        new(parts, route, TargetEngine.Recover(route.Incoming!.Value, reading));
+        new(parts, route, TargetEngine.Recover(route.Incoming!.Value, reading), hold: null);
 
     /// <summary>Takes an order in; the answer is how things stand, which may be how they stood before it.</summary>
     public MoveReport Receive(Order order, PeerConnection from)
@@ -86,7 +89,11 @@ internal sealed partial class IncomingMove : IDisposable
         }
     }
 
-    public void Dispose() => listening?.Stream.Dispose();
+    public void Dispose()
+    {
+        hold?.Dispose();
+        listening?.Stream.Dispose();
+    }
 
     public MoveReport Report(Report report) => new()
     {
@@ -94,6 +101,7 @@ internal sealed partial class IncomingMove : IDisposable
         Standing = report.Standing,
         ListeningAttempt = report.ListeningAttempt,
         Reason = report.Reason,
+        HeldAt = hold?.At,
         StreamToken = listening is { } open && open.Attempt == report.ListeningAttempt ? open.Stream.Token : null,
     };
 
@@ -106,7 +114,7 @@ internal sealed partial class IncomingMove : IDisposable
             switch (effect)
             {
                 case TargetEffect.Persist persist:
-                    _ = PersistAsync(persist.Record);
+                    lastWrite = PersistAsync(lastWrite, persist.Record);
                     break;
                 case TargetEffect.Send send:
                     _ = TellAsync(Report(send.Report), stopping);
@@ -123,8 +131,10 @@ internal sealed partial class IncomingMove : IDisposable
         }
     }
 
-    private async Task PersistAsync(TargetRecord record)
+    /// <summary>One after the other: a refusal must not be overtaken by the grant, or the arrival, that it replaces.</summary>
+    private async Task PersistAsync(Task before, TargetRecord record)
     {
+        await before;
         try
         {
             await Task.Run(() => parts.Journal.Write(route with { Incoming = record, Reason = engine.Phase.Describe() }));
@@ -191,6 +201,11 @@ internal sealed partial class IncomingMove : IDisposable
             ports = await parts.Builder.PortsOfAsync(await FindGuestAsync(stopping), stopping); // After a restart.
         }
 
+        if (hold is not null)
+        {
+            await hold.PassAsync(MoveHoldPoints.Granted, stopping);
+        }
+
         await Task.WhenAll(ports.Select(port => parts.Network.AdmitAsync(port, stopping)));
         await machine.ResumeAsync(stopping);
         foreach (var port in ports)
@@ -198,7 +213,20 @@ internal sealed partial class IncomingMove : IDisposable
             parts.Network.Announce(port);
         }
 
-        await machine.Migration.AnnounceAsync(stopping);
+        await AnnounceAsync(machine, stopping);
+    }
+
+    /// <summary>Nothing that fails after the guest was told to run may look as if it had not been.</summary>
+    private async Task AnnounceAsync(IMachine machine, CancellationToken stopping)
+    {
+        try
+        {
+            await machine.Migration.AnnounceAsync(stopping);
+        }
+        catch (MachineException error)
+        {
+            Log.NotAnnounced(parts.Logger, route.MoveId, ErrorChain.Describe(error));
+        }
     }
 
     private async ValueTask DoneAsync(TargetEffect.Machine effect, string? refusal)
@@ -287,5 +315,8 @@ internal sealed partial class IncomingMove : IDisposable
     {
         [LoggerMessage(EventId = 2321, Level = LogLevel.Information, Message = "Arrival {Move}: {Phase}: {Story}")]
         public static partial void Entered(ILogger logger, MoveId move, string phase, string story);
+
+        [LoggerMessage(EventId = 2322, Level = LogLevel.Warning, Message = "Arrival {Move}: QEMU did not announce the guest; the agent's own announcement stands: {Reason}")]
+        public static partial void NotAnnounced(ILogger logger, MoveId move, string reason);
     }
 }

@@ -33,9 +33,9 @@ internal sealed partial class IncomingMoves(MoveParts parts) : IDisposable
         foreach (var record in parts.Journal.All.Where(record => record.Incoming is not null and not TargetRecord.Finished))
         {
             var machine = parts.Machines.Find(record.MachineId);
-            if (record.Incoming is TargetRecord.Refused or TargetRecord.Lost && machine is null)
+            if (record.Incoming is TargetRecord.Refused or TargetRecord.Lost && (machine is null || !parts.Journal.IsNewest(record)))
             {
-                continue; // Over, and nothing is left of it.
+                continue; // Over, and nothing is left of it: a later move brought what is here.
             }
 
             Run(IncomingMove.Recover(parts, record, await FirstLookAsync(machine, stopping)), stopping);

@@ -37,6 +37,9 @@ internal sealed record MoveRecord
 
     public DateTimeOffset WrittenAt { get; init; }
 
+    /// <summary>Higher than that of every record written before on this host: the order of what happened, whatever the clock did.</summary>
+    public long Sequence { get; init; }
+
     public MoveId MoveId => new(Move);
 
     public MachineId MachineId => new(Machine);
@@ -55,6 +58,7 @@ internal sealed class MoveJournal
     private readonly TimeProvider time;
     private readonly ConcurrentDictionary<MoveId, MoveRecord> records = new();
     private readonly List<Action<MachineId>> listeners = [];
+    private long lastSequence;
 
     /// <exception cref="InvalidDataException">A record cannot be read.</exception>
     public MoveJournal(string folder, TimeProvider time)
@@ -66,6 +70,7 @@ internal sealed class MoveJournal
         {
             var record = Read(path);
             records[record.MoveId] = record;
+            lastSequence = Math.Max(lastSequence, record.Sequence);
         }
     }
 
@@ -77,7 +82,7 @@ internal sealed class MoveJournal
     /// <exception cref="Linux.LinuxException">It could not be written; what was there stands.</exception>
     public void Write(MoveRecord record)
     {
-        var stamped = record with { WrittenAt = time.GetUtcNow() };
+        var stamped = record with { WrittenAt = time.GetUtcNow(), Sequence = Interlocked.Increment(ref lastSequence) };
         DurableFile.Write(PathOf(record.MoveId), JsonSerializer.SerializeToUtf8Bytes(stamped, MoveJson.Default.MoveRecord));
         records[record.MoveId] = stamped;
         Tell(record.MachineId);
@@ -105,6 +110,9 @@ internal sealed class MoveJournal
         }
     }
 
+    /// <summary>Whether no later move of the same guest is known here: then a machine of that guest can only be what this move left.</summary>
+    public bool IsNewest(MoveRecord record) => !records.Values.Any(other => other.MachineId == record.MachineId && other.Sequence > record.Sequence);
+
     /// <summary>A move under way decides; else the newest end does.</summary>
     public HandoverClaim ClaimOn(MachineId id)
     {
@@ -119,7 +127,7 @@ internal sealed class MoveJournal
             return HandoverClaim.Arriving;
         }
 
-        var last = own.Where(record => record.HandedOver || record.Incoming is TargetRecord.Finished).MaxBy(record => record.WrittenAt);
+        var last = own.Where(record => record.HandedOver || record.Incoming is TargetRecord.Finished).MaxBy(record => record.Sequence);
         return last is null ? HandoverClaim.None : last.HandedOver ? HandoverClaim.HandedOver : HandoverClaim.Owner;
     }
 

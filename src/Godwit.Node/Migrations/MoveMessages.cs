@@ -88,6 +88,9 @@ internal sealed record MoveReport
 
     public string Reason { get; init; } = "";
 
+    /// <summary>Where the target holds the move on purpose; null: nowhere.</summary>
+    public string? HeldAt { get; init; }
+
     /// <summary>A secret. Shown by the channels of the stream of <see cref="ListeningAttempt"/>; null when none is awaited.</summary>
     public string? StreamToken { get; init; }
 

@@ -1,3 +1,4 @@
+using Godwit.Api;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
@@ -6,12 +7,19 @@ using Godwit.Migration.Protocol;
 namespace Godwit.Node.Migrations;
 
 /// <summary>All that a migration object's status is made from.</summary>
-internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBytes, ModeForecast? Forecast, DateTimeOffset Now);
+internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBytes, ModeForecast? Forecast, DateTimeOffset Now)
+{
+    /// <summary>One of <see cref="MoveHoldPoints"/> while the move is held there; null: it is not held.</summary>
+    public string? HeldAt { get; init; }
+}
 
 /// <summary>The status of a migration object, from where the engine is. Pure; what others wrote there is kept.</summary>
 internal static class MoveStatus
 {
     public const string ConditionType = "Moving";
+
+    /// <summary>There is one on a move that was ever held.</summary>
+    public const string HeldConditionType = "Held";
 
     public static VirtualMachineInstanceMigrationStatus For(MoveView view, VirtualMachineInstanceMigrationStatus before)
     {
@@ -19,7 +27,7 @@ internal static class MoveStatus
         var trace = view.Phase.Move.Trace;
         var status = before with
         {
-            Conditions = With(before.Conditions, Condition(view)),
+            Conditions = WithHold(With(before.Conditions, Condition(view)), view),
             MigrationState = StateFor(view, before.MigrationState ?? new MigrationState()),
             Progress = ProgressFor(view, before.Progress),
             Forecast = view.Forecast ?? before.Forecast,
@@ -68,6 +76,19 @@ internal static class MoveStatus
             Message = view.Phase.Describe(),
             LastTransitionTime = view.Now,
         };
+    }
+
+    private static IReadOnlyList<Condition> WithHold(IReadOnlyList<Condition> conditions, MoveView view)
+    {
+        var held = view.HeldAt is not null;
+        return !held && !conditions.Any(entry => entry.Type == HeldConditionType) ? conditions : With(conditions, new()
+        {
+            Type = HeldConditionType,
+            Status = held ? ConditionStatuses.True : ConditionStatuses.False,
+            Reason = view.HeldAt ?? "Released",
+            Message = held ? $"held at {view.HeldAt} until its annotation {AnnotationNames.HoldAt} is taken away or the time is over" : "it goes on",
+            LastTransitionTime = view.Now,
+        });
     }
 
     private static string ReasonOf(SourcePhase phase) => phase switch

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Godwit.Api.KubeVirt.V1;
 using Godwit.Base;
 using Godwit.Machines;
 using Godwit.Migration.Convergence;
@@ -34,15 +35,19 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private readonly Channel<SourceInput> inputs = Channel.CreateBounded<SourceInput>(InputsMax);
     private readonly MachineEffects<SourceEffect.Machine> effects;
     private readonly Signal lookWanted;
+    private readonly MoveHold? hold;
     private volatile SourceEngine engine;
     private volatile MoveReport? lastReport;
+    private Task lastWrite = Task.CompletedTask;
+    private string? shownHeldAt;
     private OutgoingStream? stream;
     private long earlierStreamBytes;
 
-    private OutgoingMove(MoveParts parts, OutgoingRoute route, SourceStep first)
+    private OutgoingMove(MoveParts parts, OutgoingRoute route, SourceStep first, MoveHold? hold)
     {
         this.parts = parts;
         this.route = route;
+        this.hold = hold;
         lookWanted = new(parts.Time);
         engine = first.Engine;
         First = first;
@@ -56,19 +61,22 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     /// <summary>Bytes that went over the wire, all attempts together.</summary>
     public long WireBytes => Volatile.Read(ref earlierStreamBytes) + (stream?.Counters.ToPeerBytes ?? 0);
 
+    /// <summary>One of <c>MoveHoldPoints</c> while either end holds the move there on purpose.</summary>
+    public string? HeldAt => hold?.At ?? lastReport?.HeldAt;
+
     /// <summary>Called after each step that changed something, on the loop: it must only note it.</summary>
     public required Action<SourcePhase> Changed { get; init; }
 
     private SourceStep First { get; }
 
     public static OutgoingMove Begin(MoveParts parts, OutgoingRoute route, MigrationPlan plan, Action<SourcePhase> changed) =>
-        new(parts, route, SourceEngine.Begin(plan, parts.Time.GetUtcNow())) { Changed = changed };
+        new(parts, route, SourceEngine.Begin(plan, parts.Time.GetUtcNow()), new(parts, plan.Id, route.Preparation)) { Changed = changed };
 
     /// <summary>After the agent's restart; <paramref name="reading"/> was taken on a session of this life.</summary>
     public static OutgoingMove Recover(MoveParts parts, OutgoingRoute route, MoveRecord record, QemuReading reading, Action<SourcePhase> changed)
     {
         var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new());
-        return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, reading, parts.Time.GetUtcNow())) { Changed = changed };
+        return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, reading, parts.Time.GetUtcNow()), hold: null) { Changed = changed };
     }
 
     public void Cancel(string reason) => Offer(new SourceInput.CancelRequested(reason));
@@ -113,6 +121,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        hold?.Dispose();
         if (stream is { } open)
         {
             await open.DisposeAsync();
@@ -128,7 +137,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             switch (effect)
             {
                 case SourceEffect.Persist persist:
-                    _ = PersistAsync(persist.Record);
+                    lastWrite = PersistAsync(lastWrite, persist.Record, stopping);
                     break;
                 case SourceEffect.Send send:
                     _ = SendAsync(send.Order, stopping);
@@ -144,8 +153,10 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             }
         }
 
-        if (!ReferenceEquals(before, engine.Phase) || step.Effects.Count > 0)
+        var heldAt = HeldAt;
+        if (!ReferenceEquals(before, engine.Phase) || step.Effects.Count > 0 || heldAt != shownHeldAt)
         {
+            shownHeldAt = heldAt;
             if (before.GetType() != engine.Phase.GetType())
             {
                 Log.Entered(parts.Logger, engine.Phase.Plan.Id, engine.Phase.GetType().Name, engine.Phase.Describe());
@@ -161,16 +172,27 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         inputs.Writer.TryWrite(input);
     }
 
-    private async Task PersistAsync(SourceRecord record)
+    /// <summary>One after the other: what is on disk at the end is what was to be written last.</summary>
+    private async Task PersistAsync(Task before, SourceRecord record, CancellationToken stopping)
     {
+        await before;
         try
         {
-            await Task.Run(() => parts.Journal.Write(Record() with { Outgoing = record }));
-            await inputs.Writer.WriteAsync(new SourceInput.Persisted(record));
+            if (record == SourceRecord.HandingOver)
+            {
+                await PassAsync(MoveHoldPoints.Prepared, stopping);
+            }
+
+            await Task.Run(() => parts.Journal.Write(Record() with { Outgoing = record }), CancellationToken.None);
+            await inputs.Writer.WriteAsync(new SourceInput.Persisted(record), CancellationToken.None);
+        }
+        catch (OperationCanceledException)
+        {
+            // Given up while it was held, before anything was written.
         }
         catch (Exception error)
         {
-            await inputs.Writer.WriteAsync(new SourceInput.PersistFailed(record, ErrorChain.Describe(error)));
+            await inputs.Writer.WriteAsync(new SourceInput.PersistFailed(record, ErrorChain.Describe(error)), CancellationToken.None);
         }
     }
 
@@ -178,6 +200,11 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     {
         try
         {
+            if (order is Order.Run)
+            {
+                await PassAsync(MoveHoldPoints.Arrived, stopping);
+            }
+
             using var late = new CancellationTokenSource(OrderBound, parts.Time);
             using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
             var request = MoveOrder.From(engine.Phase.Plan.Id, route.Machine.Value, order, route.Preparation);
@@ -198,6 +225,11 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     {
         if (effect is SourceEffect.QuitGuest)
         {
+            if (engine.Phase is SourcePhase.Completing)
+            {
+                await PassAsync(MoveHoldPoints.Moved, stopping);
+            }
+
             await CloseStreamAsync();
             await parts.Builder.DemolishAsync(route.Machine, stopping);
             return;
@@ -226,6 +258,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
                 await machine.Migration.StartPostcopyAsync(stopping);
                 break;
             case SourceEffect.ContinueSwitchover:
+                await PassAsync(MoveHoldPoints.Barrier, stopping);
                 await machine.Migration.ContinueSwitchoverAsync(stopping);
                 break;
             case SourceEffect.PauseStream:
@@ -238,6 +271,8 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
                 break;
         }
     }
+
+    private Task PassAsync(string point, CancellationToken stopping) => hold?.PassAsync(point, stopping) ?? Task.CompletedTask;
 
     private async ValueTask DoneAsync(SourceEffect.Machine effect, string? refusal)
     {
@@ -313,6 +348,8 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private async Task ForgetAsync(CancellationToken stopping)
     {
         await CloseStreamAsync();
+        hold?.Dispose();
+        await lastWrite;
         while (true)
         {
             try

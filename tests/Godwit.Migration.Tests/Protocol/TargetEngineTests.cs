@@ -67,6 +67,26 @@ public sealed class TargetEngineTests
     }
 
     [Fact]
+    public void A_QEMU_that_died_before_it_could_be_told_to_run_is_refused_so_that_the_source_gets_the_guest_back()
+    {
+        var arrival = Listening().See(GuestState.Paused, StreamStatus.Completed).Order(new Order.Run())
+            .Give(new TargetInput.Persisted(TargetRecord.RunGranted));
+
+        arrival.Give(new TargetInput.MachineFailed(new TargetEffect.RunGuest(), "its QEMU has ended")).See(GuestState.Gone, StreamStatus.None);
+
+        arrival.Expect<TargetPhase.Refusing>(new TargetEffect.Persist(TargetRecord.Refused));
+    }
+
+    [Fact]
+    public void A_QEMU_that_died_with_the_order_to_run_unanswered_may_have_run_the_guest()
+    {
+        var arrival = Listening().See(GuestState.Paused, StreamStatus.Completed).Order(new Order.Run())
+            .Give(new TargetInput.Persisted(TargetRecord.RunGranted)).See(GuestState.Gone, StreamStatus.None);
+
+        arrival.Expect<TargetPhase.Burying>(new TargetEffect.Persist(TargetRecord.Lost), new TargetEffect.Fence());
+    }
+
+    [Fact]
     public void A_guest_that_may_have_run_is_never_refused()
     {
         var arrival = new Script(TargetEngine.Recover(TargetRecord.RunGranted, new(GuestState.Paused, StreamStatus.Completed, 0)));

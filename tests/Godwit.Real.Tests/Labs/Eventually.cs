@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Godwit.Client;
 
 namespace Godwit.Real.Tests.Labs;
 
@@ -7,12 +8,12 @@ internal static class Eventually
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
-    public static async Task<T> GetAsync<T>(string what, TimeSpan bound, Func<Task<T?>> look)
+    public static async Task<T> GetAsync<T>(string what, TimeSpan bound, Func<Task<T?>> look, TimeSpan? interval = null)
         where T : class
     {
         var watch = Stopwatch.StartNew();
         var last = "nothing";
-        using var timer = new PeriodicTimer(Look);
+        using var timer = new PeriodicTimer(interval ?? Look);
         while (watch.Elapsed < bound)
         {
             try
@@ -22,7 +23,7 @@ internal static class Eventually
                     return found;
                 }
             }
-            catch (Exception error) when (error is IOException or HttpRequestException or TaskCanceledException)
+            catch (Exception error) when (error is IOException or HttpRequestException or TaskCanceledException or ApiException or ClusterUnreachableException)
             {
                 last = error.Message;
             }
@@ -34,6 +35,6 @@ internal static class Eventually
         throw new InvalidOperationException("unreachable");
     }
 
-    public static async Task IsTrueAsync(string what, TimeSpan bound, Func<Task<bool>> look) =>
-        await GetAsync(what, bound, async () => await look() ? "yes" : null);
+    public static async Task IsTrueAsync(string what, TimeSpan bound, Func<Task<bool>> look, TimeSpan? interval = null) =>
+        await GetAsync(what, bound, async () => await look() ? "yes" : null, interval);
 }

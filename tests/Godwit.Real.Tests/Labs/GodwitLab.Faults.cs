@@ -1,37 +1,76 @@
 using System.Diagnostics;
+using Godwit.Client;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.Real.Tests.Labs;
 
 /// <content>Ways to hurt a lab, and to bring it up again.</content>
 public sealed partial class GodwitLab
 {
+    private static readonly TimeSpan EndBound = TimeSpan.FromSeconds(60);
+
+    private ClusterClient? cluster;
+
+    /// <summary>The lab's API by its typed client: quicker than a kubectl for each look.</summary>
+    internal ClusterClient Cluster => cluster ??= new(Kubeconfig.Load(KubeconfigPath), TimeProvider.System, NullLogger<ClusterClient>.Instance);
+
+    internal static IReadOnlyList<string> Nodes { get; } = ["node-1", "node-2"];
+
     internal int AgentProcessId(string node) => ProcessIdOf($"agent --node-name {node} --instance {Instance} ");
 
     internal int ServerProcessId() => ProcessIdOf($"server --instance {Instance} ");
 
     /// <summary>As a crash would: nothing of the process runs on.</summary>
-    internal void Kill(int processId)
-    {
-        using var process = Process.GetProcessById(processId);
-        process.Kill();
-        process.WaitForExit(TimeSpan.FromSeconds(30));
-    }
+    internal static Task KillAsync(int processId) => EndAsync(processId, "-KILL");
+
+    /// <summary>As an upgrade would: the process is asked to end, and does.</summary>
+    internal static Task StopAsync(int processId) => EndAsync(processId, "-TERM");
 
     /// <summary>Starts what does not run, and leaves the rest as it is.</summary>
     internal async Task BringUpAsync() =>
         (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", ImagesFolder)).MustSucceed();
 
-    /// <summary>Pulls a node's cable, or plugs it in.</summary>
+    /// <summary>Cuts a node off as a switch that goes dark would, or joins it again.</summary>
     internal async Task SetLinkAsync(string node, bool up) =>
-        (await Command.RunAsync("ip", ["-n", $"{Instance}-{node}", "link", "set", "uplink", up ? "up" : "down"], TimeSpan.FromSeconds(30))).MustSucceed();
+        (await Command.RunAsync("ip", ["link", "set", $"{Instance}-n{node[^1]}", up ? "up" : "down"], TimeSpan.FromSeconds(30))).MustSucceed();
 
-    internal string AgentLogs() => string.Concat(Directory.EnumerateFiles(Path.Combine(DataFolder, "logs"), "node-*.log").Select(File.ReadAllText));
+    /// <summary>All that a node's agents have logged.</summary>
+    internal string LogOf(string node)
+    {
+        using var log = new FileStream(Path.Combine(DataFolder, "logs", $"{node}.log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return new StreamReader(log).ReadToEnd();
+    }
+
+    /// <summary>What a node's agent keeps on disk.</summary>
+    internal string AgentFolder(string node) => Path.Combine(DataFolder, "agents", node);
+
+    internal string NamespaceOf(string node) => $"{Instance}-{node}";
+
+    private static async Task EndAsync(int processId, string signal)
+    {
+        (await Command.RunAsync("kill", [signal, processId.ToString()], TimeSpan.FromSeconds(30))).MustSucceed();
+        await Eventually.IsTrueAsync($"process {processId} has ended", EndBound, () => Task.FromResult(!IsAlive(processId)));
+    }
+
+    /// <summary>A zombie has ended, whoever has yet to take note of it.</summary>
+    private static bool IsAlive(int processId)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{processId}/stat");
+            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static int ProcessIdOf(string words)
     {
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), out var processId) && CommandLineOf(folder).Contains(words, StringComparison.Ordinal))
+            if (int.TryParse(Path.GetFileName(entry), out var processId) && CommandLineOf(entry).Contains(words, StringComparison.Ordinal) && IsAlive(processId))
             {
                 return processId;
             }
@@ -40,11 +79,11 @@ public sealed partial class GodwitLab
         throw new InvalidOperationException($"No process of this lab runs 'godwit {words}'.");
     }
 
-    private static string CommandLineOf(string folder)
+    private static string CommandLineOf(string entry)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(folder, "cmdline")).Replace('\0', ' ');
+            return File.ReadAllText(Path.Combine(entry, "cmdline")).Replace('\0', ' ');
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -32,6 +32,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        cluster?.Dispose();
         if (File.Exists(Program))
         {
             await GodwitAsync(StartBound, "down", "--data", DataFolder);

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Client;
 
 namespace Godwit.Real.Tests.Labs;
 
@@ -45,7 +47,7 @@ internal sealed class TinyGuest : IAsyncDisposable
     public Task<JsonObject> SetWriterAsync(long rateBytesPerSecond, long workingSetBytes) =>
         ReadAsync(string.Create(CultureInfo.InvariantCulture, $"writer?rateBytesPerSecond={rateBytesPerSecond}&workingSetBytes={workingSetBytes}"));
 
-    public async Task<string> NodeAsync() => (await lab.FindAsync("vmi", Name))?["status"]?["nodeName"]?.GetValue<string>() ?? "";
+    public async Task<string> NodeAsync() => (await FindAsync())?.Status.NodeName ?? "";
 
     /// <summary>The other one of the lab's two nodes.</summary>
     public async Task<string> OtherNodeAsync() => await NodeAsync() == "node-1" ? "node-2" : "node-1";
@@ -58,6 +60,28 @@ internal sealed class TinyGuest : IAsyncDisposable
         await Eventually.IsTrueAsync($"the counter of {Name} rises", Bound, async () => await CounterAsync() > counter);
         Assert.True(await MemoryIsIntactAsync(), $"The memory of {Name} is not what it was.");
     }
+
+    /// <summary>One copy, on the node where it should be; it went on, its memory is what it was; the other node has nothing of it.</summary>
+    public async Task MustBeWholeAsync(string node, long counterBefore)
+    {
+        await MustHaveGoneOnAsync(counterBefore);
+        var vmi = await Eventually.GetAsync($"the API says that {Name} is on {node}", Bound, async () => await FindAsync() is { } found && found.Status.NodeName == node ? found : null);
+        await Eventually.IsTrueAsync($"one QEMU of {Name} is left", Bound, () => Task.FromResult(ProcessIds().Count == 1));
+        foreach (var other in GodwitLab.Nodes.Where(other => other != node))
+        {
+            IReadOnlyList<string> left = [];
+            await Eventually.IsTrueAsync(
+                $"nothing of {Name} is left on {other}",
+                Bound,
+                async () => (left = await LeftOvers.OfAsync(lab, other, vmi.Metadata.Uid)).Count == 0 ? true : throw new IOException(string.Join("; ", left)));
+        }
+
+        Assert.Empty(LeftOvers.UnderWay(Path.Combine(lab.AgentFolder(node), "journal", "moves"), vmi.Metadata.Uid));
+        Assert.Single(ProcessIds());
+    }
+
+    public async Task<VirtualMachineInstance?> FindAsync() =>
+        await lab.Cluster.For<VirtualMachineInstance>().FindAsync(new ResourceKey("default", Name), TestContext.Current.CancellationToken);
 
     /// <summary>QEMU processes that carry this guest's name, zombies not counted.</summary>
     public IReadOnlyList<int> ProcessIds() => QemuProcesses.Of($"default/{Name}");

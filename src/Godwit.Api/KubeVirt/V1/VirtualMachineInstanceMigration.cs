@@ -76,6 +76,27 @@ public static class MovePhases
     public const string Aborted = "Aborted";
 }
 
+/// <summary>Where a move can be held to look at it, or to try what happens when something dies just there: see docs/migration.md.</summary>
+public static class MoveHoldPoints
+{
+    /// <summary>The target's QEMU listens; the guest runs on the source and nothing of it was sent.</summary>
+    public const string Prepared = "Prepared";
+
+    /// <summary>The guest stands still on the source, and the rest of its state was not sent.</summary>
+    public const string Barrier = "Barrier";
+
+    /// <summary>The guest stands still on both sides, and the order to run was not sent.</summary>
+    public const string Arrived = "Arrived";
+
+    /// <summary>The target has recorded that it may run the guest, and has not told QEMU to.</summary>
+    public const string Granted = "Granted";
+
+    /// <summary>The guest runs on the target, and the source's QEMU was not ended.</summary>
+    public const string Moved = "Moved";
+
+    public static string[] All => [Prepared, Barrier, Arrived, Granted, Moved];
+}
+
 public sealed record MigrationProgress
 {
     /// <summary>One of <see cref="MovePhases"/>.</summary>

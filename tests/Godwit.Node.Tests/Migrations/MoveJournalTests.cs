@@ -1,0 +1,69 @@
+using Godwit.Machines;
+using Godwit.Migration.Protocol;
+using Godwit.Node.Guests;
+using Godwit.Node.Migrations;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Godwit.Node.Tests.Migrations;
+
+public sealed class MoveJournalTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("godwit-journal-").FullName;
+    private readonly FakeTimeProvider time = new();
+    private readonly Guid machine = Guid.NewGuid();
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void An_old_refusal_says_nothing_about_the_machine_that_a_later_move_brought()
+    {
+        var refused = Record(TargetRecord.Refused);
+        var finished = Record(TargetRecord.Finished);
+        var journal = Open();
+        journal.Write(refused);
+        Assert.True(journal.IsNewest(journal.Find(refused.MoveId)!));
+
+        journal.Write(finished);
+
+        foreach (var seen in new[] { journal, Open() })
+        {
+            Assert.False(seen.IsNewest(seen.Find(refused.MoveId)!));
+            Assert.True(seen.IsNewest(seen.Find(finished.MoveId)!));
+            Assert.Equal(HandoverClaim.Owner, seen.ClaimOn(new MachineId(machine)));
+        }
+    }
+
+    [Fact]
+    public void What_is_written_after_a_restart_is_newer_than_what_was_written_before_it()
+    {
+        var left = Record(null) with { HandedOver = true };
+        var back = Record(TargetRecord.Finished);
+        Open().Write(back);
+        Open().Write(left);
+
+        Assert.Equal(HandoverClaim.HandedOver, Open().ClaimOn(new MachineId(machine)));
+    }
+
+    [Fact]
+    public void A_refusal_of_another_guest_does_not_count()
+    {
+        var refused = Record(TargetRecord.Refused);
+        var journal = Open();
+        journal.Write(refused);
+        journal.Write(Record(TargetRecord.Finished) with { Machine = Guid.NewGuid() });
+
+        Assert.True(journal.IsNewest(journal.Find(refused.MoveId)!));
+    }
+
+    private MoveJournal Open() => new(folder, time);
+
+    private MoveRecord Record(TargetRecord? incoming) => new()
+    {
+        Move = Guid.NewGuid(),
+        Machine = machine,
+        Source = "node-1",
+        Target = "node-2",
+        Preparation = new("default", "guest", "move", new()),
+        Incoming = incoming,
+    };
+}

@@ -1,0 +1,150 @@
+using Godwit.Api.KubeVirt.V1;
+
+namespace Godwit.Real.Tests.Labs;
+
+/// <summary>Who is hurt.</summary>
+public enum Victim
+{
+    SourceAgent,
+    TargetAgent,
+    Server,
+    TargetQemu,
+
+    /// <summary>The move itself: its object is deleted.</summary>
+    Move,
+}
+
+/// <summary>
+/// Every point of a pre-copy move × every party that can die there, with a real guest. After each: one running copy, its
+/// counter went on, its memory is what it was, nothing is left behind on the other node, and the status says what happened.
+/// <code>
+///                 source agent   target agent   server      target QEMU   deleted
+///   Prepared      stays          stays          moves       stays         stays        the guest runs on the source
+///   Precopying    stays          stays          moves       stays         stays
+///   Barrier       stays          stays          moves       stays         stays        it stands still, revocably
+///   Arrived       moves          moves          moves       stays         moves        QEMU cannot take it back by itself
+///   Granted       moves          moves          moves       stays         moves        only the target may run it
+///   Moved         moves          moves          moves       (a crash)     moves        it runs on the target
+/// </code>
+/// </summary>
+[Collection(LabCollection.Name)]
+[Trait("Needs", "qemu")]
+public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedGuest>
+{
+    private const string Precopying = "Precopying";
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
+    private readonly GodwitLab lab = shared.Lab;
+
+    public static TheoryData<string, Victim, bool, string> Cases() => new()
+    {
+        { MoveHoldPoints.Prepared, Victim.SourceAgent, false, "the source's agent was restarted" },
+        { MoveHoldPoints.Prepared, Victim.TargetAgent, false, "" },
+        { MoveHoldPoints.Prepared, Victim.Server, true, "" },
+        { MoveHoldPoints.Prepared, Victim.TargetQemu, false, "QEMU ended before the guest had arrived" },
+        { MoveHoldPoints.Prepared, Victim.Move, false, "" },
+        { Precopying, Victim.SourceAgent, false, "the source's agent was restarted" },
+        { Precopying, Victim.TargetAgent, false, "QEMU ended the stream" },
+        { Precopying, Victim.Server, true, "" },
+        { Precopying, Victim.TargetQemu, false, "" },
+        { Precopying, Victim.Move, false, "" },
+        { MoveHoldPoints.Barrier, Victim.SourceAgent, false, "the source's agent was restarted" },
+        { MoveHoldPoints.Barrier, Victim.TargetAgent, false, "" },
+        { MoveHoldPoints.Barrier, Victim.Server, true, "" },
+        { MoveHoldPoints.Barrier, Victim.TargetQemu, false, "" },
+        { MoveHoldPoints.Barrier, Victim.Move, false, "" },
+        { MoveHoldPoints.Arrived, Victim.SourceAgent, true, "" },
+        { MoveHoldPoints.Arrived, Victim.TargetAgent, true, "" },
+        { MoveHoldPoints.Arrived, Victim.Server, true, "" },
+        { MoveHoldPoints.Arrived, Victim.TargetQemu, false, "QEMU ended before the order to run came" },
+        { MoveHoldPoints.Arrived, Victim.Move, true, "" },
+        { MoveHoldPoints.Granted, Victim.SourceAgent, true, "" },
+        { MoveHoldPoints.Granted, Victim.TargetAgent, true, "" },
+        { MoveHoldPoints.Granted, Victim.Server, true, "" },
+        { MoveHoldPoints.Granted, Victim.TargetQemu, false, "QEMU ended before it was told to run the guest" },
+        { MoveHoldPoints.Granted, Victim.Move, true, "" },
+        { MoveHoldPoints.Moved, Victim.SourceAgent, true, "" },
+        { MoveHoldPoints.Moved, Victim.TargetAgent, true, "" },
+        { MoveHoldPoints.Moved, Victim.Server, true, "" },
+        { MoveHoldPoints.Moved, Victim.Move, true, "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Whoever_dies_wherever_one_whole_guest_is_left_and_nothing_else(string point, Victim victim, bool moves, string reason)
+    {
+        var guest = await shared.TakeAsync("tiny.rate=20M tiny.set=16M tiny.ballast=16M");
+        var (counter, sourceQemu) = (await guest.CounterAsync(), Assert.Single(guest.ProcessIds()));
+        var held = point != Precopying;
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", held ? point : null, held ? null : "24M");
+        await (held ? move.IsHeldAtAsync(point) : move.SourceEntersAsync(Precopying));
+
+        await HurtAsync(victim, move, guest, sourceQemu);
+        await lab.BringUpAsync();
+        await move.ReleaseAsync();
+
+        var status = await move.EndsAsync();
+        await guest.MustBeWholeAsync(moves ? move.Target : move.Source, counter);
+        MustSay(status, victim, moves, reason);
+        shared.GiveBack(guest);
+    }
+
+    [Fact]
+    public async Task A_move_that_is_held_says_where_and_goes_on_when_it_is_let_go()
+    {
+        var guest = await shared.TakeAsync("tiny.rate=20M tiny.set=16M tiny.ballast=16M");
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", MoveHoldPoints.Prepared);
+
+        var condition = await move.HasConditionAsync("Held", "True", MoveHoldPoints.Prepared);
+        Assert.Contains("godwit.dev/hold-at", condition.Message, StringComparison.Ordinal);
+        Assert.Equal(2, guest.ProcessIds().Count);
+        await move.ReleaseAsync();
+
+        Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
+        await move.HasConditionAsync("Held", "False", "Released");
+        await guest.MustBeWholeAsync(move.Target, counter);
+        shared.GiveBack(guest);
+    }
+
+    private async Task HurtAsync(Victim victim, TroubledMove move, TinyGuest guest, int sourceQemu)
+    {
+        switch (victim)
+        {
+            case Victim.SourceAgent:
+                await GodwitLab.KillAsync(lab.AgentProcessId(move.Source));
+                break;
+            case Victim.TargetAgent:
+                await GodwitLab.KillAsync(lab.AgentProcessId(move.Target));
+                break;
+            case Victim.Server:
+                await GodwitLab.KillAsync(lab.ServerProcessId());
+                break;
+            case Victim.TargetQemu:
+                await GodwitLab.KillAsync(Assert.Single(guest.ProcessIds(), processId => processId != sourceQemu));
+                break;
+            case Victim.Move:
+                await move.CancelAsync();
+                break;
+        }
+    }
+
+    private static void MustSay(VirtualMachineInstanceMigrationStatus? status, Victim victim, bool moves, string reason)
+    {
+        if (victim == Victim.Move)
+        {
+            Assert.Null(status);
+            return;
+        }
+
+        Assert.NotNull(status);
+        Assert.Equal(moves ? MigrationPhases.Succeeded : MigrationPhases.Failed, status.Phase);
+        if (moves)
+        {
+            Assert.True(status.MigrationState?.Completed, "It does not say that it is completed.");
+        }
+        else
+        {
+            Assert.Contains(reason, status.MigrationState?.FailureReason ?? "(nothing)", StringComparison.Ordinal);
+        }
+    }
+}

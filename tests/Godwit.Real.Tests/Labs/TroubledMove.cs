@@ -1,0 +1,107 @@
+using Godwit.Api;
+using Godwit.Api.Core.V1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Meta.V1;
+using Godwit.Client;
+
+namespace Godwit.Real.Tests.Labs;
+
+/// <summary>A move that something is going to happen to: it is held, or found, at a point by what the agents log.</summary>
+internal sealed class TroubledMove
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
+    private static int lastNumber;
+    private readonly GodwitLab lab;
+    private readonly ResourceKey key;
+    private readonly string id;
+
+    private TroubledMove(GodwitLab lab, VirtualMachineInstanceMigration created, string source, string target)
+    {
+        this.lab = lab;
+        key = ResourceKey.Of(created);
+        id = created.Metadata.Uid;
+        (Source, Target) = (source, target);
+    }
+
+    public string Source { get; }
+
+    public string Target { get; }
+
+    public static async Task<TroubledMove> StartAsync(GodwitLab lab, TinyGuest guest, string mode, string? holdAt = null, string? bandwidth = null)
+    {
+        var (source, target) = (await guest.NodeAsync(), await guest.OtherNodeAsync());
+        var annotations = new Dictionary<string, string> { [AnnotationNames.Mode] = mode };
+        if (holdAt is not null)
+        {
+            annotations[AnnotationNames.HoldAt] = holdAt;
+        }
+
+        if (bandwidth is not null)
+        {
+            annotations[AnnotationNames.Bandwidth] = bandwidth;
+        }
+
+        var created = await lab.Cluster.For<VirtualMachineInstanceMigration>().CreateAsync(
+            new()
+            {
+                Metadata = new() { Namespace = "default", Name = $"{guest.Name}-{Interlocked.Increment(ref lastNumber)}", Annotations = annotations },
+                Spec = new() { VmiName = guest.Name },
+            },
+            TestContext.Current.CancellationToken);
+        return new(lab, created, source, target);
+    }
+
+    /// <summary>By the logs of the agents: they say it at once, and to nobody but the disk.</summary>
+    public Task IsHeldAtAsync(string point) => SaysAsync(point == MoveHoldPoints.Granted ? Target : Source, $"Move {id} is held at {point}");
+
+    /// <summary>The source's agent has entered a phase of its engine.</summary>
+    public Task SourceEntersAsync(string phase) => SaysAsync(Source, $"Move {id}: {phase}:");
+
+    public Task TargetEntersAsync(string phase) => SaysAsync(Target, $"Arrival {id}: {phase}:");
+
+    /// <summary>Takes the hold away; a move that is gone needs none.</summary>
+    public async Task ReleaseAsync()
+    {
+        var moves = lab.Cluster.For<VirtualMachineInstanceMigration>();
+        await Eventually.IsTrueAsync($"the hold of {key} is taken away", Bound, async () =>
+        {
+            if (await FindAsync() is not { } move || !move.Metadata.Annotations.ContainsKey(AnnotationNames.HoldAt))
+            {
+                return true;
+            }
+
+            var annotations = move.Metadata.Annotations.Where(entry => entry.Key != AnnotationNames.HoldAt).ToDictionary(StringComparer.Ordinal);
+            await moves.ChangeAsync(move, move with { Metadata = move.Metadata with { Annotations = annotations } }, TestContext.Current.CancellationToken);
+            return false;
+        });
+    }
+
+    public Task CancelAsync() =>
+        lab.Cluster.For<VirtualMachineInstanceMigration>().DeleteAsync(key, new DeleteOptions(), TestContext.Current.CancellationToken);
+
+    /// <summary>The status of the object when it has ended and both agents have let go of it; null when it was deleted.</summary>
+    public async Task<VirtualMachineInstanceMigrationStatus?> EndsAsync()
+    {
+        VirtualMachineInstanceMigration? last = null;
+        await Eventually.IsTrueAsync($"the move {key} is over and let go of", Bound, async () =>
+        {
+            last = await FindAsync();
+            return last is null || (MigrationPhases.IsFinal(last.Status.Phase) && !last.Metadata.Finalizers.Contains(FinalizerNames.Migration));
+        });
+        return last?.Status;
+    }
+
+    /// <summary>A condition of the move, waited for.</summary>
+    public Task<Condition> HasConditionAsync(string type, string status, string reason) => Eventually.GetAsync($"the move {key} has the condition {type}={status} ({reason})", Bound, async () =>
+        (await FindAsync())?.Status.Conditions.FirstOrDefault(condition => condition.Type == type && condition.Status == status && condition.Reason == reason));
+
+    public async Task<IReadOnlyList<string>> EventReasonsAsync() =>
+        [.. (await lab.Cluster.For<Event>().ListAsync(new ListOptions { Namespace = "default" }, TestContext.Current.CancellationToken)).Items
+            .Where(entry => entry.InvolvedObject.Name == key.Name).Select(entry => entry.Reason ?? "")];
+
+    public async Task<VirtualMachineInstanceMigration?> FindAsync() =>
+        await lab.Cluster.For<VirtualMachineInstanceMigration>().FindAsync(key, TestContext.Current.CancellationToken);
+
+    private Task SaysAsync(string node, string words) => Eventually.IsTrueAsync(
+        $"the agent of {node} says '{words}'", Bound, () => Task.FromResult(lab.LogOf(node).Contains(words, StringComparison.Ordinal)), TimeSpan.FromMilliseconds(20));
+}
