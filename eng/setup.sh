@@ -12,6 +12,20 @@ packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static nftables iprout
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
 [ -x /usr/bin/clang ] || command -v gcc > /dev/null || packages+=(clang)
 
+# The oldest kubectl that is still about is Debian 12's; tests drive it beside the installed one, so it lies in a place of its own.
+old_kubectl() {
+  local cache=/var/cache/godwit/kubectl fetched
+  [ -x $cache/usr/bin/kubectl ] && return
+  [ "$(id -u)" = 0 ] || return 0
+  say "fetching Debian's kubectl into $cache"
+  fetched=$(mktemp -d)
+  if (cd "$fetched" && apt-get download kubernetes-client > /dev/null 2>&1) && mkdir -p $cache && dpkg-deb -x "$fetched"/kubernetes-client_*.deb $cache; then :; else
+    say "Debian's kubectl could not be fetched: the tests that drive it will be skipped"
+  fi
+  rm -rf "$fetched"
+}
+if [ "$want" = test ]; then old_kubectl; fi
+
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -146,4 +146,16 @@ public sealed class ObjectLifecycleTests
         Assert.Equal(HttpStatusCode.NotFound, code);
         Assert.Equal("namespaces \"nowhere\" not found", (string?)status["message"]);
     }
+
+    [Fact]
+    public async Task A_status_may_be_written_without_the_rest_of_its_object()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string Guests = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances";
+        await server.PostAsync(Guests, """{"metadata":{"name":"v"},"spec":{"domain":{"devices":{},"memory":{"guest":"64Mi"}}}}""");
+        var (code, updated) = await server.SendAsync(HttpMethod.Put, Guests + "/v/status", """{"status":{"phase":"Running"}}""");
+        Assert.True(code == HttpStatusCode.OK, updated.ToJsonString());
+        Assert.Equal(("Running", "64Mi"), ((string)updated["status"]!["phase"]!, (string)updated["spec"]!["domain"]!["memory"]!["guest"]!));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await server.SendAsync(HttpMethod.Put, Guests + "/v/status", """{"status":{"conditions":[{"status":"True"}]}}""")).Code);
+    }
 }

@@ -18,17 +18,24 @@ public sealed partial class Kubectl : IAsyncDisposable
     private readonly ApiServerHost host;
     private readonly MemoryRevisionStore store;
 
-    private Kubectl(string folder, ApiServerHost host, MemoryRevisionStore store)
+    private readonly string program;
+
+    private Kubectl(string program, string folder, ApiServerHost host, MemoryRevisionStore store)
     {
+        this.program = program;
         this.folder = folder;
         this.host = host;
         this.store = store;
     }
 
-    /// <summary>Starts a server of the built-in kinds; skips the test aloud where there is no kubectl.</summary>
-    public static async Task<Kubectl> StartAsync()
+    /// <summary>The client's minor version.</summary>
+    public int Minor { get; private init; }
+
+    /// <summary>Starts a server of the built-in kinds; skips the test aloud where there is no kubectl of that version.</summary>
+    public static async Task<Kubectl> StartAsync(string version)
     {
-        Assert.SkipUnless(FindProgram() is not null, "kubectl is not installed: apt-get install kubernetes-client");
+        var found = KubectlPrograms.Find(version);
+        Assert.SkipWhen(found is null, $"there is no kubectl {version} in {string.Join(", ", KubectlPrograms.Places)}; eng/setup.sh test fetches Debian's");
         var data = Directory.CreateTempSubdirectory($"godwit-wire-{Environment.ProcessId}-").FullName;
         var memory = new MemoryRevisionStore();
         var server = await ApiServerHost.StartAsync(
@@ -42,7 +49,7 @@ public sealed partial class Kubectl : IAsyncDisposable
             },
             TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(Path.Combine(data, "kubeconfig"), server.AdminKubeconfig, TestContext.Current.CancellationToken);
-        return new Kubectl(data, server, memory);
+        return new Kubectl(found!, data, server, memory) { Minor = int.Parse(version.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture) };
     }
 
     /// <summary>Runs a command that must succeed; its output, with times and other things that change replaced.</summary>
@@ -82,10 +89,14 @@ public sealed partial class Kubectl : IAsyncDisposable
         return (process.ExitCode, await output, await error);
     }
 
+    /// <summary>Writes an object's status, which kubectl can only do since 1.24.</summary>
+    public Task SetStatusAsync(string path, string kind, string apiVersion, string status) => RunAsync(
+        $"replace --raw {path}/status -f -", $$"""{"apiVersion":"{{apiVersion}}","kind":"{{kind}}","metadata":{},"status":{{status}}}""");
+
     /// <summary>Starts a command that runs until it is killed, such as a watch.</summary>
     public Process Start(string arguments)
     {
-        var start = new ProcessStartInfo(FindProgram()!)
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -111,8 +122,6 @@ public sealed partial class Kubectl : IAsyncDisposable
         await store.DisposeAsync();
         Directory.Delete(folder, recursive: true);
     }
-
-    private static string? FindProgram() => new[] { "/usr/bin/kubectl", "/usr/local/bin/kubectl", "/bin/kubectl" }.FirstOrDefault(File.Exists);
 
     private static string Stable(string output)
     {

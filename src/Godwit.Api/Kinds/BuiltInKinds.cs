@@ -29,6 +29,8 @@ public static class BuiltInKinds
     public static IReadOnlyList<QuestionKind> Questions { get; } =
     [
         new(SelfSubjectReview.Type, "selfsubjectreview", ClusterSchemas.SelfSubjectReview),
+        // kubectl 1.27 asks in this version and no other.
+        new(SelfSubjectReview.Type with { Version = "v1beta1" }, "selfsubjectreview", ClusterSchemas.SelfSubjectReview),
         new(SelfSubjectAccessReview.Type, "selfsubjectaccessreview", ClusterSchemas.SelfSubjectAccessReview),
         new(SelfSubjectRulesReview.Type, "selfsubjectrulesreview", ClusterSchemas.SelfSubjectRulesReview),
     ];

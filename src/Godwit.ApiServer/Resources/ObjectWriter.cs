@@ -164,10 +164,16 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
     /// <summary>What a change comes to by the rules of its kind and of every kind.</summary>
     private static JsonObject Settle(WriteContext write, JsonObject existing, JsonObject updated)
     {
+        var isPartial = write.Subresource == "status"; // Whoever writes a status may leave out the rest.
         ObjectRules.CheckIdentity(updated, write);
-        ObjectRules.CheckSchema(updated, write);
+        ObjectRules.CheckSchema(updated, write, isPartial);
         CheckExpectations(write, updated, existing);
         updated = ObjectRules.MergeForUpdate(updated, existing, write);
+        if (isPartial)
+        {
+            ObjectRules.CheckSchema(updated, write);
+        }
+
         write.Resource.Definition.Strategy.ApplyDefaults(updated);
         ObjectRules.SetGeneration(updated, existing, write.Resource.Definition);
         ObjectRules.Validate(updated, existing, write);

@@ -29,12 +29,17 @@ internal static class ReviewHandler
         FieldErrors.ThrowIfAny(SchemaCheck.Run(kind.Schema, body).Errors, request.Info.Subject);
         var answer = request.Info.Resource switch
         {
-            "selfsubjectreviews" => GodwitJson.SerializeToUtf8(WhoAmI(request.User)),
-            "selfsubjectaccessreviews" => GodwitJson.SerializeToUtf8(MayI(GodwitJson.FromNode<SelfSubjectAccessReview>(body), request)),
-            _ => GodwitJson.SerializeToUtf8(WhatMayI(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request.User)),
+            "selfsubjectreviews" => GodwitJson.ToObject(WhoAmI(request.User)),
+            "selfsubjectaccessreviews" => GodwitJson.ToObject(MayI(GodwitJson.FromNode<SelfSubjectAccessReview>(body), request)),
+            _ => GodwitJson.ToObject(WhatMayI(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request.User)),
         };
+        answer["apiVersion"] = kind.Type.ApiVersion; // A question is answered in the version in which it is asked.
         var accepted = Negotiation.Choose(request.Http.Request.Headers.Accept.ToString());
-        await Answer.WriteAsync(request, 201, accepted.Format, output => System.Buffers.BuffersExtensions.Write(output, answer));
+        await Answer.WriteAsync(request, 201, accepted.Format, output =>
+        {
+            using var json = new System.Text.Json.Utf8JsonWriter(output, StoredForm.WriterOptions);
+            answer.WriteTo(json);
+        });
     }
 
     private static SelfSubjectReview WhoAmI(User user) => new()

@@ -31,6 +31,6 @@ internal static class Impersonation
             throw StatusException.BadRequest($"impersonation takes {UserHeader} and {GroupHeader} only, and the first is needed");
         }
 
-        return new User(name, [.. http.Request.Headers[GroupHeader].OfType<string>(), User.AuthenticatedGroup]);
+        return name == User.Anonymous.Name ? User.Anonymous : new User(name, [.. http.Request.Headers[GroupHeader].OfType<string>(), User.AuthenticatedGroup]);
     }
 }

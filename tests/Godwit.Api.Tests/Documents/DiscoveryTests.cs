@@ -56,16 +56,16 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
-    public void Each_kind_is_discovered_once()
+    public void Each_version_of_a_kind_is_discovered_once()
     {
         var kinds = new[] { true, false }.SelectMany(core => Read(Discovery.FindAggregated(core, "v2"))["items"]!.AsArray())
             .SelectMany(group => group.ArrayAt("versions")!).SelectMany(version => version.ArrayAt("resources")!)
             .Where(resource => resource.At("responseKind") is not null)
-            .Select(resource => (resource.TextAt("responseKind", "group"), resource.TextAt("responseKind", "kind"), resource.TextAt("resource")))
+            .Select(resource => (resource.TextAt("responseKind", "group"), resource.TextAt("responseKind", "version"), resource.TextAt("responseKind", "kind"), resource.TextAt("resource")))
             .ToList();
 
         Assert.Equal(kinds.Distinct().Count(), kinds.Count);
-        Assert.All(BuiltInKinds.All, kind => Assert.Contains((kind.Group, kind.Kind, kind.Plural), kinds));
+        Assert.All(BuiltInKinds.All, kind => Assert.Contains((kind.Group, kind.Version, kind.Kind, kind.Plural), kinds));
     }
 
     [Fact]

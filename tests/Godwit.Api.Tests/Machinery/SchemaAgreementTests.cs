@@ -66,7 +66,7 @@ public sealed class SchemaAgreementTests
     public void Each_served_kind_has_a_typed_record_of_the_same_names()
     {
         var served = BuiltInKinds.All.Select(kind => new ResourceType(kind.Group, kind.Version, kind.Kind, kind.Plural, kind.Namespaced))
-            .Concat(BuiltInKinds.Questions.Select(kind => kind.Type)).Append(BuiltInKinds.Scale.Type);
+            .Concat(BuiltInKinds.Questions.Where(kind => !kind.Type.Version.Contains("beta", StringComparison.Ordinal)).Select(kind => kind.Type)).Append(BuiltInKinds.Scale.Type);
 
         Assert.Equal(Types.Values.ToHashSet(), served.ToHashSet());
     }
