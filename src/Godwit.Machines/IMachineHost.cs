@@ -189,6 +189,9 @@ public interface IMachineMigration
 
     Task StartPostcopyAsync(CancellationToken stopping);
 
+    /// <summary>Bounds what post-copy pushes unasked, before it starts or while it runs; zero: no bound. Pages that the guest asks for are not bounded.</summary>
+    Task LimitPostcopyAsync(long backgroundBytesPerSecond, CancellationToken stopping);
+
     /// <summary>Post-copy: stops the stream on purpose so that it can be recovered.</summary>
     Task PauseStreamAsync(CancellationToken stopping);
 

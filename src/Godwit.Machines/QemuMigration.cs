@@ -66,6 +66,12 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
     public async Task StartPostcopyAsync(CancellationToken stopping) =>
         await TellAsync("switch to post-copy", QmpCommands.MigrateStartPostcopy, stopping);
 
+    public async Task LimitPostcopyAsync(long backgroundBytesPerSecond, CancellationToken stopping) =>
+        await TellAsync(
+            "bound the background of post-copy of",
+            QmpCommands.MigrateSetParameters(new QmpMigrationParameters { MaxPostcopyBandwidth = backgroundBytesPerSecond }) with { Bound = ReadingBound },
+            stopping);
+
     public async Task PauseStreamAsync(CancellationToken stopping) =>
         await TellAsync("pause the stream of", QmpCommands.MigratePause, stopping);
 

@@ -91,6 +91,8 @@ internal sealed partial class SimulatedMachines
             case SourceEffect.StartPostcopy:
                 postcopyWanted = SourceStream == StreamStatus.Active;
                 return postcopyWanted ? null : "not active";
+            case SourceEffect.LiftPostcopyBandwidth:
+                return null;
             case SourceEffect.ContinueSwitchover:
                 return Continue();
             case SourceEffect.CancelStream:

@@ -28,7 +28,14 @@ public abstract record SourceEffect
 
     public sealed record SetDowntimeLimit(double LimitMs) : Machine;
 
-    public sealed record StartPostcopy : Machine;
+    /// <summary>
+    /// Go on by post-copy. At first no more than <paramref name="BackgroundBytesPerSecond"/> is pushed unasked, so that the pages
+    /// which the guest waits for do not queue behind it.
+    /// </summary>
+    public sealed record StartPostcopy(long BackgroundBytesPerSecond) : Machine;
+
+    /// <summary>Post-copy: the guest has what it needs first; push the rest as fast as the move may.</summary>
+    public sealed record LiftPostcopyBandwidth : Machine;
 
     /// <summary>Leave the barrier: send the rest.</summary>
     public sealed record ContinueSwitchover : Machine;

@@ -46,8 +46,17 @@ public abstract partial record SourcePhase
     }
 
     /// <summary>The guest's CPUs are the target's; a part of its memory is still here and is pulled and pushed over.</summary>
+    /// <remarks>
+    /// A page that the guest waits for shares the link with what is pushed unasked, and a link's queue is first in, first out. So
+    /// the push is held down from the switch until <see cref="BackgroundHush"/> after the guest runs, while it touches its hot
+    /// pages one after the other; that cuts the silence seen outside and delays the end by little more than that time.
+    /// </remarks>
     public sealed record Postcopying : Irrevocable
     {
+        internal static readonly TimeSpan BackgroundHush = TimeSpan.FromMilliseconds(300);
+        private const double BackgroundShare = 0.1;
+        private const long BackgroundBytesPerSecondMin = 1 << 20;
+
         private Postcopying(Move move, ProgressWatch watch, Repetition repetition)
             : base(move)
         {
@@ -61,6 +70,9 @@ public abstract partial record SourcePhase
         private bool TargetRuns { get; init; }
 
         private bool AllSent { get; init; }
+
+        /// <summary>The background push goes at full speed.</summary>
+        private bool Lifted { get; init; }
 
         /// <summary>
         /// The target never ran the guest and never will. Whether that loses it is QEMU's to say: one that has said
@@ -79,6 +91,10 @@ public abstract partial record SourcePhase
             _ => $"the guest runs on {Plan.Target}, which has yet to say that all of its memory is there",
         };
 
+        /// <summary>What may be pushed unasked at first, on a link that carries that much.</summary>
+        internal static long BackgroundBytesPerSecond(double linkBytesPerSecond) =>
+            Math.Max(BackgroundBytesPerSecondMin, (long)(linkBytesPerSecond * BackgroundShare));
+
         internal static SourceMove Enter(Move move, QemuReading reading, DateTimeOffset now)
         {
             var ordered = move.Note(trace => trace.With(reading) with
@@ -94,7 +110,8 @@ public abstract partial record SourcePhase
 
         /// <summary>After a recovery, or when QEMU mended the stream before it was asked to.</summary>
         internal static SourceMove Mended(Move move, bool targetRuns, DateTimeOffset now) => Go(
-            new Postcopying(move, new(0, StreamStatus.None, now), Repetition.From(now, move.Plan.Patience)) { TargetArrived = true, TargetRuns = targetRuns },
+            new Postcopying(move, new(0, StreamStatus.None, now), Repetition.From(now, move.Plan.Patience)) { TargetArrived = true, TargetRuns = targetRuns, Lifted = true },
+            new SourceEffect.LiftPostcopyBandwidth(),
             new SourceEffect.Send(targetRuns ? new Order.Ask() : new Order.Run()));
 
         internal override SourceMove On(SourceInput input, DateTimeOffset now) => input switch
@@ -105,6 +122,9 @@ public abstract partial record SourcePhase
             SourceInput.TargetDeclaredDead dead => Losing.Enter(Move, dead.Reason, targetEnded: true, now),
             SourceInput.Tick when RefusedBecause is not null && now >= Repetition.DueAt => Go(
                 this with { Repetition = Repetition.Next(now, Plan.Patience) }, new SourceEffect.PauseStream()),
+
+            SourceInput.Tick when !Lifted && TargetRuns && now - (Move.Trace.RunningAt ?? now) >= BackgroundHush =>
+                Go(this with { Lifted = true }, new SourceEffect.LiftPostcopyBandwidth()),
 
             // Before the target has the device state a broken stream could not be mended: TCP must be given all its time.
             SourceInput.Tick when TargetArrived && !AllSent && Watch.Stands(now, Plan.Patience.Pull) =>

@@ -165,7 +165,8 @@ public abstract partial record SourcePhase
             {
                 NonConvergenceAction.GiveUp => (this with { Move = move }).TurnBack(
                     TurnBackKind.NotConverging, $"the rounds ended by the rule {rule} and the policy is to leave the guest where it is", now),
-                NonConvergenceAction.Postcopy when Plan.PostcopyOpen => Go(new EndingRounds(move, Watch), new SourceEffect.StartPostcopy()),
+                NonConvergenceAction.Postcopy when Plan.PostcopyOpen => Go(
+                    new EndingRounds(move, Watch), new SourceEffect.StartPostcopy(Postcopying.BackgroundBytesPerSecond(Controller.BytesPerSecond))),
                 _ => Go(new EndingRounds(move, Watch), new SourceEffect.SetDowntimeLimit(EndingRounds.DowntimeLimitMaxMs)),
             };
         }

@@ -254,8 +254,12 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             case SourceEffect.SetDowntimeLimit limit:
                 await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
                 break;
-            case SourceEffect.StartPostcopy:
+            case SourceEffect.StartPostcopy start:
+                await machine.Migration.LimitPostcopyAsync(start.BackgroundBytesPerSecond, stopping);
                 await machine.Migration.StartPostcopyAsync(stopping);
+                break;
+            case SourceEffect.LiftPostcopyBandwidth:
+                await machine.Migration.LimitPostcopyAsync(route.Preparation.Stream.BandwidthBytesPerSecond, stopping);
                 break;
             case SourceEffect.ContinueSwitchover:
                 await PassAsync(MoveHoldPoints.Barrier, stopping);

@@ -14,10 +14,10 @@ namespace Godwit.Node.Observer;
 internal sealed record ObserverCaches(ResourceCache<VirtualMachineInstanceMigration> Migrations, ResourceCache<VirtualMachineInstance> Guests);
 
 /// <summary>
-/// Watches each migration from the moment its nodes are chosen until a second after its end, and writes what the network
-/// saw into its status. Observation is for people: nothing waits for it, and its failure fails nothing.
+/// Watches each migration from the moment its nodes are chosen until its guest answers steadily after its end, and writes what
+/// the network saw into its status. Observation is for people: nothing waits for it, and its failure fails nothing.
 /// <code>
-/// Scheduled ──▶ probing ──▶ Succeeded ──▶ 1 s more ──▶ networkDowntimeMs, reachable
+/// Scheduled ──▶ probing ──▶ Succeeded ──▶ answers ──▶ networkDowntimeMs, reachable
 ///                  └──────▶ Failed, deleted ──▶ dropped (Failed: reachable is still said)
 /// </code>
 /// </summary>
@@ -27,8 +27,13 @@ internal sealed partial class MigrationObserver(
     /// <summary>Guests watched at once; more moves go unobserved, and the log says so.</summary>
     public const int WatchesMax = 64;
 
-    /// <summary>How long the guest is watched after the move has ended.</summary>
-    public static readonly TimeSpan AfterTime = TimeSpan.FromSeconds(1);
+    /// <summary>How long after the move has ended its guest may take to answer steadily before it is reported as it is.</summary>
+    public static readonly TimeSpan AfterBound = TimeSpan.FromSeconds(1);
+
+    /// <summary>Answers after the move's end that make a guest steady: a tenth of a second's worth.</summary>
+    internal const int SteadyReplies = 20;
+
+    private static readonly TimeSpan SteadyLook = TimeSpan.FromMilliseconds(20);
 
     private const int WriteAttemptsMax = 5;
 
@@ -130,8 +135,7 @@ internal sealed partial class MigrationObserver(
                     return; // The object is gone: there is nobody to tell.
                 }
 
-                await Task.Delay(AfterTime, time, stopping);
-                var report = guest.Report();
+                var report = await WatchUntilSteadyAsync(guest, stopping);
                 Log.Observed(logger, key, DowntimeMs(report) ?? -1, report.IsReachable, report.RepliesReceived, report.ProbesSent);
                 await WriteAsync(key, report, migration.Status.Phase == MigrationPhases.Succeeded, stopping);
             }
@@ -141,6 +145,20 @@ internal sealed partial class MigrationObserver(
             catch (Exception error)
             {
                 Log.NotWritten(logger, key, ErrorChain.Describe(error));
+            }
+        }
+    }
+
+    private async Task<ProbeReport> WatchUntilSteadyAsync(IGuestWatch guest, CancellationToken stopping)
+    {
+        var (start, before) = (time.GetTimestamp(), guest.Report().RepliesReceived);
+        while (true)
+        {
+            await Task.Delay(SteadyLook, time, stopping);
+            var report = guest.Report();
+            if (report.RepliesReceived - before >= SteadyReplies || time.GetElapsedTime(start) >= AfterBound)
+            {
+                return report;
             }
         }
     }

@@ -1,0 +1,94 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Godwit.Linux.Commands;
+using Godwit.Linux.Networking;
+using Godwit.Networks.Labs;
+
+namespace Godwit.MoveBench;
+
+/// <summary>Godwit as its users have it: a lab of two nodes, and the command <c>godwit migrate</c>.</summary>
+internal sealed class GodwitSystem : IMovingSystem
+{
+    private const string Instance = "mvbgw";
+    private const string Vm = "guest";
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
+    private readonly BenchSetup setup;
+    private readonly string folder = Directory.CreateTempSubdirectory("godwit-move-bench-lab-").FullName;
+    private LabNetwork? lab;
+    private string node = "";
+
+    private GodwitSystem(BenchSetup setup, string mode)
+    {
+        this.setup = setup;
+        Mode = mode;
+    }
+
+    public string Name => Mode == "auto" ? "godwit" : $"godwit {Mode}";
+
+    public IPAddress Guest { get; private set; } = IPAddress.None;
+
+    public Func<ulong> SourceCounter()
+    {
+        var source = NetworkNamespace.Named($"{Instance}-{node}");
+        return () => Stage.SentBytes(source);
+    }
+
+    private string Mode { get; }
+
+    public static async Task<GodwitSystem> StartLabAsync(BenchSetup setup, string mode, CancellationToken stopping)
+    {
+        var system = new GodwitSystem(setup, mode);
+        await system.CommandAsync(["up", "--lab", "2", "--data", system.folder, "--images", setup.ImagesFolder], stopping);
+        system.lab = new LabNetwork(Instance, LabNetwork.ChooseSubnet(Instance));
+        return system;
+    }
+
+    public void SetRate(LinkRate rate) => lab!.SetRate(2, rate);
+
+    public async Task StartAsync(Writer writer, CancellationToken stopping)
+    {
+        await CommandAsync(["vm", "create", Vm, "--memory", $"{Writer.MemoryMiB}Mi", "--kernel-args", writer.KernelArguments, "--wait"], stopping);
+        var status = (await GuestAsync(stopping))["status"]!;
+        Guest = IPAddress.Parse((string)status["interfaces"]![0]!["ipAddress"]!);
+        node = (string)status["nodeName"]!;
+    }
+
+    public Task PrepareAsync(CancellationToken stopping) => Task.CompletedTask;
+
+    public async Task<OwnWord> MoveAsync(CancellationToken stopping)
+    {
+        var move = await JsonAsync(["migrate", Vm, "--mode", Mode], stopping);
+        var status = move["status"]!;
+        var measured = status["measurement"];
+        var ended = (string?)status["migrationState"]?["mode"];
+        return new OwnWord(
+            (string?)status["phase"] == "Succeeded",
+            (double?)measured?["totalMs"] / 1000,
+            (double?)measured?["downtimeMs"],
+            $"{(int?)measured?["rounds"]} rounds, {ended}, seen {(double?)measured?["networkDowntimeMs"]} ms");
+    }
+
+    public async Task SettleAsync(CancellationToken stopping) =>
+        node = (string)(await GuestAsync(stopping))["status"]!["nodeName"]!;
+
+    public async Task StopAsync(CancellationToken stopping) => await CommandAsync(["vm", "delete", Vm], stopping);
+
+    public async ValueTask DisposeAsync()
+    {
+        await CommandAsync(["down", "--data", folder], CancellationToken.None);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private Task<string> CommandAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>
+        new Command(setup.Program, [.. arguments, "--instance", Instance]) { Bound = Bound }.RunAsync(TimeProvider.System, stopping);
+
+    private async Task<JsonNode> JsonAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>
+        JsonNode.Parse(await CommandAsync([.. arguments, "-o", "json"], stopping))!;
+
+    private async Task<JsonNode> GuestAsync(CancellationToken stopping)
+    {
+        var kubeconfig = Path.Combine(folder, "kubeconfig");
+        await File.WriteAllTextAsync(kubeconfig, await CommandAsync(["kubeconfig"], stopping), stopping);
+        return JsonNode.Parse(await new Command("kubectl", "--kubeconfig", kubeconfig, "get", "vmi", Vm, "-o", "json").RunAsync(TimeProvider.System, stopping))!;
+    }
+}
