@@ -13,7 +13,11 @@ internal sealed class GodwitSystem : IMovingSystem
     private const string Vm = "guest";
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
     private readonly BenchSetup setup;
-    private readonly string folder = Directory.CreateTempSubdirectory("godwit-move-bench-lab-").FullName;
+
+    /// <summary>Short, for unix sockets lie below it, and open to guests' users on the way to their own folders.</summary>
+    private readonly string folder = Directory.CreateDirectory(
+        $"/tmp/{Instance}-{Environment.ProcessId}",
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute).FullName;
     private LabNetwork? lab;
     private string node = "";
 

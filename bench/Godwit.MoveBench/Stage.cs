@@ -21,14 +21,14 @@ internal sealed class Stage : IAsyncDisposable
     private const int Port = 4977;
     private static readonly OverlayNames Names = new("mvb");
     private static readonly OverlayNames ObserverNames = new("mvbo");
-    private static readonly Ipv4Network Network = Ipv4Network.Parse("10.79.0.0/24");
-    private static readonly IPAddress Gateway = IPAddress.Parse("10.79.0.1");
-    private static readonly IPAddress Observer = IPAddress.Parse("10.79.0.254");
+    private static readonly Ipv4Network Network = Ipv4Network.Parse("10.201.0.0/24");
+    private static readonly IPAddress Gateway = IPAddress.Parse("10.201.0.1");
+    private static readonly IPAddress Observer = IPAddress.Parse("10.201.0.254");
 
     private readonly LabNetwork lab = new(Instance, LabNetwork.ChooseSubnet(Instance));
     private readonly Overlay observer = new(NetworkNamespace.Own, TimeProvider.System, NullLogger<Overlay>.Instance);
 
-    public static IPAddress Guest { get; } = IPAddress.Parse("10.79.0.10");
+    public static IPAddress Guest { get; } = IPAddress.Parse("10.201.0.10");
 
     public static MacAddress GuestMac { get; } = MacAddress.Parse("52:54:00:79:00:10");
 
