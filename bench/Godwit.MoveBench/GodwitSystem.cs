@@ -93,6 +93,6 @@ internal sealed class GodwitSystem : IMovingSystem
     {
         var kubeconfig = Path.Combine(folder, "kubeconfig");
         await File.WriteAllTextAsync(kubeconfig, await CommandAsync(["kubeconfig"], stopping), stopping);
-        return JsonNode.Parse(await new Command("kubectl", "--kubeconfig", kubeconfig, "get", "vmi", Vm, "-o", "json").RunAsync(TimeProvider.System, stopping))!;
+        return JsonNode.Parse(await new Command("kubectl", "--kubeconfig", kubeconfig, "--cache-dir", Path.Combine(folder, "kubectl"), "get", "vmi", Vm, "-o", "json").RunAsync(TimeProvider.System, stopping))!;
     }
 }

@@ -23,6 +23,7 @@ internal sealed class ProbeLedger(TimeSpan interval)
     private TimeSpan stall;
     private TimeSpan roundTrips;
     private long replies;
+    private long steadyReplies;
 
     internal long Sent { get; private set; }
 
@@ -63,9 +64,11 @@ internal sealed class ProbeLedger(TimeSpan interval)
         replies++;
         if (lastReplyAt is { } before)
         {
+            steadyReplies = now - before >= SilenceIntervalsMin * interval ? 0 : steadyReplies;
             Note(new RawSilence(before, now - before, (int)Math.Clamp(number - lastReplyNumber - 1, 0, int.MaxValue), stall));
         }
 
+        steadyReplies++;
         stall = TimeSpan.Zero;
         lastReplyAt = now;
         lastReplyNumber = Math.Max(lastReplyNumber, number);
@@ -92,6 +95,7 @@ internal sealed class ProbeLedger(TimeSpan interval)
             ProbesSent = Sent,
             RepliesReceived = replies,
             IsReachable = lastReplyAt is { } at && now - at < Unreachable,
+            SteadyReplies = lastReplyAt is { } latest && now - latest < SilenceIntervalsMin * interval ? steadyReplies : 0,
             RoundTripMs = replies == 0 ? null : roundTrips.TotalMilliseconds / replies,
             LongestSilence = told.FirstOrDefault(),
             Silences = [.. told.Where(silence => silence.DurationMs >= SilenceIntervalsMin * interval.TotalMilliseconds).Take(SilencesMax)],

@@ -32,6 +32,9 @@ public sealed record ProbeReport
     /// <summary>Whether the guest has answered the latest probes.</summary>
     public required bool IsReachable { get; init; }
 
+    /// <summary>Answers since the last of <see cref="Silences"/> ended.</summary>
+    public required long SteadyReplies { get; init; }
+
     /// <summary>The mean time from probe to answer, in milliseconds; null before the first answer.</summary>
     public required double? RoundTripMs { get; init; }
 

@@ -18,6 +18,7 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
 
     private readonly ResourceClient<VirtualMachineInstanceMigration> client = parts.Cluster.For<VirtualMachineInstanceMigration>();
     private readonly Signal wanted = new(parts.Time);
+    private readonly Signal ending = new(parts.Time);
     private readonly Lock gate = new();
     private VirtualMachineInstanceMigrationStatus sent = migration.Status;
     private VirtualMachineInstanceMigrationStatus newest = migration.Status;
@@ -53,6 +54,10 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
         }
 
         wanted.Set();
+        if (last)
+        {
+            ending.Set();
+        }
     }
 
     /// <summary>Writes until the last state is written, or the object is gone.</summary>
@@ -78,7 +83,7 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
                 }
 
                 failures = 0;
-                await Task.Delay(last ? TimeSpan.Zero : IntervalMin, parts.Time, stopping);
+                await ending.WaitAsync(IntervalMin, stopping); // The end is news that people wait for.
             }
             catch (ApiException error) when (error.IsNotFound)
             {

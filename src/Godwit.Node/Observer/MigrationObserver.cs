@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
@@ -30,10 +31,10 @@ internal sealed partial class MigrationObserver(
     /// <summary>How long after the move has ended its guest may take to answer steadily before it is reported as it is.</summary>
     public static readonly TimeSpan AfterBound = TimeSpan.FromSeconds(1);
 
-    /// <summary>Answers after the move's end that make a guest steady: a tenth of a second's worth.</summary>
-    internal const int SteadyReplies = 20;
+    /// <summary>Answers without a silence that make a guest steady: a twentieth of a second's worth.</summary>
+    internal const int SteadyReplies = 10;
 
-    private static readonly TimeSpan SteadyLook = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan SteadyLook = TimeSpan.FromMilliseconds(10);
 
     private const int WriteAttemptsMax = 5;
 
@@ -151,16 +152,18 @@ internal sealed partial class MigrationObserver(
 
     private async Task<ProbeReport> WatchUntilSteadyAsync(IGuestWatch guest, CancellationToken stopping)
     {
-        var (start, before) = (time.GetTimestamp(), guest.Report().RepliesReceived);
-        while (true)
+        var start = time.GetTimestamp();
+        while (guest.Report() is var report)
         {
-            await Task.Delay(SteadyLook, time, stopping);
-            var report = guest.Report();
-            if (report.RepliesReceived - before >= SteadyReplies || time.GetElapsedTime(start) >= AfterBound)
+            if (report.SteadyReplies >= SteadyReplies || time.GetElapsedTime(start) >= AfterBound)
             {
                 return report;
             }
+
+            await Task.Delay(SteadyLook, time, stopping);
         }
+
+        throw new UnreachableException();
     }
 
     /// <summary>

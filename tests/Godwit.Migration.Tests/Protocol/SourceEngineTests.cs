@@ -118,6 +118,22 @@ public sealed class SourceEngineTests
     }
 
     [Fact]
+    public void Post_copy_holds_its_background_down_until_the_guest_has_fetched_what_it_needs_first()
+    {
+        var move = Streaming().See(GuestState.Running, StreamStatus.Active);
+        move.Give(new SourceInput.Observed(new(GuestState.Running, StreamStatus.Active, move.Engine.EffectCount) { Round = 40, TransferredBytes = 1, RemainingBytes = 1 << 30 }));
+        Assert.Contains(move.Effects, effect => effect is SourceEffect.StartPostcopy { BackgroundBytesPerSecond: > 0 });
+
+        move.See(GuestState.Paused, StreamStatus.PostcopyActive).Hear(TargetStanding.Running);
+        move.Wait(TimeSpan.FromMilliseconds(100));
+        Assert.DoesNotContain(move.Effects, effect => effect is SourceEffect.LiftPostcopyBandwidth);
+        move.Wait(TimeSpan.FromMilliseconds(250));
+        Assert.Contains(move.Effects, effect => effect is SourceEffect.LiftPostcopyBandwidth);
+        move.Wait(TimeSpan.FromMilliseconds(250));
+        Assert.DoesNotContain(move.Effects, effect => effect is SourceEffect.LiftPostcopyBandwidth);
+    }
+
+    [Fact]
     public void A_broken_post_copy_stream_is_mended_attempt_after_attempt()
     {
         var move = AtBarrier().See(GuestState.Paused, StreamStatus.PostcopyActive).Hear(TargetStanding.Running);

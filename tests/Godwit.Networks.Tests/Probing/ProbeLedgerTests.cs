@@ -33,6 +33,15 @@ public sealed class ProbeLedgerTests
     }
 
     [Fact]
+    public void A_guest_is_steady_by_its_answers_since_its_last_silence()
+    {
+        var ledger = new ProbeLedger(Interval);
+        Run(ledger, 200, number => number is < 100 or >= 190, delayMs: 1);
+        Assert.Equal(10, Report(ledger, 200).SteadyReplies); // Of 110 answers, those after the silence.
+        Assert.Equal(0, Report(ledger, 204).SteadyReplies); // Silent again.
+    }
+
+    [Fact]
     public void Before_the_first_answer_there_is_no_silence()
     {
         var ledger = new ProbeLedger(Interval);

@@ -74,6 +74,7 @@ public sealed class MigrationObserverTests
         ProbesSent = 1000,
         RepliesReceived = 990,
         IsReachable = true,
+        SteadyReplies = 100,
         RoundTripMs = 0.3,
         LongestSilence = silences[0],
         Silences = silences,
