@@ -8,9 +8,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 [ "${ID:-}" = debian ] || say "this is ${ID:-unknown}, not Debian: package names may differ"
 
 packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static nftables iproute2 util-linux procps gcc libc6-dev zlib1g-dev cpio gzip xz-utils xorriso curl ca-certificates mmdebstrap)
-[ "$want" = test ] && packages+=(socat tmux openssh-client)
+[ "$want" = test ] && packages+=(socat tmux openssh-client zsh fish)
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
-[ -x /usr/bin/clang ] || command -v gcc > /dev/null || packages+=(clang)
 
 # The oldest kubectl that is still about is Debian 12's; tests drive it beside the installed one, so it lies in a place of its own.
 old_kubectl() {

@@ -20,18 +20,34 @@ internal static class GodwitProgram
         Recursive = true,
     };
 
+    /// <summary>Which cluster, and as whom: what runs a cluster on this host has no use for them.</summary>
+    private static readonly string[] ClusterOptions = ["--kubeconfig", "--context", "--server", "--namespace"];
+
     public static async Task<int> RunAsync(string[] arguments)
     {
         // Asked to end by a signal: the command in hand gets to tidy up.
         var environment = CliEnvironment.OfProcess(Version) with { LocalKubeconfigPath = FindLocalKubeconfig(arguments) };
+        return await GodwitCli.InvokeAsync(BuildRoot(environment), arguments, environment, CancellationToken.None);
+    }
+
+    internal static RootCommand BuildRoot(CliEnvironment environment)
+    {
         var root = GodwitCli.BuildRoot(environment);
         root.Add(Instance);
-        root.Add(UpCommand.Create());
-        root.Add(DownCommand.Create());
-        root.Add(ServerCommand.Create());
-        root.Add(AgentCommand.Create());
-        root.Add(DemoCommand.Create(environment));
-        return await GodwitCli.InvokeAsync(root, arguments, environment, CancellationToken.None);
+        foreach (var (command, leftOut) in new (Command, string[])[]
+        {
+            (UpCommand.Create(environment), ClusterOptions),
+            (DownCommand.Create(environment), ClusterOptions),
+            (ServerCommand.Create(), [.. ClusterOptions, "--output"]),
+            (AgentCommand.Create(), [.. ClusterOptions, "--output"]),
+            (DemoCommand.Create(environment), ClusterOptions),
+        })
+        {
+            root.Add(command);
+            Help.LeaveOut(command, leftOut);
+        }
+
+        return root;
     }
 
     private static string Version =>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Godwit.Base;
 using Godwit.Cli.Commands;
+using Godwit.Cli.Output;
 using Godwit.Client;
 
 namespace Godwit.Cli;
@@ -39,6 +40,15 @@ public static class GodwitCli
             $"Exit codes: {ExitCodes.Words}.");
         return root;
     }
+
+    /// <summary>Whether a command that answers in words, or as one JSON object, is to do the latter.</summary>
+    /// <exception cref="CliException">It is asked for a form that it does not have.</exception>
+    public static bool AsksForJson(ParseResult parsed) => parsed.GetValue<OutputFormat?>("--output") switch
+    {
+        null or OutputFormat.Table => false,
+        OutputFormat.Json => true,
+        var other => throw new CliException($"'{Help.PathOf(parsed.CommandResult.Command)}' answers with -o table or -o json, not with {other.ToString()!.ToLowerInvariant()}", ExitCodes.Usage),
+    };
 
     /// <summary>Runs one command line; prints errors, once, to <see cref="CliEnvironment.Error"/>.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>

@@ -7,11 +7,16 @@ namespace Godwit.Cli;
 /// <summary>Help that ends with examples: what a newcomer copies first.</summary>
 public static class Help
 {
-    private static readonly System.Runtime.CompilerServices.ConditionalWeakTable<Command, Page> Pages = [];
+    private static readonly ConditionalWeakTable<Command, Page> Pages = [];
+    private static readonly ConditionalWeakTable<Command, IReadOnlyList<string>> LeftOut = [];
 
     /// <summary>Gives a command examples (what to write, what it does) and an optional closing remark.</summary>
     public static void Add(Command command, IReadOnlyList<(string Line, string Meaning)> examples, string remark = "") =>
         Pages.AddOrUpdate(command, new Page(examples, remark));
+
+    /// <summary>Leaves options of the commands above out of a command's help: those that mean nothing to it.</summary>
+    /// <param name="names">As on the command line, with their dashes.</param>
+    public static void LeaveOut(Command command, params IReadOnlyList<string> names) => LeftOut.AddOrUpdate(command, names);
 
     /// <summary>The words that lead to a command, from the program's name on.</summary>
     public static string PathOf(Command command)
@@ -33,14 +38,14 @@ public static class Help
             if (option.Action is HelpAction standard)
             {
                 standard.MaxWidth = width;
-                option.Action = new HelpWithExamples(standard);
+                option.Action = new HelpWithExamples(standard, width);
             }
         }
     }
 
     private sealed record Page(IReadOnlyList<(string Line, string Meaning)> Examples, string Remark);
 
-    private sealed class HelpWithExamples(HelpAction standard) : SynchronousCommandLineAction
+    private sealed class HelpWithExamples(HelpAction standard, int width) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;
 
@@ -50,26 +55,65 @@ public static class Help
             var output = parseResult.InvocationConfiguration.Output;
             var text = new StringWriter();
             parseResult.InvocationConfiguration.Output = text;
-            var result = standard.Invoke(parseResult);
+            var result = InvokeWithoutLeftOut(command, () => standard.Invoke(parseResult));
             parseResult.InvocationConfiguration.Output = output;
             output.Write(WithoutForeignArguments(command, text.ToString()));
             if (Pages.TryGetValue(command, out var page))
             {
                 output.WriteLine("Examples:");
-                var width = page.Examples.Max(example => example.Line.Length);
-                foreach (var (line, meaning) in page.Examples)
-                {
-                    output.WriteLine($"  {line.PadRight(width)}  {meaning}");
-                }
-
+                WriteExamples(output, page.Examples);
                 output.WriteLine();
                 if (page.Remark.Length > 0)
                 {
-                    output.WriteLine(page.Remark);
+                    output.WriteLine(Wrap(page.Remark));
                 }
             }
 
             return result;
+        }
+
+        /// <summary>Side by side where they fit on the screen, else each meaning below its line.</summary>
+        private void WriteExamples(TextWriter output, IReadOnlyList<(string Line, string Meaning)> examples)
+        {
+            var column = examples.Max(example => example.Line.Length);
+            var fits = 2 + column + 2 + examples.Max(example => example.Meaning.Length) <= width;
+            foreach (var (line, meaning) in examples)
+            {
+                output.WriteLine(fits ? $"  {line.PadRight(column)}  {meaning}" : $"  {line}\n      {meaning}");
+            }
+        }
+
+        private string Wrap(string text)
+        {
+            var lines = new List<string> { "" };
+            foreach (var word in text.Split(' '))
+            {
+                if (lines[^1].Length + 1 + word.Length > width)
+                {
+                    lines.Add(word);
+                }
+                else
+                {
+                    lines[^1] += lines[^1].Length == 0 ? word : " " + word;
+                }
+            }
+
+            return string.Join('\n', lines);
+        }
+
+        private static int InvokeWithoutLeftOut(Command command, Func<int> invoke)
+        {
+            var names = LeftOut.TryGetValue(command, out var found) ? found : [];
+            var hidden = command.Parents.OfType<Command>().SelectMany(parent => parent.Options).Where(option => names.Contains(option.Name)).ToList();
+            hidden.ForEach(option => option.Hidden = true);
+            try
+            {
+                return invoke();
+            }
+            finally
+            {
+                hidden.ForEach(option => option.Hidden = false);
+            }
         }
 
         /// <summary>

@@ -111,5 +111,7 @@ internal sealed class ClusterException : Exception
 }
 
 [JsonSerializable(typeof(ClusterRecord))]
+[JsonSerializable(typeof(Commands.UpResult))]
+[JsonSerializable(typeof(Commands.DownResult))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class AppJson : JsonSerializerContext;

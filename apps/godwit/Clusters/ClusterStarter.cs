@@ -206,7 +206,10 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
         }
     }
 
-    /// <summary>The port that was asked for; else the usual one, or a free one when something else has it: another instance, or somebody's cluster.</summary>
+    /// <summary>
+    /// The port that was asked for; else the usual one, or a free one when something else has it. The usual one is the default
+    /// instance's alone: two instances that start at once would both find it free.
+    /// </summary>
     private int ChoosePort()
     {
         if (port is { } asked)
@@ -214,12 +217,18 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
             return asked;
         }
 
-        if (TryBind(Commands.ServerCommand.PortDefault) is { } usual)
+        var isDefault = places.Instance == Places.DefaultInstance;
+        if (isDefault && TryBind(Commands.ServerCommand.PortDefault) is { } usual)
         {
             return usual;
         }
 
         var free = TryBind(0) ?? throw new ClusterException("No TCP port is free for the API: end something, or name one with --port");
+        if (!isDefault)
+        {
+            return free;
+        }
+
         say($"port {Commands.ServerCommand.PortDefault} is taken by something else on this host: the API gets port {free}");
         return free;
     }

@@ -15,18 +15,24 @@ internal static class AgentCommand
     public static Command Create()
     {
         var shared = new HostOptions();
-        var nodeName = new Option<string?>("--node-name") { Description = "This node's name in the cluster (default the host name)." };
-        var server = new Option<string[]>("--server") { Description = "Address of an API server, such as https://192.0.2.10:6443; may be repeated.", Required = true };
-        var token = new Option<string?>("--token-file") { Description = "File with the token to join with; needed the first time only." };
-        var authority = new Option<string>("--ca-file") { Description = "Certificate of the cluster's authority (ca.crt of the server).", Required = true };
-        var underlay = new Option<string>("--underlay-address") { Description = "This host's address towards the other nodes.", Required = true };
-        var listen = new Option<string?>("--listen") { Description = $"ADDRESS:PORT or PORT for the server to reach this agent (default port {AgentOptions.AgentPortDefault} of the underlay address).", HelpName = "ADDRESS:PORT" };
-        var peerListen = new Option<string?>("--peer-listen") { Description = $"ADDRESS:PORT or PORT for other agents to reach this one (default port {AgentOptions.PeerPortDefault} of the underlay address).", HelpName = "ADDRESS:PORT" };
-        var storage = new Option<string[]>("--shared-storage") { Description = "Folder on storage that other nodes share too; may be repeated." };
-        var label = new Option<string[]>("--label") { Description = "NAME=VALUE label of the node; may be repeated." };
-        var memory = new Option<string?>("--memory") { Description = "Memory to offer, such as 8Gi (default all of the host's)." };
+        var nodeName = new Option<string?>("--node-name") { Description = "This node's name in the cluster (default the host name)", HelpName = "NAME" };
+        var server = new Option<string[]>("--server") { Description = "Address of an API server, such as https://192.0.2.10:6443; may be repeated", HelpName = "URL", Required = true };
+        var token = new Option<string?>("--token-file") { Description = "File with the token to join with; needed the first time only", HelpName = "FILE" };
+        var authority = new Option<string>("--ca-file") { Description = "Certificate of the cluster's authority (ca.crt of the server)", HelpName = "FILE", Required = true };
+        var underlay = new Option<string>("--underlay-address") { Description = "This host's address towards the other nodes", HelpName = "ADDRESS", Required = true };
+        var listen = new Option<string?>("--listen") { Description = $"ADDRESS:PORT or PORT for the server to reach this agent (default port {AgentOptions.AgentPortDefault} of the underlay address)", HelpName = "ADDRESS:PORT" };
+        var peerListen = new Option<string?>("--peer-listen") { Description = $"ADDRESS:PORT or PORT for other agents to reach this one (default port {AgentOptions.PeerPortDefault} of the underlay address)", HelpName = "ADDRESS:PORT" };
+        var storage = new Option<string[]>("--shared-storage") { Description = "Folder on storage that other nodes share too; may be repeated", HelpName = "FOLDER" };
+        var label = new Option<string[]>("--label") { Description = "NAME=VALUE label of the node; may be repeated", HelpName = "NAME=VALUE" };
+        var memory = new Option<string?>("--memory") { Description = "Memory to offer, such as 8Gi (default all of the host's)", HelpName = "SIZE" };
         var command = new Command("agent", "Run this host as a node: guests, their network, and their moves to and from other nodes")
         { nodeName, server, token, authority, underlay, listen, peerListen, storage, label, memory, shared.Data, shared.Images, shared.LogFormat, shared.LogLevel };
+        Help.Add(
+            command,
+            [
+                ("godwit agent --server https://192.0.2.10:6443 --underlay-address 192.0.2.11 --token-file bootstrap-token --ca-file ca.crt", "with the two files from the server's folder /var/lib/godwit/server/pki"),
+            ],
+            "Once it has joined, the token is not needed any more. Guests outlive it: it may be ended, upgraded and started again at any time.");
         command.SetAction(async (parsed, stopping) =>
         {
             HostOptions.RequireRoot("godwit agent");

@@ -9,7 +9,7 @@ internal static class DemoCommand
 {
     public static Command Create(CliEnvironment environment)
     {
-        var cleanup = new Option<bool>("--cleanup") { Description = "Delete the guest afterwards." };
+        var cleanup = new Option<bool>("--cleanup") { Description = "Delete the guest afterwards" };
         var command = new Command("demo", "Start a real guest, move it live, and let the guest itself say what it noticed") { cleanup };
         Help.Add(
             command,
@@ -17,11 +17,7 @@ internal static class DemoCommand
                 ("godwit up --lab 2; godwit demo", "in front of your eyes"),
                 ("godwit demo -o json", "the last line is one JSON object"),
             ]);
-        command.SetAction((parsed, stopping) =>
-        {
-            var json = parsed.GetResult("--output") is { Tokens: [{ Value: "json" }, ..] };
-            return new Demo(environment).RunAsync(json, parsed.GetValue(cleanup), stopping);
-        });
+        command.SetAction((parsed, stopping) => new Demo(environment).RunAsync(GodwitCli.AsksForJson(parsed), parsed.GetValue(cleanup), stopping));
         return command;
     }
 }

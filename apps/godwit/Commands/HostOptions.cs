@@ -11,13 +11,13 @@ namespace Godwit.App.Commands;
 /// <summary>Options that several commands share.</summary>
 internal sealed class HostOptions
 {
-    public Option<string?> Data { get; } = new("--data") { Description = $"Folder for all state (default {Places.DefaultDataFolder})." };
+    public Option<string?> Data { get; } = new("--data") { Description = $"Folder for all state (default {Places.DefaultDataFolder})", HelpName = "FOLDER" };
 
-    public Option<string?> Images { get; } = new("--images") { Description = $"Folder of guest images (default {Places.DefaultDataFolder}/images, or GODWIT_IMAGES)." };
+    public Option<string?> Images { get; } = new("--images") { Description = $"Folder of guest images (default {Places.DefaultDataFolder}/images, or GODWIT_IMAGES)", HelpName = "FOLDER" };
 
-    public Option<string> LogFormat { get; } = new("--log-format") { Description = "text or json.", DefaultValueFactory = _ => "text" };
+    public Option<string> LogFormat { get; } = new("--log-format") { Description = "text or json", HelpName = "FORMAT", DefaultValueFactory = _ => "text" };
 
-    public Option<LogLevel> LogLevel { get; } = new("--log-level") { Description = "Trace, Debug, Information, Warning or Error.", DefaultValueFactory = _ => Microsoft.Extensions.Logging.LogLevel.Information };
+    public Option<LogLevel> LogLevel { get; } = new("--log-level") { Description = "Trace, Debug, Information, Warning or Error", HelpName = "LEVEL", DefaultValueFactory = _ => Microsoft.Extensions.Logging.LogLevel.Information };
 
     public Places PlacesFrom(ParseResult parsed) => Places.For(parsed.GetValue(GodwitProgram.Instance), parsed.GetValue(Data), parsed.GetValue(Images));
 
@@ -33,6 +33,7 @@ internal sealed class HostOptions
         return LoggerFactory.Create(builder =>
         {
             builder.SetMinimumLevel(parsed.GetValue(LogLevel));
+            builder.AddFilter("Microsoft.Extensions.Hosting", Microsoft.Extensions.Logging.LogLevel.None); // A start that failed is told once, by us.
             builder.AddFilter("Microsoft", Microsoft.Extensions.Logging.LogLevel.Warning);
             builder.AddConsole(console => console.LogToStandardErrorThreshold = Microsoft.Extensions.Logging.LogLevel.Trace);
             if (format == "json")

@@ -13,11 +13,11 @@ internal static class ServerCommand
     public static Command Create()
     {
         var shared = new HostOptions();
-        var listen = new Option<string[]>("--listen") { Description = $"ADDRESS:PORT or PORT to serve the API on; may be repeated (default {PortDefault})." };
-        var advertise = new Option<string[]>("--advertise") { Description = "Name or address that clients and agents use; may be repeated, the first goes into kubeconfigs (default this host's name)." };
-        var underlay = new Option<string?>("--underlay-address") { Description = "This host's address among the nodes: then the server joins the guests' network and watches moves from outside." };
-        var cidr = new Option<string?>("--guest-network") { Description = $"Addresses for guests, decided at first start (default {ClusterNetworkSettings.CidrDefault})." };
-        var networkId = new Option<int>("--guest-network-id") { Description = "VXLAN network identifier of the guests' network, decided at first start.", DefaultValueFactory = _ => ClusterNetworkSettings.NetworkIdDefault };
+        var listen = new Option<string[]>("--listen") { Description = $"ADDRESS:PORT or PORT to serve the API on; may be repeated (default {PortDefault})", HelpName = "ADDRESS:PORT" };
+        var advertise = new Option<string[]>("--advertise") { Description = "Name or address that clients and agents use; may be repeated, the first goes into kubeconfigs (default this host's name)", HelpName = "NAME" };
+        var underlay = new Option<string?>("--underlay-address") { Description = "This host's address among the nodes: then the server joins the guests' network and watches moves from outside", HelpName = "ADDRESS" };
+        var cidr = new Option<string?>("--guest-network") { Description = $"Addresses for guests, decided at first start (default {ClusterNetworkSettings.CidrDefault})", HelpName = "CIDR" };
+        var networkId = new Option<int>("--guest-network-id") { Description = "VXLAN network identifier of the guests' network, decided at first start", HelpName = "N", DefaultValueFactory = _ => ClusterNetworkSettings.NetworkIdDefault };
         var command = new Command("server", "Run the control plane of a cluster: Kubernetes-style API, controllers, store")
         { shared.Data, listen, advertise, underlay, cidr, networkId, shared.LogFormat, shared.LogLevel };
         Help.Add(
@@ -26,7 +26,7 @@ internal static class ServerCommand
                 ("godwit server --advertise 192.0.2.10", "the first start makes an authority, an admin's kubeconfig and a token for nodes"),
                 ("godwit agent --server https://192.0.2.10:6443 --token-file T --ca-file C --underlay-address 192.0.2.11", "on each node"),
             ],
-            "Below --data: admin.kubeconfig, server/pki/ca.crt, server/pki/bootstrap-token.");
+            "Below --data: admin.kubeconfig, server/pki/ca.crt, server/pki/bootstrap-token. On a host that is a node too, leave --underlay-address out: the agent joins the guests' network for it.");
         command.SetAction(async (parsed, stopping) =>
         {
             var places = shared.PlacesFrom(parsed);

@@ -94,7 +94,7 @@ internal static class PredictCommand
     {
         using var timeout = new CancellationTokenSource(bound, session.Environment.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, timeout.Token);
-        var last = await session.Client.For<Forecast>().CreateAsync(question, either.Token);
+        var last = await session.Client.For<Forecast>().CreateAsync(question, stopping); // Not cut off by the bound: what was asked must be taken away again.
         try
         {
             await foreach (var forecast in session.FollowAsync<Forecast>(last.Metadata.Name, either.Token))

@@ -8,6 +8,7 @@ internal sealed class HostCluster : IAsyncDisposable
 {
     public static readonly TimeSpan Bound = TimeSpan.FromMinutes(3);
     private readonly string folder;
+    private string imagesFolder = GodwitLab.ImagesFolder;
 
     public HostCluster(char letter)
     {
@@ -46,9 +47,34 @@ internal sealed class HostCluster : IAsyncDisposable
 
     public Task<CommandResult> KubectlAsync(params IEnumerable<string> arguments) => Command.RunAsync("kubectl", ["--kubeconfig", KubeconfigPath, .. arguments], Bound);
 
+    public Task<CommandResult> KubectlWithInputAsync(string input, params IEnumerable<string> arguments) =>
+        Command.RunAsync("kubectl", ["--kubeconfig", KubeconfigPath, .. arguments], Bound, input);
+
+    /// <summary>A folder of images of the test's own, with those that are ready-made in it.</summary>
+    public string MakeImages()
+    {
+        imagesFolder = Directory.CreateDirectory(Path.Combine(folder, "images")).FullName;
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(GodwitLab.ImagesFolder, "tiny")))
+        {
+            Directory.CreateDirectory(Path.Combine(imagesFolder, "tiny"));
+            File.Copy(file, Path.Combine(imagesFolder, "tiny", Path.GetFileName(file)));
+        }
+
+        return imagesFolder;
+    }
+
+    /// <summary>What the cluster says of a guest that cannot start: the messages of its conditions and its events.</summary>
+    public Task<string> WaitForWordsAsync(string guest) => Eventually.GetAsync($"it is said why {guest} does not run", Bound, async () =>
+    {
+        var conditions = await KubectlAsync("get", "vmi", guest, "--ignore-not-found", "-o", "jsonpath={.status.conditions[?(@.status=='False')].message}");
+        var events = await KubectlAsync("get", "events", "--field-selector", $"involvedObject.name={guest},type=Warning", "-o", "jsonpath={.items[*].message}");
+        var words = (conditions.MustSucceed().Output + events.MustSucceed().Output).Trim();
+        return words.Length > 0 ? words : null;
+    });
+
     public async Task UpAsync(params IEnumerable<string> arguments)
     {
-        (await GodwitAsync(["up", "--data", DataFolder, "--images", GodwitLab.ImagesFolder, .. arguments])).MustSucceed();
+        (await GodwitAsync(["up", "--data", DataFolder, "--images", imagesFolder, .. arguments])).MustSucceed();
         await File.WriteAllTextAsync(KubeconfigPath, (await GodwitAsync("kubeconfig")).MustSucceed().Output, TestContext.Current.CancellationToken);
     }
 
