@@ -1,3 +1,12 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Godwit.Images.Content;
+using Godwit.Images.Tar;
+using Godwit.Linux;
+using Godwit.Linux.Commands;
+using Godwit.Linux.Files;
 using Godwit.Oci;
 
 namespace Godwit.Images.Layers;
@@ -5,49 +14,239 @@ namespace Godwit.Images.Layers;
 /// <summary>
 /// The root of one container: its image's layers, never written, and over them what the container changed. It is a folder
 /// on disk and outlives this process, mounted or not; after a restart <see cref="LayerStore.Find"/> gives it back.
+/// <code>
+///   containers/ID/container.json   what it is made of; written last, removed first: without it the folder is rubbish
+///                 root/            the whole root, while it is mounted
+///                 upper/ work/     overlayfs's own; with a size limit below disk/, an ext4 in disk.img
+/// </code>
 /// </summary>
 public sealed class ContainerLayer
 {
-    private static NotSupportedException Missing => new("Container layers are not built yet.");
+    internal const string RootName = "root";
+    internal const string DiskName = "disk";
+    private const string DescriptionName = "container.json";
+    private const string DiskFileName = "disk.img";
+    private const long SizeLimitBytesMin = 8 << 20;
+    private static readonly TimeSpan FormatWithin = TimeSpan.FromMinutes(5);
 
-    internal ContainerLayer(string containerId, string rootPath)
+    private readonly LayerStore store;
+    private readonly string folder;
+    private readonly ContainerDescription description;
+    private readonly Lock gate = new();
+    private readonly HashSet<Digest> committed = []; // Made of this root, and perhaps held by no image yet.
+
+    internal ContainerLayer(LayerStore store, string containerId, string folder, ContainerDescription description)
     {
+        (this.store, this.folder, this.description) = (store, folder, description);
         ContainerId = containerId;
-        RootPath = rootPath;
     }
 
     public string ContainerId { get; }
 
     /// <summary>Where the whole root appears while it is mounted.</summary>
-    public string RootPath { get; }
+    public string RootPath => Path.Combine(folder, RootName);
 
     /// <summary>The image it was made from, which may have been removed by force since; null for a container without one.</summary>
-    public Digest? ImageId { get; init; }
+    public Digest? ImageId => description.Image;
 
     /// <summary>The most that the container may write; null is as much as the disk holds.</summary>
-    public long? SizeLimitBytes { get; init; }
+    public long? SizeLimitBytes => description.SizeLimitBytes;
 
-    public bool IsMounted => throw Missing;
+    public bool IsMounted => Mounts.List().Any(mount => mount.Path == RootPath);
+
+    internal IReadOnlyList<Digest> Layers => description.Layers;
+
+    private string WritablePath => SizeLimitBytes is null ? folder : Path.Combine(folder, DiskName);
+
+    private string UpperPath => Path.Combine(WritablePath, "upper");
 
     /// <summary>Mounts the root in the mount namespace of this process. Idempotent.</summary>
     /// <exception cref="ImageException">The kernel refused, or one of the image's layers is gone.</exception>
-    public void Mount() => throw Missing;
+    public void Mount()
+    {
+        lock (gate)
+        {
+            if (IsMounted)
+            {
+                return;
+            }
+
+            try
+            {
+                MountDisk();
+                Directory.CreateDirectory(UpperPath);
+                Directory.CreateDirectory(Path.Combine(WritablePath, "work"));
+                Mounts.MountOverlay(RootPath, store.TreesOf(Layers), UpperPath, Path.Combine(WritablePath, "work"));
+            }
+            catch (LinuxException refusal)
+            {
+                throw new ImageException(ImageErrorKind.Host, $"The root of container {ContainerId} cannot be mounted.", refusal);
+            }
+        }
+    }
 
     /// <summary>Idempotent. What still has files open there keeps them until it closes them.</summary>
-    public void Unmount() => throw Missing;
+    public void Unmount()
+    {
+        lock (gate)
+        {
+            Mounts.Unmount(RootPath);
+            if (SizeLimitBytes is not null)
+            {
+                Mounts.Unmount(WritablePath);
+            }
+        }
+    }
 
     /// <summary>Unmounts and deletes all that the container wrote. Idempotent.</summary>
-    public void Remove() => throw Missing;
+    public void Remove()
+    {
+        lock (gate)
+        {
+            Unmount();
+            if (Directory.Exists(folder))
+            {
+                DurableFile.Delete(Path.Combine(folder, DescriptionName));
+                using var parent = HeldFolder.Open(Path.GetDirectoryName(folder)!);
+                parent.Remove(Encoding.UTF8.GetBytes(ContainerId));
+            }
+
+            store.Forget(ContainerId);
+        }
+    }
 
     /// <summary>How the root differs from the image's, sorted by path; folders that only hold a change count as modified.</summary>
-    public IReadOnlyList<FileChange> Changes() => throw Missing;
+    public IReadOnlyList<FileChange> Changes()
+    {
+        using var upper = HeldFolder.Open(UpperPath);
+        using var lower = new LowerTree(store.TreesOf(Layers));
+        return UpperTree.Changes(upper, lower);
+    }
 
     /// <summary>Length of the files that the container wrote, in bytes.</summary>
-    public long UsageBytes(CancellationToken stopping) => throw Missing;
+    public long UsageBytes(CancellationToken stopping)
+    {
+        using var upper = HeldFolder.Open(UpperPath);
+        return UpperTree.SizeBytes(upper, stopping);
+    }
 
     /// <summary>
     /// Makes a layer of what the container changed, to be used by <see cref="ImageStep.Layer"/>. The container may run on:
-    /// pause it to get one instant. Null when it changed nothing.
+    /// pause it to get one instant. Null when it changed nothing. Until an image holds the layer, this root keeps it.
     /// </summary>
-    public Task<ImageLayer?> CommitAsync(CancellationToken stopping) => throw Missing;
+    public Task<ImageLayer?> CommitAsync(CancellationToken stopping) => Task.Run(() => CopyAsync(stopping), stopping);
+
+    internal IReadOnlyList<Digest> CommittedLayers()
+    {
+        lock (gate)
+        {
+            return [.. committed];
+        }
+    }
+
+    internal static ContainerDescription? ReadDescription(string folder)
+    {
+        var path = Path.Combine(folder, DescriptionName);
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), LayerJson.Default.ContainerDescription) : null;
+        }
+        catch (JsonException damage)
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, $"{path} cannot be read; it was written whole, so the disk has damaged it.", damage);
+        }
+    }
+
+    /// <summary>Makes the folders, and with a size limit the disk.</summary>
+    internal async Task MakeAsync(CancellationToken stopping)
+    {
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(RootPath);
+        if (SizeLimitBytes is { } limit)
+        {
+            if (limit < SizeLimitBytesMin)
+            {
+                throw new ImageException(ImageErrorKind.Invalid, $"A container's size limit is at least {SizeLimitBytesMin} bytes; {limit} are too few for a file system.");
+            }
+
+            var disk = Path.Combine(folder, DiskFileName);
+            await using (var file = File.Create(disk))
+            {
+                file.SetLength(limit);
+            }
+
+            await new Command("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0", disk) { Bound = FormatWithin }.RunAsync(store.Parts.Time, stopping);
+            Directory.CreateDirectory(WritablePath);
+        }
+
+        DurableFile.Write(Path.Combine(folder, DescriptionName), JsonSerializer.SerializeToUtf8Bytes(description, LayerJson.Default.ContainerDescription));
+    }
+
+    private void MountDisk()
+    {
+        if (SizeLimitBytes is not null && !Mounts.List().Any(mount => mount.Path == WritablePath))
+        {
+            new Command("mount", "-t", "ext4", "-o", "loop,nosuid,nodev", Path.Combine(folder, DiskFileName), WritablePath).RunAsync(store.Parts.Time, CancellationToken.None).GetAwaiter().GetResult();
+        }
+    }
+
+    private async Task<ImageLayer?> CopyAsync(CancellationToken stopping)
+    {
+        using var upper = HeldFolder.Open(UpperPath);
+        if (upper.List().Count == 0)
+        {
+            return null;
+        }
+
+        var ring = new BufferRing();
+        var packing = Task.Factory.StartNew(() => Pack(upper, ring, stopping), stopping, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            using var lease = store.Parts.Pins.Begin();
+            var layer = await store.Parts.Unpacker.UnpackAsync(ring.Reader, Compression.None, expected: null, lease, stopping);
+            Keep(layer.DiffId);
+            return new ImageLayer(layer.DiffId, layer.SizeBytes, Blob: null);
+        }
+        finally
+        {
+            ring.Abandon();
+            await packing;
+        }
+    }
+
+    private static void Pack(HeldFolder upper, BufferRing ring, CancellationToken stopping)
+    {
+        try
+        {
+            var writer = ring.Writer;
+            var tar = new TarWriter(writer);
+            TreePacker.Pack(upper, tar, new PackOptions { IsLayer = true }, stopping);
+            tar.End();
+            writer.Flush();
+            ring.Finish(null);
+        }
+        catch (Exception reason)
+        {
+            ring.Finish(reason);
+        }
+    }
+
+    private void Keep(Digest layer)
+    {
+        lock (gate)
+        {
+            committed.Add(layer);
+        }
+    }
+}
+
+/// <summary>What a container's root is made of.</summary>
+internal sealed record ContainerDescription
+{
+    public Digest? Image { get; init; }
+
+    /// <summary>From the bottom up.</summary>
+    public required IReadOnlyList<Digest> Layers { get; init; }
+
+    public long? SizeLimitBytes { get; init; }
 }

@@ -15,8 +15,8 @@ public sealed record UnpackLimits
     public int DepthMax { get; init; } = 512;
 
     /// <summary>How many times more bytes may come out of the compressed form than went in, once <see cref="RatioFreeBytes"/> have come out.</summary>
-    public int RatioMax { get; init; } = 1100;
+    public int RatioMax { get; init; } = 250;
 
-    /// <summary>Output that is not yet judged by <see cref="RatioMax"/>: small archives of zeroes are harmless.</summary>
-    public long RatioFreeBytes { get; init; } = 64L << 20;
+    /// <summary>Output that is not yet judged by <see cref="RatioMax"/>: images of mostly empty disks are honest, and their zeroes become holes.</summary>
+    public long RatioFreeBytes { get; init; } = 16L << 30;
 }

@@ -67,7 +67,7 @@ public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, Fi
             BinaryPrimitives.ReadUInt32LittleEndian(fields[24..]));
     }
 
-    private static FileKind KindOf(ushort mode) => (mode & 0xf000) switch
+    internal static FileKind KindOf(ushort mode) => (mode & 0xf000) switch
     {
         0x8000 => FileKind.Regular,
         0x4000 => FileKind.Folder,

@@ -21,6 +21,33 @@ public static class Mounts
     /// <summary>Shows one place under another path too; both exist and are of one kind.</summary>
     public static void Bind(string source, string path) => Check(LibC.Mount(source, path, null, MountFlags.MS_BIND, null), $"mount {source} on {path} too");
 
+    /// <summary>
+    /// Mounts an overlay (overlayfs, in the kernel's documentation): trees that are only read, and one over them that takes
+    /// every change. The features that would make the upper tree depend on just these lower ones are switched off, so that
+    /// it can be read, packed and stacked by itself.
+    /// </summary>
+    /// <param name="path">An existing folder.</param>
+    /// <param name="lower">The highest first; at least one. No colon or comma in their paths.</param>
+    /// <param name="upper">An existing folder.</param>
+    /// <param name="work">An existing, empty folder on the same file system as <paramref name="upper"/>.</param>
+    public static void MountOverlay(string path, IReadOnlyList<string> lower, string upper, string work)
+    {
+        const int optionsMax = 4095; // The kernel copies one page.
+        if (Overlay(lower) is var plain && plain.Length <= optionsMax)
+        {
+            Check(LibC.Mount("overlay", path, "overlay", 0, plain), $"mount an overlay of {lower.Count} layers on {path}");
+            return;
+        }
+
+        // Too long: the layers' common folder is named by a descriptor instead, which the kernel looks up while it mounts.
+        var folder = Path.GetDirectoryName(Path.GetDirectoryName(lower[0])!)!;
+        using var held = Descriptor.Open(folder, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY);
+        var shortened = lower.Select(each => each.StartsWith(folder + '/', StringComparison.Ordinal) ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/self/fd/{held.Value}{each[folder.Length..]}") : each);
+        Check(LibC.Mount("overlay", path, "overlay", 0, Overlay([.. shortened])), $"mount an overlay of {lower.Count} layers on {path}");
+
+        string Overlay(IReadOnlyList<string> trees) => $"lowerdir={string.Join(':', trees)},upperdir={upper},workdir={work},index=off,xino=off,redirect_dir=off,metacopy=off";
+    }
+
     /// <summary>Takes away what is mounted on top of this path, as soon as nobody uses it. Idempotent.</summary>
     public static void Unmount(string path)
     {

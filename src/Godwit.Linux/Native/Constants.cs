@@ -29,6 +29,10 @@ internal static class SystemCalls
     internal const int PidfdOpen = 434;
     internal const int CloseRange = 436;
     internal const int CloseRangeCloseOnExec = 4;
+
+    /// <summary>getdents64, whose number differs.</summary>
+    internal static readonly int GetFolderEntries = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture
+        is System.Runtime.InteropServices.Architecture.Arm64 ? 61 : 217;
 }
 
 internal static class SpawnFlags

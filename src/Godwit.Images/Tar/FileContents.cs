@@ -1,0 +1,62 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Godwit.Images.Tar;
+
+/// <summary>Writes a member's bytes into its file. Long runs of zeroes become holes: a disk image keeps its size and not its weight.</summary>
+internal sealed class FileContents(TarReader tar)
+{
+    private const int BufferBytes = 128 << 10;
+    private const int HoleBytes = 32 << 10;
+
+    private readonly byte[] buffer = new byte[BufferBytes];
+
+    public void Write(SafeFileHandle file, TarEntry entry, CancellationToken stopping)
+    {
+        long end = 0;
+        foreach (var extent in entry.Extents ?? [new TarExtent(0, entry.SizeBytes)])
+        {
+            end = WriteExtent(file, extent, stopping);
+        }
+
+        if (end < entry.SizeBytes)
+        {
+            RandomAccess.SetLength(file, entry.SizeBytes); // It ends with a hole.
+        }
+    }
+
+    /// <summary>Where the last byte was written.</summary>
+    private long WriteExtent(SafeFileHandle file, TarExtent extent, CancellationToken stopping)
+    {
+        long written = 0;
+        for (long offset = extent.Offset, left = extent.Length; left > 0;)
+        {
+            stopping.ThrowIfCancellationRequested();
+            var count = Fill((int)Math.Min(left, BufferBytes));
+            for (var at = 0; at < count; at += HoleBytes)
+            {
+                var piece = buffer.AsSpan(at, Math.Min(HoleBytes, count - at));
+                if (extent.Length < HoleBytes || piece.ContainsAnyExcept((byte)0))
+                {
+                    RandomAccess.Write(file, piece, offset + at);
+                    written = offset + at + piece.Length;
+                }
+            }
+
+            offset += count;
+            left -= count;
+        }
+
+        return written;
+    }
+
+    private int Fill(int count)
+    {
+        var filled = 0;
+        while (filled < count)
+        {
+            filled += tar.Read(buffer.AsSpan(filled, count - filled));
+        }
+
+        return filled;
+    }
+}

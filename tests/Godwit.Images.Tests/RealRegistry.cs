@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Godwit.Images.Tests;
+
+/// <summary>Debian's docker-registry, on a free port of loopback, with its data in a folder of the test. The class fixture of the tests that need it.</summary>
+public sealed class RealRegistry : IAsyncLifetime
+{
+    private static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(60);
+    private readonly TemporaryFolder folder = new();
+    private Process? process;
+
+    public int Port { get; private set; }
+
+    /// <summary>As it stands in front of an image's name.</summary>
+    public string Name => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
+
+    public async ValueTask InitializeAsync()
+    {
+        if (!File.Exists("/usr/bin/docker-registry"))
+        {
+            return; // Each test asks for it, and is skipped aloud.
+        }
+
+        using (var probe = new TcpListener(IPAddress.Loopback, 0))
+        {
+            probe.Start();
+            Port = ((IPEndPoint)probe.LocalEndpoint).Port;
+        }
+
+        var settings = Path.Combine(folder.Path, "config.yml");
+        await File.WriteAllTextAsync(settings, $"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {folder.Sub("data")}}}, delete: {{enabled: true}}}}\nhttp: {{addr: '{Name}'}}\n");
+        process = Process.Start(new ProcessStartInfo("/usr/bin/docker-registry", ["serve", settings]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        using var client = new HttpClient();
+        using var bound = new CancellationTokenSource(StartWithin);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (await tick.WaitForNextTickAsync(bound.Token))
+        {
+            try
+            {
+                using var answer = await client.GetAsync(new Uri($"http://{Name}/v2/"), bound.Token);
+                return;
+            }
+            catch (HttpRequestException)
+            {
+                Assert.False(process.HasExited, "docker-registry ended at once.");
+            }
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        process?.Kill();
+        process?.WaitForExit();
+        process?.Dispose();
+        folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
