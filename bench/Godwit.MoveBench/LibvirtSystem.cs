@@ -57,7 +57,7 @@ internal sealed partial class LibvirtSystem : IMovingSystem
               <memory unit='MiB'>{Writer.MemoryMiB}</memory>
               <vcpu>1</vcpu>
               <os>
-                <type arch='x86_64' machine='pc'>hvm</type>
+                <type arch='x86_64' machine='q35'>hvm</type>
                 <kernel>/images/vmlinuz</kernel>
                 <initrd>/images/initrd</initrd>
                 <cmdline>console=ttyS0 quiet {Stage.AddressArgument} {writer.KernelArguments}</cmdline>
@@ -71,6 +71,7 @@ internal sealed partial class LibvirtSystem : IMovingSystem
                   <target dev='{Stage.TapName}' managed='no'/>
                   <model type='virtio'/>
                 </interface>
+                <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
                 <serial type='null'/>
                 <memballoon model='none'/>
               </devices>

@@ -110,11 +110,12 @@ internal sealed class QemuSystem(Stage stage, BenchSetup setup) : IMovingSystem
         List<string> arguments =
         [
             "netns", "exec", stage.Place(where).Name, "qemu-system-x86_64", "-nodefaults", "-display", "none",
-            "-machine", "pc", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-m", $"{Writer.MemoryMiB}M", "-smp", "1",
+            "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-m", $"{Writer.MemoryMiB}M", "-smp", "1",
             "-kernel", Path.Combine(setup.ImageFolder, "vmlinuz"), "-initrd", Path.Combine(setup.ImageFolder, "initrd"),
             "-append", $"console=ttyS0 quiet {Stage.AddressArgument} {writer!.KernelArguments}",
             "-netdev", $"tap,id=nic,ifname={Stage.TapName},script=no,downscript=no",
             "-device", $"virtio-net-pci,netdev=nic,mac={Stage.GuestMac}",
+            "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random",
             "-qmp", $"unix:{monitor},server=on,wait=off",
         ];
         if (isIncoming)

@@ -201,7 +201,10 @@ internal sealed partial class MoveSync : IDisposable
                 },
             },
         };
-        parts.Guests.Observe(await parts.Cluster.For<VirtualMachineInstance>().ChangeStatusAsync(guest, noted, stopping));
+
+        // This node's own field of this node's own guest: whatever else of its status is written meanwhile does not matter.
+        var patch = MergePatch.Between(GodwitJson.ToObject(guest), GodwitJson.ToObject(noted));
+        parts.Guests.Observe(await parts.Cluster.For<VirtualMachineInstance>().PatchStatusAsync(ResourceKey.Of(guest), patch, stopping));
     }
 
     private async Task RecoverAsync(MoveRecord record, CancellationToken stopping)
