@@ -8,7 +8,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 [ "${ID:-}" = debian ] || say "this is ${ID:-unknown}, not Debian: package names may differ"
 
 packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static nftables iproute2 util-linux procps gcc libc6-dev zlib1g-dev cpio gzip xz-utils xorriso e2fsprogs mount curl ca-certificates mmdebstrap)
-[ "$want" = test ] && packages+=(socat tmux openssh-client zsh fish docker-registry)
+[ "$want" = test ] && packages+=(git socat tmux openssh-client zsh fish docker-registry)
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
 
 # The oldest kubectl that is still about is Debian 12's; tests drive it beside the installed one, so it lies in a place of its own.
