@@ -46,8 +46,22 @@ internal sealed class MachineFiles(string dataFolder, MachineId id)
 
     public static string RecordsFolder(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "records");
 
-    /// <exception cref="MachineException">The data folder's path is too long for sockets below it.</exception>
-    public void CheckSocketLength()
+    /// <summary>Whether machines can live below this folder at all: asked once at the start, rather than for each guest that then cannot start.</summary>
+    /// <exception cref="MachineException">Its path is too long for sockets below it, or machines' users cannot get to it.</exception>
+    public static void CheckDataFolder(string dataFolder)
+    {
+        new MachineFiles(dataFolder, new MachineId(Guid.Empty)).CheckSocketLength();
+        for (var folder = MachinesFolder(dataFolder); folder is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (!File.GetUnixFileMode(folder).HasFlag(UnixFileMode.OtherExecute))
+            {
+                throw new MachineException(
+                    $"QEMU runs as a user of its own for each machine, and no such user may pass through {folder}: run 'chmod o+x {folder}', or choose a data folder that is not below it.");
+            }
+        }
+    }
+
+    private void CheckSocketLength()
     {
         var longest = Path.Combine(Folder, "migrate-preempt.sock");
         if (System.Text.Encoding.UTF8.GetByteCount(longest) > SocketPathLengthMax)

@@ -51,6 +51,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             throw new MachineException($"cannot prepare {options.DataFolder} for machines; the agent must run as root", error);
         }
 
+        MachineFiles.CheckDataFolder(options.DataFolder);
         launcher = new ProcessLauncher(clock);
         facts = new HostFacts(context, launcher);
     }
@@ -73,7 +74,6 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
     public async Task<MachinePlace> ReserveAsync(MachineId id, CancellationToken stopping)
     {
         var files = new MachineFiles(context.Options.DataFolder, id);
-        files.CheckSocketLength();
         await reserving.WaitAsync(stopping);
         try
         {
