@@ -1,53 +1,18 @@
-using System.Diagnostics;
+using System.CommandLine;
 using Godwit.ApiBench;
 
-// apibench serve DATA PORT            a server over SQLite, its token in DATA/token
-// apibench run   DATA URL [PID]       the measured sequence against it; PID's memory is read after each step
-// apibench all   DATA                 both: starts "serve" as a process of its own, measures, prints the table of ratios
-using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, pressed) =>
+var server = new Option<string>("--server") { Description = "The program to measure.", DefaultValueFactory = _ => "bin/godwit" };
+var runs = new Option<int>("--runs") { Description = "How often; the table shows medians.", DefaultValueFactory = _ => 3 };
+var small = new Option<bool>("--small") { Description = "A tenth of the objects and no list of 50 000: for looking, not for the table." };
+var command = new RootCommand("Measures `godwit server` over TLS and HTTP/2, and prints a table of ratios to kube-apiserver's published numbers.") { server, runs, small };
+command.SetAction(async (parsed, stopping) =>
 {
-    pressed.Cancel = true;
-    stop.Cancel();
-};
-
-switch (args)
-{
-    case ["serve", var data, var port]:
-        await BenchServer.RunAsync(data, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture), stop.Token);
-        return 0;
-    case ["run", var data, var url]:
-        await new Sequence(new Uri(url), BenchServer.ReadToken(data), serverPid: 0).RunAsync(stop.Token);
-        return 0;
-    case ["run", var data, var url, var pid]:
-        await new Sequence(new Uri(url), BenchServer.ReadToken(data), int.Parse(pid, System.Globalization.CultureInfo.InvariantCulture)).RunAsync(stop.Token);
-        return 0;
-    case ["all", var data]:
-        return await RunAllAsync(data, stop.Token);
-    default:
-        Console.Error.WriteLine("usage: apibench serve DATA PORT | run DATA URL [PID] | all DATA");
-        return 2;
-}
-
-static async Task<int> RunAllAsync(string data, CancellationToken stopping)
-{
-    const int Port = 16443;
-    var url = new Uri($"https://127.0.0.1:{Port}");
-    Directory.CreateDirectory(data);
-    var started = Stopwatch.GetTimestamp();
-    using var server = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["serve", data, $"{Port}"])) ?? throw new InvalidOperationException("The server process could not be started.");
-    try
+    var results = new Results();
+    for (var run = 1; run <= parsed.GetValue(runs); run++)
     {
-        await Sequence.UntilReadyAsync(url, stopping);
-        var ready = Stopwatch.GetElapsedTime(started);
-        var sequence = new Sequence(url, BenchServer.ReadToken(data), server.Id);
-        sequence.Report("start to /readyz, fresh store, ms", ready.TotalMilliseconds, 3100, lowerIsBetter: true);
-        await sequence.RunAsync(stopping);
-        return 0;
+        await Sequence.RunAsync(Path.GetFullPath(parsed.GetValue(server)!), parsed.GetValue(small) ? 10 : 1, results, stopping);
     }
-    finally
-    {
-        server.Kill();
-        await server.WaitForExitAsync(CancellationToken.None);
-    }
-}
+
+    Console.WriteLine(results.ToMarkdown());
+});
+return await command.Parse(args).InvokeAsync();

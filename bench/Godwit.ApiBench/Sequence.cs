@@ -1,103 +1,77 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Http.Headers;
-using System.Text;
 
 namespace Godwit.ApiBench;
 
 /// <summary>
-/// The measured sequence: the same objects (config maps of 256 bytes), numbers of clients and closed loops as those of
-/// the reference. Each client has its own TLS and HTTP/2 connection, and has connected before the clock starts.
-/// The reference numbers are kube-apiserver 1.32 with etcd 3.5 on the same kind of machine: the better of two samples.
+/// The measured sequence, in the reference's shape: config maps of 256 bytes, closed loops of so many clients each on a
+/// connection of its own that is open before the clock starts; lists by one client; watches with an open-loop writer.
 /// </summary>
-internal sealed class Sequence(Uri url, string token, int serverPid)
+internal sealed class Sequence(ServerProcess server, int divisor, Results results, CancellationToken stopping)
 {
-    private const string Namespace = "bench";
-    private readonly List<string> rows = [];
+    private const int WatchSeconds = 10;
 
-    public static async Task UntilReadyAsync(Uri url, CancellationToken stopping)
+    public static async Task RunAsync(string program, int divisor, Results results, CancellationToken stopping)
     {
-        using var client = new HttpClient(Handler()) { BaseAddress = url };
-        for (var attempt = 0; attempt < 3000; attempt++)
+        var data = Directory.CreateTempSubdirectory($"godwit-bench-{Environment.ProcessId}-").FullName;
+        try
         {
-            try
+            using (var server = await ServerProcess.StartAsync(program, data, stopping))
             {
-                using var response = await client.GetAsync("/readyz", stopping);
-                if (response.IsSuccessStatusCode)
-                {
-                    return;
-                }
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet: that is what is being measured.
+                results.Add(Row.ReadyFresh, new Sample(server.ReadyAfter.TotalMilliseconds));
+                results.Add(Row.MemoryAtReady, new Sample(server.ResidentMegabytes));
+                await new Sequence(server, divisor, results, stopping).RunAsync();
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, stopping);
+            using var again = await ServerProcess.StartAsync(program, data, stopping);
+            results.Add(Row.ReadyWithData, new Sample(again.ReadyAfter.TotalMilliseconds));
         }
-
-        throw new TimeoutException("The server did not become ready.");
-    }
-
-    public void Report(string what, double value, double reference, bool lowerIsBetter = false)
-    {
-        var ratio = lowerIsBetter ? reference / value : value / reference;
-        var row = string.Create(CultureInfo.InvariantCulture, $"| {what} | {value:0.#} | {reference:0.#} | {ratio:0.0}x |");
-        rows.Add(row);
-        Console.WriteLine(row);
-    }
-
-    public async Task RunAsync(CancellationToken stopping)
-    {
-        Console.WriteLine("| operation | here | reference | better by |\n|---|---|---|---|");
-        ReportMemory("resident memory at start, MB", 384);
-        await PostAsync("/api/v1/namespaces", $$$"""{"metadata":{"name":"{{{Namespace}}}"} }""", stopping);
-        await LoopAsync("create, 1 client, per s", 1, 1000, 289, (client, number) => CreateAsync(client, $"one{number}", stopping), stopping);
-        await LoopAsync("create, 16 clients, per s", 16, 10_000, 635, (client, number) => CreateAsync(client, $"a{number}", stopping), stopping);
-        await LoopAsync("get, 1 client, per s", 1, 3000, 404, (client, number) => GetAsync(client, Path($"a{number % 10_000}"), stopping), stopping);
-        await LoopAsync("get, 16 clients, per s", 16, 20_000, 810, (client, number) => GetAsync(client, Path($"a{number % 10_000}"), stopping), stopping);
-        await LoopAsync("merge patch, 16 clients, per s", 16, 5000, 491, (client, number) => PatchAsync(client, $"a{number}", stopping), stopping);
-        await LoopAsync("put, 16 clients, per s", 16, 5000, 463, (client, number) => PutAsync(client, $"a{number}", stopping), stopping);
-        await ListAsync("list 11k, whole, ms", $"/api/v1/namespaces/{Namespace}/configmaps", 143, stopping);
-        await ListAsync("list 11k, label matching 1 %, ms", $"/api/v1/namespaces/{Namespace}/configmaps?labelSelector=shard%3D7", 47, stopping);
-        await PagesAsync("list 11k, pages of 500, ms", "application/json", 629, stopping);
-        await PagesAsync("list 11k, Table, pages of 500, ms", "application/json;as=Table;v=v1;g=meta.k8s.io", 567, stopping);
-        await WatchAsync(100, 200, 20_000, stopping);
-        await WatchAsync(1000, 100, 48_400, stopping);
-        await LoopAsync("delete, 16 clients, per s", 16, 5000, 617, (client, number) => DeleteAsync(client, $"a{number}", stopping), stopping);
-        ReportMemory("resident memory after all, MB", 654);
-    }
-
-    private static string Path(string name) => $"/api/v1/namespaces/{Namespace}/configmaps/{name}";
-
-    private static SocketsHttpHandler Handler()
-    {
-        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false };
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null; // A self-made authority; this is a benchmark on loopback.
-        return handler;
-    }
-
-    private HttpClient NewClient()
-    {
-        var client = new HttpClient(Handler())
+        finally
         {
-            BaseAddress = url,
-            DefaultRequestVersion = HttpVersion.Version20,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Timeout = TimeSpan.FromMinutes(2),
-        };
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        return client;
+            Directory.Delete(data, recursive: true);
+        }
     }
 
-    private async Task LoopAsync(string what, int clients, int count, double reference, Func<HttpClient, int, Task> send, CancellationToken stopping)
+    private async Task RunAsync()
     {
-        var next = -1;
-        var all = Enumerable.Range(0, clients).Select(_ => NewClient()).ToList();
-        await Task.WhenAll(all.Select(client => client.GetAsync("/version", stopping)));
+        await MakeNamespacesAsync("l1k", "l10k", "l50k");
+        await LoopAsync(Row.CreateOne, 1, 1000, (client, number) => client.CreateAsync("l1k", number, stopping));
+        await LoopAsync(Row.Create, 16, 10_000, (client, number) => client.CreateAsync("l10k", number, stopping));
+        await LoopAsync(Row.CreateMany, 64, 50_000, (client, number) => client.CreateAsync("l50k", number, stopping));
+        results.Add(Row.MemoryWithObjects, new Sample(server.ResidentMegabytes));
+        await LoopAsync(Row.GetOne, 1, 2000, (client, number) => client.GetAsync("l10k", Any(number), stopping));
+        await LoopAsync(Row.Get, 16, 20_000, (client, number) => client.GetAsync("l10k", Any(number), stopping));
+        await LoopAsync(Row.GetMany, 64, 20_000, (client, number) => client.GetAsync("l10k", Any(number), stopping));
+        await ListsAsync(1000, "l1k", 17, 60, 49, 2.5);
+        await ListsAsync(10_000, "l10k", 143, 629, 567, 47);
+        await ListsAsync(50_000, "l50k", 990, 3867, 4422, 51);
+        await LoopAsync(Row.Put, 16, 5000, (client, number) => client.PutAsync("l10k", number, stopping));
+        await LoopAsync(Row.Patch, 16, 5000, (client, number) => client.PatchAsync("l10k", number, stopping));
+        await LoopAsync(Row.Apply, 16, 5000, (client, number) => client.ApplyAsync("l10k", number, stopping));
+        await LoopAsync(Row.Delete, 16, 5000, (client, number) => client.DeleteAsync("l10k", number, stopping));
+        await WatchAsync(100, 200, 20_000);
+        await WatchAsync(1000, 50, 44_200);
+        await WatchAsync(1000, 100, 48_400);
+        results.Add(Row.MemoryPeak, new Sample(server.PeakMegabytes));
+    }
+
+    private int Any(int number) => (int)((uint)number * 2654435761 % (uint)(10_000 / divisor));
+
+    private async Task MakeNamespacesAsync(params string[] names)
+    {
+        using var client = new LoadClient(server.Token);
+        foreach (var name in names)
+        {
+            await client.MakeNamespaceAsync(name, stopping);
+        }
+    }
+
+    private async Task LoopAsync(Row row, int clients, int count, Func<LoadClient, int, Task> send)
+    {
+        count /= divisor;
+        var all = await ConnectAsync(clients);
         var latencies = new double[count];
-        var started = Stopwatch.GetTimestamp();
+        var next = -1;
+        var (cpu, started) = (server.CpuSeconds, Stopwatch.GetTimestamp());
         await Task.WhenAll(all.Select(async client =>
         {
             while (Interlocked.Increment(ref next) is var number && number < count)
@@ -108,135 +82,80 @@ internal sealed class Sequence(Uri url, string token, int serverPid)
             }
         }));
         var elapsed = Stopwatch.GetElapsedTime(started);
-        all.ForEach(client => client.Dispose());
         Array.Sort(latencies);
-        Report(string.Create(CultureInfo.InvariantCulture, $"{what} (p50 {latencies[count / 2]:0.0}, p99 {latencies[count * 99 / 100]:0.0} ms)"), count / elapsed.TotalSeconds, reference);
+        results.Add(row, new Sample(count / elapsed.TotalSeconds, latencies[count / 2], latencies[count * 99 / 100], (server.CpuSeconds - cpu) * 1000 / count));
+        all.ForEach(client => client.Dispose());
     }
 
-    private async Task ListAsync(string what, string path, double reference, CancellationToken stopping)
+    private async Task ListsAsync(int count, string ns, double whole, double pages, double table, double selected)
     {
-        using var client = NewClient();
+        const string Json = "application/json";
+        await ListAsync(Row.ListWhole(count, whole), ns, "", Json);
+        await ListAsync(Row.ListPages(count, pages), ns, "limit=500", Json);
+        await ListAsync(Row.ListTable(count, table), ns, "limit=500", "application/json;as=Table;v=v1;g=meta.k8s.io");
+        await ListAsync(Row.ListSelected(count, selected), ns, "labelSelector=shard%3D7", Json);
+    }
+
+    private async Task ListAsync(Row row, string ns, string query, string accept)
+    {
+        const int Times = 5;
+        using var client = new LoadClient(server.Token);
+        await client.ConnectAsync(stopping);
         var times = new List<double>();
-        for (var round = 0; round < 10; round++)
+        var cpu = server.CpuSeconds;
+        for (var round = 0; round < Times; round++)
         {
             var sent = Stopwatch.GetTimestamp();
-            await GetAsync(client, path, stopping);
+            await client.ListAsync(ns, query, accept, stopping);
             times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
         }
 
         times.Sort();
-        Report(what, times[times.Count / 2], reference, lowerIsBetter: true);
+        results.Add(row, new Sample(times[Times / 2], CpuMs: (server.CpuSeconds - cpu) * 1000 / Times));
     }
 
-    private async Task PagesAsync(string what, string accept, double reference, CancellationToken stopping)
-    {
-        using var client = NewClient();
-        var times = new List<double>();
-        for (var round = 0; round < 5; round++)
-        {
-            var sent = Stopwatch.GetTimestamp();
-            var next = "";
-            do
-            {
-                using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/namespaces/{Namespace}/configmaps?limit=500{next}") { Version = HttpVersion.Version20 };
-                request.Headers.TryAddWithoutValidation("Accept", accept);
-                using var response = await client.SendAsync(request, stopping);
-                var head = Encoding.UTF8.GetString((await response.Content.ReadAsByteArrayAsync(stopping)).AsSpan(0, 500));
-                var start = head.IndexOf("\"continue\":\"", StringComparison.Ordinal);
-                next = start < 0 ? "" : "&continue=" + head[(start + 12)..head.IndexOf('"', start + 12)];
-            }
-            while (next.Length > 0);
-            times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
-        }
-
-        times.Sort();
-        Report(what, times[times.Count / 2], reference, lowerIsBetter: true);
-    }
-
-    private async Task WatchAsync(int watchers, int writesPerSecond, double reference, CancellationToken stopping)
+    private async Task WatchAsync(int watchers, int writesPerSecond, double reference)
     {
         const int WatchesPerConnection = 50;
-        const int Seconds = 5;
+        const int Writers = 8;
+        var ns = $"w{watchers}x{writesPerSecond}";
+        await MakeNamespacesAsync(ns);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var run = new WatchRun();
-        var clients = Enumerable.Range(0, (watchers + WatchesPerConnection - 1) / WatchesPerConnection).Select(_ => NewClient()).ToList();
-        var readers = Enumerable.Range(0, watchers).Select(number => run.FollowAsync(clients[number / WatchesPerConnection], $"/api/v1/namespaces/{Namespace}/configmaps?watch=1&resourceVersion=", ending.Token)).ToList();
+        var clients = await ConnectAsync((watchers + WatchesPerConnection - 1) / WatchesPerConnection);
+        var readers = Enumerable.Range(0, watchers).Select(number => run.FollowAsync(clients[number / WatchesPerConnection], LoadClient.Collection(ns), ending.Token)).ToList();
         await run.UntilOpenAsync(watchers, stopping);
-        using var writer = NewClient();
-        var written = 0;
-        var started = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(started).TotalSeconds < Seconds)
+        var writers = await ConnectAsync(Writers);
+        var written = -1;
+        var (cpu, started) = (server.CpuSeconds, Stopwatch.GetTimestamp());
+        await Task.WhenAll(writers.Select(async writer =>
         {
-            var due = (int)(Stopwatch.GetElapsedTime(started).TotalSeconds * writesPerSecond);
-            for (; written < due; written++)
+            using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
+            while (Stopwatch.GetElapsedTime(started).TotalSeconds < WatchSeconds)
             {
-                await CreateAsync(writer, $"w{watchers}x{written}", stopping);
+                if (Volatile.Read(ref written) + 1 < Stopwatch.GetElapsedTime(started).TotalSeconds * writesPerSecond)
+                {
+                    await writer.CreateAsync(ns, Interlocked.Increment(ref written), stopping);
+                }
+                else
+                {
+                    await ticks.WaitForNextTickAsync(stopping);
+                }
             }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, stopping);
-        }
-
-        await run.UntilDeliveredAsync((long)written * watchers, stopping);
+        }));
+        await run.UntilDeliveredAsync((written + 1L) * watchers, stopping);
         var elapsed = Stopwatch.GetElapsedTime(started);
-        Report(string.Create(CultureInfo.InvariantCulture, $"watch events per s, {watchers} watchers x {written / elapsed.TotalSeconds:0} writes/s"), run.Delivered / elapsed.TotalSeconds, reference);
+        results.Add(Row.Watch(watchers, writesPerSecond, reference), new Sample(run.Delivered / elapsed.TotalSeconds, CpuMs: (server.CpuSeconds - cpu) * 1000 / run.Delivered));
         await ending.CancelAsync();
         await Task.WhenAll(readers);
         clients.ForEach(client => client.Dispose());
+        writers.ForEach(client => client.Dispose());
     }
 
-    private void ReportMemory(string what, double reference)
+    private async Task<List<LoadClient>> ConnectAsync(int count)
     {
-        if (serverPid > 0)
-        {
-            using var process = Process.GetProcessById(serverPid);
-            Report(what, process.WorkingSet64 / 1e6, reference, lowerIsBetter: true);
-        }
+        var clients = Enumerable.Range(0, count).Select(_ => new LoadClient(server.Token)).ToList();
+        await Task.WhenAll(clients.Select(client => client.ConnectAsync(stopping)));
+        return clients;
     }
-
-    private async Task PostAsync(string path, string body, CancellationToken stopping)
-    {
-        using var client = NewClient();
-        using var response = await client.PostAsync(path, Json(body), stopping);
-    }
-
-    private static async Task CreateAsync(HttpClient client, string name, CancellationToken stopping)
-    {
-        using var response = await client.PostAsync($"/api/v1/namespaces/{Namespace}/configmaps", Json(Body(name)), stopping);
-        response.EnsureSuccessStatusCode();
-    }
-
-    private static async Task PutAsync(HttpClient client, string name, CancellationToken stopping)
-    {
-        using var response = await client.PutAsync(Path(name), Json(Body(name, "put")), stopping);
-        response.EnsureSuccessStatusCode();
-    }
-
-    private static async Task PatchAsync(HttpClient client, string name, CancellationToken stopping)
-    {
-        using var content = Json("""{"metadata":{"labels":{"patched":"yes"}}}""");
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/merge-patch+json");
-        using var response = await client.PatchAsync(Path(name), content, stopping);
-        response.EnsureSuccessStatusCode();
-    }
-
-    private static async Task DeleteAsync(HttpClient client, string name, CancellationToken stopping)
-    {
-        using var response = await client.DeleteAsync(Path(name), stopping);
-        response.EnsureSuccessStatusCode();
-    }
-
-    private static async Task GetAsync(HttpClient client, string path, CancellationToken stopping)
-    {
-        using var response = await client.GetAsync(path, stopping);
-        response.EnsureSuccessStatusCode();
-        await response.Content.CopyToAsync(Stream.Null, stopping);
-    }
-
-    private static string Body(string name, string label = "made")
-    {
-        var shard = (uint)name.GetHashCode(StringComparison.Ordinal) % 100;
-        return $$$"""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"{{{name}}}","labels":{"shard":"{{{shard}}}","by":"{{{label}}}"}},"data":{"payload":"{{{new string('x', 256)}}}"}}""";
-    }
-
-    private static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 }

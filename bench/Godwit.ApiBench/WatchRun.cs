@@ -8,14 +8,14 @@ internal sealed class WatchRun
 
     public long Delivered => Volatile.Read(ref delivered);
 
-    public async Task FollowAsync(HttpClient client, string path, CancellationToken stopping)
+    public async Task FollowAsync(LoadClient client, string collection, CancellationToken stopping)
     {
         var buffer = new byte[16 * 1024];
         try
         {
-            using var first = await client.GetAsync(path[..path.IndexOf('?', StringComparison.Ordinal)] + "?limit=1", stopping);
+            using var first = await client.OpenAsync(collection + "?limit=1", stopping);
             var version = System.Text.Json.Nodes.JsonNode.Parse(await first.Content.ReadAsStringAsync(stopping))!["metadata"]!["resourceVersion"];
-            using var response = await client.GetAsync(path + version, HttpCompletionOption.ResponseHeadersRead, stopping);
+            using var response = await client.OpenAsync($"{collection}?watch=1&resourceVersion={version}", stopping);
             response.EnsureSuccessStatusCode();
             await using var stream = await response.Content.ReadAsStreamAsync(stopping);
             Interlocked.Increment(ref open);

@@ -17,6 +17,9 @@ internal static class RandomJson
     public static Gen<JsonNode> Value { get; } = Gen.Recursive<JsonNode>((depth, inner) =>
         depth >= 4 ? Leaf : Gen.OneOf(Leaf, ObjectOf(inner).Select(value => (JsonNode)value), inner.List[0, 3].Select(items => (JsonNode)new JsonArray([.. items.Select(item => item.DeepClone())]))));
 
+    /// <summary>One of a few values.</summary>
+    public static Gen<T> Among<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
+
     public static Gen<JsonObject> Object { get; } = ObjectOf(Value);
 
     private static Gen<JsonObject> ObjectOf(Gen<JsonNode> inner) =>

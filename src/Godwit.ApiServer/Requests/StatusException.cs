@@ -38,6 +38,8 @@ internal sealed class StatusException : Exception
         Details = new StatusDetails(),
     };
 
+    public static StatusException TooSlow(string message, Exception inner) => new(408, "Timeout", message, inner);
+
     public static StatusException MethodNotAllowed(string method) =>
         new(405, "MethodNotAllowed", $"the server does not allow {method} on the requested resource") { Details = new StatusDetails() };
 

@@ -147,6 +147,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         StoreFutureRevisionException future => StatusException.BadRequest(future.Message, future),
         StoreUnavailableException unavailable => StatusException.ServiceUnavailable(ErrorChain.Describe(unavailable), unavailable),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => StatusException.TooLarge(JsonLimits.BodyBytesMax),
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } slow => StatusException.TooSlow(slow.Message, slow),
         BadHttpRequestException bad => StatusException.BadRequest(bad.Message, bad),
         OperationCanceledException => StatusException.ServiceUnavailable("the server is stopping"),
         _ => StatusException.Internal("an error on the server kept the request from being carried out; its log says more, under this answer's Audit-Id"),
