@@ -62,9 +62,11 @@ internal sealed class ContentStore
     }
 
     /// <summary>Keeps a small blob.</summary>
-    public Digest Put(ReadOnlySpan<byte> bytes)
+    public Digest Put(ReadOnlySpan<byte> bytes) => Put(bytes, Digest.Of(bytes));
+
+    /// <summary>Keeps a small blob under the digest that it was checked against.</summary>
+    public Digest Put(ReadOnlySpan<byte> bytes, Digest digest)
     {
-        var digest = Digest.Of(bytes);
         if (Has(digest))
         {
             return digest;

@@ -56,7 +56,7 @@ internal sealed class UnpackedLayers
     public UnpackedLayer Commit(LayerStaging staged, Digest diffId, long sizeBytes)
     {
         var description = JsonSerializer.SerializeToUtf8Bytes(new LayerDescription { DiffId = diffId, SizeBytes = sizeBytes }, LayerJson.Default.LayerDescription);
-        DurableFile.Write(Path.Combine(staged.Folder, "layer.json"), description);
+        File.WriteAllBytes(Path.Combine(staged.Folder, "layer.json"), description); // Synced with all the rest.
         using (var held = HeldFolder.Open(staged.Folder))
         {
             held.SyncFileSystem();

@@ -119,22 +119,21 @@ public sealed class TarReader(Stream stream)
         }
 
         (dataLeft, padding) = (stored, Padding(stored));
-        var (extents, size) = ReadExtents(header, extended, stored);
-        return new TarEntry
+        var entry = new TarEntry
         {
             Name = extended.Name ?? header.Name,
             Kind = kind,
             Mode = header.Mode,
             UserId = extended.UserId ?? header.UserId,
             GroupId = extended.GroupId ?? header.GroupId,
-            SizeBytes = kind is TarKind.File ? size : 0,
             Modified = extended.Modified ?? new FileTime(header.ModifiedSeconds, 0),
             LinkTarget = kind is TarKind.HardLink or TarKind.SymbolicLink ? extended.LinkTarget ?? header.LinkTarget : [],
             DeviceMajor = kind is TarKind.CharacterDevice or TarKind.BlockDevice ? header.DeviceMajor : 0,
             DeviceMinor = kind is TarKind.CharacterDevice or TarKind.BlockDevice ? header.DeviceMinor : 0,
             Attributes = extended.Attributes,
-            Extents = extents,
         };
+        var (extents, size) = ReadExtents(header.Type, extended, stored); // Last: it reads on, over the header.
+        return entry with { SizeBytes = kind is TarKind.File ? size : 0, Extents = extents };
     }
 
     private static TarKind KindOf(TarHeader header, byte[] name) => header.Type switch
@@ -150,9 +149,9 @@ public sealed class TarReader(Stream stream)
         var other => throw Corrupt($"it has a member of the unknown kind '{(char.IsAsciiLetterOrDigit(other) ? other : '?')}'"),
     };
 
-    private (IReadOnlyList<TarExtent>? Extents, long SizeBytes) ReadExtents(TarHeader header, TarExtendedHeader extended, long stored)
+    private (IReadOnlyList<TarExtent>? Extents, long SizeBytes) ReadExtents(char type, TarExtendedHeader extended, long stored)
     {
-        if (header.Type == 'S')
+        if (type == 'S')
         {
             var (extents, size) = TarSparse.ReadGnu(block, () => ReadBlock() ? block : throw Corrupt("it ends in the middle of a sparse file's map"));
             return (TarSparse.Check(extents, stored, size), size);

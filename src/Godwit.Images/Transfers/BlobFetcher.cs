@@ -37,7 +37,7 @@ internal sealed class BlobFetcher(RegistryClient registry, ContentStore content,
         return await UnpackAsync(file, blob, diffId, progress, stopping);
     }
 
-    /// <summary>A small blob, whole and checked.</summary>
+    /// <summary>A small blob, whole and checked. It comes through memory, so that several may fetch the same one at once.</summary>
     public async Task<byte[]> FetchSmallAsync(RepositoryAccess access, Descriptor blob, int bytesMax, CancellationToken stopping)
     {
         if (blob.SizeBytes > bytesMax)
@@ -47,9 +47,7 @@ internal sealed class BlobFetcher(RegistryClient registry, ContentStore content,
 
         if (!content.Has(blob.Digest))
         {
-            using var partial = content.Resume(blob);
-            await DownloadAsync(access, blob, partial, new NoProgress(), stopping);
-            partial.Complete();
+            content.Put(await registry.ReadBlobAsync(access, blob, stopping), blob.Digest);
         }
 
         return content.ReadAll(blob.Digest, bytesMax);
@@ -174,13 +172,6 @@ internal sealed class BlobFetcher(RegistryClient registry, ContentStore content,
             skip -= known;
             partial.Append(buffer.AsSpan(known, count - known));
             progress.Report(new TransferProgress(blob.Digest, TransferStage.Downloading, partial.AvailableBytes, blob.SizeBytes));
-        }
-    }
-
-    private sealed class NoProgress : IProgress<TransferProgress>
-    {
-        public void Report(TransferProgress value)
-        {
         }
     }
 

@@ -58,7 +58,7 @@ public sealed unsafe partial class HeldFolder
     {
         const int pathBytes = NameBytesMax + 64;
         var path = stackalloc byte[pathBytes];
-        ProcessPath(name, new Span<byte>(path, pathBytes));
+        ProcessPath(name.IsEmpty ? "."u8 : name, new Span<byte>(path, pathBytes));
         var closed = stackalloc byte[AttributeNameBytesMax + 1];
         Close(attribute, closed, AttributeNameBytesMax);
         fixed (byte* start = value)
@@ -73,7 +73,7 @@ public sealed unsafe partial class HeldFolder
     {
         const int pathBytes = NameBytesMax + 64;
         var path = stackalloc byte[pathBytes];
-        ProcessPath(name, new Span<byte>(path, pathBytes));
+        ProcessPath(name.IsEmpty ? "."u8 : name, new Span<byte>(path, pathBytes));
         var closed = stackalloc byte[AttributeNameBytesMax + 1];
         Close(attribute, closed, AttributeNameBytesMax);
         var buffer = stackalloc byte[256];
@@ -101,7 +101,7 @@ public sealed unsafe partial class HeldFolder
     {
         const int pathBytes = NameBytesMax + 64;
         var path = stackalloc byte[pathBytes];
-        ProcessPath(name, new Span<byte>(path, pathBytes));
+        ProcessPath(name.IsEmpty ? "."u8 : name, new Span<byte>(path, pathBytes));
         var size = LibC.ListAttributes(path, null, 0);
         if (size <= 0)
         {

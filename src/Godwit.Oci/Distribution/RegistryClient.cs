@@ -39,7 +39,7 @@ public sealed partial class RegistryClient(RegistryOptions options, TimeProvider
 
             return request;
         }, stopping);
-        var content = await ReadManifestAsync(response, stopping);
+        var content = await ReadBodyAsync(response, OciFormat.ManifestBytesMax, stopping);
         var digest = Digest.TryParse(tagOrDigest, out var wanted) ? wanted : Digest.Of(content);
         if (!digest.Matches(content))
         {
@@ -70,6 +70,15 @@ public sealed partial class RegistryClient(RegistryOptions options, TimeProvider
         throw new RegistryException(RegistryFailure.Malformed, $"The registry {endpoint.Base.Authority} was asked for {digest} from byte {offset} on and begins with another.");
     });
 
+    /// <summary>All of some small content, checked against its digest.</summary>
+    /// <exception cref="RegistryException">Missing, broken off, longer or shorter than it should be, or of another digest.</exception>
+    public Task<byte[]> ReadBlobAsync(RepositoryAccess access, Descriptor content, CancellationToken stopping) => FromFirstAsync(access, async endpoint =>
+    {
+        using var response = await connection.SendAsync(endpoint, PullScope(access), access.Credentials, () => new HttpRequestMessage(HttpMethod.Get, Relative($"/v2/{access.Repository}/blobs/{content.Digest}")), stopping);
+        var bytes = await ReadBodyAsync(response, checked((int)content.SizeBytes), stopping);
+        return content.Digest.Matches(bytes) ? bytes : throw new RegistryException(RegistryFailure.Malformed, $"The registry {endpoint.Base.Authority} gave other bytes for {content.Digest}: their digest is {Digest.Of(bytes)}.");
+    });
+
     /// <summary>The wait before a download's attempt number <paramref name="attempt"/> + 1; the client's own clock and back-off.</summary>
     public Task WaitAsync(int attempt, CancellationToken stopping) => connection.WaitAsync(attempt, asked: null, stopping);
 
@@ -87,15 +96,15 @@ public sealed partial class RegistryClient(RegistryOptions options, TimeProvider
 
     private static string PullScope(RepositoryAccess access) => $"repository:{access.Repository}:pull";
 
-    private static async Task<byte[]> ReadManifestAsync(HttpResponseMessage response, CancellationToken stopping)
+    private static async Task<byte[]> ReadBodyAsync(HttpResponseMessage response, int bytesMax, CancellationToken stopping)
     {
         try
         {
-            return await BoundedBody.ReadAsync(response, OciFormat.ManifestBytesMax, stopping);
+            return await BoundedBody.ReadAsync(response, bytesMax, stopping);
         }
         catch (Exception broken) when (broken is IOException or HttpRequestException)
         {
-            throw new RegistryException(RegistryFailure.Unavailable, "The connection broke in the middle of a manifest.", broken);
+            throw new RegistryException(RegistryFailure.Unavailable, "The connection broke in the middle of an answer.", broken);
         }
     }
 

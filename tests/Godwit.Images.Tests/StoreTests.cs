@@ -1,0 +1,222 @@
+using System.Text;
+using Godwit.Images.Layers;
+using Godwit.Oci;
+
+namespace Godwit.Images.Tests;
+
+/// <summary>Images without a registry: names, archives, removal, roots, restarts.</summary>
+[Trait("Needs", "root")]
+public sealed class StoreTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public StoreTests() => Needs.Root();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Saved_images_load_elsewhere_with_names_and_layers_and_unnamed_ones_by_id()
+    {
+        var archive = Path.Combine(folder.Path, "saved.tar");
+        Digest first, second;
+        using (var store = Sample.OpenStore(folder.Sub("a")))
+        {
+            first = (await ImportAsync(store, "one:x", "1")).Id;
+            second = (await ImportAsync(store, "two:y", "2")).Id;
+            await using var output = File.Create(archive);
+            await store.SaveAsync(["one:x", second.ToString()], output, Sample.Stopping);
+        }
+
+        using var other = Sample.OpenStore(folder.Sub("b"));
+        await using (var input = File.OpenRead(archive))
+        {
+            var loaded = await other.LoadAsync(input, new Heard(), Sample.Stopping);
+            Assert.Equal([first, second], loaded.Select(image => image.Id));
+        }
+
+        Assert.Equal(["one:x"], other.Get(first.ToString()).Tags.Select(tag => tag.ToString()));
+        Assert.Empty(other.Get(second.Hex[..12]).Tags);
+        await CheckFileAsync(other, other.Get("one:x"), "1");
+    }
+
+    [Fact]
+    public async Task Archives_of_old_dockers_with_links_between_layers_are_loaded()
+    {
+        var tar = Encoding.Latin1.GetString(Sample.Tar((Sample.File("file"), "old")));
+        var config = Encoding.UTF8.GetString(OciFormat.Write(new ImageConfig { Architecture = "amd64", OperatingSystem = "linux", RootFileSystem = new() { DiffIds = [Digest.Of(Encoding.Latin1.GetBytes(tar))] } }));
+        using var bytes = new MemoryStream();
+        var writer = new Tar.TarWriter(bytes);
+        writer.Add(Sample.File("abc/layer.tar"), Encoding.Latin1.GetBytes(tar));
+        writer.Add(Sample.Link("def/layer.tar", "../abc/layer.tar"));
+        writer.Add(Sample.File("config.json"), Encoding.UTF8.GetBytes(config));
+        writer.Add(Sample.File("manifest.json"), """[{"Config":"config.json","RepoTags":["old:1","old:2"],"Layers":["def/layer.tar"]}]"""u8);
+        writer.End();
+
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var image = Assert.Single(await store.LoadAsync(new MemoryStream(bytes.ToArray()), new Heard(), Sample.Stopping));
+        Assert.Equal(["old:1", "old:2"], image.Tags.Select(tag => tag.ToString()));
+        await CheckFileAsync(store, image, "old");
+    }
+
+    [Theory]
+    [InlineData("""[{"Config":"../../etc/passwd","Layers":[]}]""")]
+    [InlineData("""[{"Config":"c","Layers":["missing"]}]""")]
+    [InlineData("""[null]""")]
+    [InlineData("""{"a":1}""")]
+    public async Task Archives_that_do_not_add_up_are_refused_and_leave_nothing(string manifest)
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var refusal = await Assert.ThrowsAsync<ImageException>(() => store.LoadAsync(new MemoryStream(Sample.Tar((Sample.File("c"), "{}"), (Sample.File("manifest.json"), manifest))), new Heard(), Sample.Stopping));
+        Assert.Equal(ImageErrorKind.Corrupt, refusal.Kind);
+        store.Prune(new PruneFilter());
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(folder.Path, "a/blobs")));
+    }
+
+    [Fact]
+    public async Task A_name_belongs_to_one_image_and_the_last_name_takes_the_image_along()
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var first = await ImportAsync(store, "app", "1");
+        store.Tag(first.Id, store.ParseReference("team/other:2"));
+        var second = await ImportAsync(store, "app", "2");
+        Assert.Equal(["team/other:2"], store.Get(first.Id.ToString()).Tags.Select(tag => tag.ToString()));
+        Assert.Equal(second.Id, store.Get("app").Id);
+
+        var report = store.Remove("team/other:2", force: false, keepParents: false, _ => false);
+        Assert.Equal([new ImageRemoval.Untagged(store.ParseReference("team/other:2")), new ImageRemoval.Deleted(first.Id)], report.Steps);
+        Assert.True(report.ReclaimedBytes > 0);
+        Assert.Null(store.Find(first.Id.ToString()));
+        await CheckFileAsync(store, second, "2");
+    }
+
+    [Fact]
+    public async Task What_a_container_uses_is_kept_even_when_its_image_is_removed_by_force()
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var image = await ImportAsync(store, "app", "1");
+        var root = await store.Layers.PrepareAsync(image, "c1", sizeLimitBytes: null, Sample.Stopping);
+        Assert.Equal(ImageErrorKind.Conflict, Assert.Throws<ImageException>(() => store.Remove("app", force: false, keepParents: false, _ => false)).Kind);
+        Assert.Equal(ImageErrorKind.Conflict, Assert.Throws<ImageException>(() => store.Remove(image.Id.ToString(), force: true, keepParents: false, _ => true)).Kind);
+
+        store.Remove("app", force: true, keepParents: false, _ => false);
+        Assert.Empty(store.List());
+        root.Unmount();
+        root.Mount();
+        Assert.Equal("1", await File.ReadAllTextAsync(Path.Combine(root.RootPath, "file"), Sample.Stopping));
+        root.Remove();
+        store.Prune(new PruneFilter());
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(folder.Path, "a/layers")));
+    }
+
+    [Fact]
+    public async Task After_a_restart_images_and_roots_are_there_and_rubbish_is_gone()
+    {
+        var place = folder.Sub("a");
+        using (var store = Sample.OpenStore(place))
+        {
+            var image = await ImportAsync(store, "app", "1");
+            var root = await store.Layers.PrepareAsync(image, "c1", sizeLimitBytes: null, Sample.Stopping);
+            await File.WriteAllTextAsync(Path.Combine(root.RootPath, "mine"), "written", Sample.Stopping);
+            Directory.CreateDirectory(Path.Combine(place, "containers/halfmade/root")); // As if we had died while making it.
+            Directory.CreateDirectory(Path.Combine(place, "staging/x/fs"));
+            await File.WriteAllTextAsync(Path.Combine(place, "blobs", $"sha256-{new string('a', 64)}"), "nobody's", Sample.Stopping);
+        }
+
+        using var again = Sample.OpenStore(place);
+        Assert.Equal("app:latest", Assert.Single(again.List()).DisplayName);
+        var found = Assert.Single(again.Layers.List());
+        Assert.True(found.IsMounted); // It outlived us.
+        found.Mount();
+        Assert.Equal("written", await File.ReadAllTextAsync(Path.Combine(found.RootPath, "mine"), Sample.Stopping));
+        Assert.Equal([new("/mine", ChangeKind.Added)], found.Changes());
+        Assert.False(Directory.Exists(Path.Combine(place, "containers/halfmade")));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(place, "staging")));
+        Assert.Equal(again.List().Count, Directory.GetFileSystemEntries(Path.Combine(place, "blobs")).Length);
+        found.Remove();
+    }
+
+    [Fact]
+    public async Task Two_processes_do_not_share_a_folder()
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        Assert.Equal(ImageErrorKind.Conflict, Assert.Throws<ImageException>(() => Sample.OpenStore(folder.Sub("a"))).Kind);
+        await Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task A_commit_is_a_layer_that_shows_the_same_root_and_survives_a_push_form()
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var image = await ImportAsync(store, "app", "1");
+        var root = await store.Layers.PrepareAsync(image, "c1", sizeLimitBytes: null, Sample.Stopping);
+        File.Delete(Path.Combine(root.RootPath, "file"));
+        Directory.Delete(Path.Combine(root.RootPath, "folder"), recursive: true);
+        Directory.CreateDirectory(Path.Combine(root.RootPath, "folder")); // Opaque now.
+        await File.WriteAllTextAsync(Path.Combine(root.RootPath, "folder/new"), "n", Sample.Stopping);
+        var layer = (await root.CommitAsync(Sample.Stopping))!;
+        var child = await store.CreateAsync(Sample.Step("child") with { Parent = image, Layer = layer.DiffId }, Sample.Stopping);
+        root.Remove();
+
+        using var archive = new MemoryStream();
+        await store.SaveAsync(["child"], archive, Sample.Stopping); // Packs the layer, and compares its digest.
+        using var other = Sample.OpenStore(folder.Sub("b"));
+        await other.LoadAsync(new MemoryStream(archive.ToArray()), new Heard(), Sample.Stopping);
+        foreach (var (place, each) in new[] { (store, child), (other, other.Get("child")) })
+        {
+            var shown = await place.Layers.PrepareAsync(each, "c2", sizeLimitBytes: null, Sample.Stopping);
+            Assert.False(File.Exists(Path.Combine(shown.RootPath, "file")));
+            Assert.Equal(["new"], Directory.GetFileSystemEntries(Path.Combine(shown.RootPath, "folder")).Select(Path.GetFileName));
+            Assert.Empty(shown.Changes());
+            shown.Remove();
+        }
+    }
+
+    [Fact]
+    public async Task A_size_limit_holds_and_the_container_sees_a_full_disk()
+    {
+        Needs.Program("mkfs.ext4");
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var root = await store.Layers.PrepareAsync(await ImportAsync(store, "app", "1"), "c1", sizeLimitBytes: 32 << 20, Sample.Stopping);
+        var full = Assert.Throws<IOException>(() =>
+        {
+            using var file = File.OpenHandle(Path.Combine(root.RootPath, "big"), FileMode.Create, FileAccess.Write);
+            for (var at = 0; at < 64; at++)
+            {
+                RandomAccess.Write(file, new byte[1 << 20], at * (1L << 20));
+            }
+        });
+        Assert.Equal(28, full.HResult); // ENOSPC
+        root.Remove();
+        Assert.DoesNotContain(Linux.Files.Mounts.List(), mount => mount.Path.StartsWith(folder.Path, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task As_many_layers_as_a_manifest_may_have_can_be_mounted()
+    {
+        using var store = Sample.OpenStore(folder.Sub(new string('d', 60)));
+        StoredImage? image = null;
+        for (var at = 0; at < ImageManifest.LayersMax; at++)
+        {
+            var root = await store.Layers.PrepareAsync(image, "step", sizeLimitBytes: null, Sample.Stopping);
+            await File.WriteAllTextAsync(Path.Combine(root.RootPath, $"f{at}"), "x", Sample.Stopping);
+            var layer = (await root.CommitAsync(Sample.Stopping))!;
+            image = await store.CreateAsync(Sample.Step("many") with { Parent = image, Layer = layer.DiffId }, Sample.Stopping);
+            root.Remove();
+        }
+
+        var full = await store.Layers.PrepareAsync(image, "all", sizeLimitBytes: null, Sample.Stopping);
+        Assert.True(File.Exists(Path.Combine(full.RootPath, "f0")) && File.Exists(Path.Combine(full.RootPath, "f126")));
+        full.Remove();
+        await Assert.ThrowsAsync<ImageException>(() => store.CreateAsync(Sample.Step("more") with { Parent = image, Layer = image!.Layers[0].DiffId }, Sample.Stopping));
+    }
+
+    private static Task<StoredImage> ImportAsync(ImageStore store, string name, string contents) => store.ImportAsync(
+        new MemoryStream(Sample.Tar((Sample.File("file"), contents), (Sample.Folder("folder/"), ""), (Sample.File("folder/old"), "o"))), Sample.Step(name), new Heard(), Sample.Stopping);
+
+    private static async Task CheckFileAsync(ImageStore store, StoredImage image, string contents)
+    {
+        var root = await store.Layers.PrepareAsync(image, "check", sizeLimitBytes: null, Sample.Stopping);
+        Assert.Equal(contents, await File.ReadAllTextAsync(Path.Combine(root.RootPath, "file"), Sample.Stopping));
+        root.Remove();
+    }
+}
