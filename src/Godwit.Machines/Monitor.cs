@@ -9,8 +9,10 @@ namespace Godwit.Machines;
 /// <summary>A machine's monitor: the QMP session of the moment, and how to get the next one.</summary>
 internal sealed class Monitor(string displayName, string socketPath, LinuxProcess process, TimeProvider clock, ILogger log) : IAsyncDisposable
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
+    // QEMU opens its socket some 20 ms after its start, and a move waits for that: a pause that doubled would miss it by as much again.
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private const double PauseGrowth = 1.25;
     private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(10);
 
     private volatile QmpConnection? connection;
@@ -61,7 +63,7 @@ internal sealed class Monitor(string displayName, string socketPath, LinuxProces
 
             await Task.WhenAny(Task.Delay(pause, clock, stopping), process.Exited);
             stopping.ThrowIfCancellationRequested();
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            pause = pause * PauseGrowth < LongestPause ? pause * PauseGrowth : LongestPause;
         }
     }
 
