@@ -48,6 +48,22 @@ public static class Mounts
         string Overlay(IReadOnlyList<string> trees) => $"lowerdir={string.Join(':', trees)},upperdir={upper},workdir={work},index=off,xino=off,redirect_dir=off,metacopy=off";
     }
 
+    /// <summary>
+    /// Makes what is mounted below this folder appear in, and vanish from, the mount namespaces that were made from ours
+    /// (mount_namespaces(7)). Idempotent.
+    /// </summary>
+    /// <param name="folder">An existing folder; it becomes a mount of its own if it is none.</param>
+    public static void Share(string folder)
+    {
+        if (LibC.Mount("none", folder, null, MountFlags.MS_SHARED | MountFlags.MS_REC, null) == 0)
+        {
+            return;
+        }
+
+        Check(LibC.Mount(folder, folder, null, MountFlags.MS_BIND | MountFlags.MS_REC, null), $"mount {folder} on itself");
+        Check(LibC.Mount("none", folder, null, MountFlags.MS_SHARED | MountFlags.MS_REC, null), $"share the mounts below {folder}");
+    }
+
     /// <summary>Takes away what is mounted on top of this path, as soon as nobody uses it. Idempotent.</summary>
     public static void Unmount(string path)
     {

@@ -72,12 +72,17 @@ internal static class MountFlags
     internal const nuint MS_NODEV = 4;
     internal const nuint MS_NOEXEC = 8;
     internal const nuint MS_BIND = 4096;
+    internal const nuint MS_REC = 16384;
+    internal const nuint MS_SLAVE = 1 << 19;
+    internal const nuint MS_SHARED = 1 << 20;
     internal const int MNT_DETACH = 2;
 }
 
 internal static class NamespaceFlags
 {
     internal const int CLONE_NEWNET = 0x40000000;
+    internal const int CLONE_NEWNS = 0x00020000;
+    internal const int CLONE_FS = 0x00000200;
 }
 
 internal static class SocketConstants
@@ -97,4 +102,20 @@ internal static class SocketConstants
     internal const int NETLINK_EXT_ACK = 11;
     internal const int MSG_DONTWAIT = 0x40;
     internal const int MSG_TRUNC = 0x20;
+}
+
+internal static class InotifyConstants
+{
+    internal const int IN_CLOEXEC = 0x80000;
+    internal const uint IN_MODIFY = 0x002;
+    internal const uint IN_MOVED_TO = 0x080;
+    internal const uint IN_CREATE = 0x100;
+
+    /// <summary>The fixed part of <c>struct inotify_event</c>: watch, mask, cookie, length of the name.</summary>
+    internal const int EventLength = 16;
+}
+
+internal static class FileControls
+{
+    internal const int F_DUPFD_CLOEXEC = 1030;
 }

@@ -20,6 +20,21 @@ internal sealed class Descriptor : SafeHandleZeroOrMinusOneIsInvalid
         return value >= 0 ? new Descriptor(value) : throw LinuxException.FromLastCall($"open {path}");
     }
 
+    /// <summary>Hands the descriptor over to a handle of the runtime's; this one holds nothing any more.</summary>
+    internal SafeFileHandle Release()
+    {
+        var released = new SafeFileHandle(handle, ownsHandle: true);
+        SetHandleAsInvalid();
+        return released;
+    }
+
+    /// <summary>The same open file under a number that is out of the way of those that a child is given.</summary>
+    internal Descriptor DuplicateAbove(int number)
+    {
+        var value = LibC.FileControl(Value, FileControls.F_DUPFD_CLOEXEC, number);
+        return value >= 0 ? new Descriptor(value) : throw LinuxException.FromLastCall("duplicate a descriptor");
+    }
+
     internal static unsafe (Descriptor Read, Descriptor Write) OpenPipe()
     {
         var pair = stackalloc int[2];

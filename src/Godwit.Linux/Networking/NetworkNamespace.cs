@@ -27,6 +27,19 @@ public sealed class NetworkNamespace
 
     public string Name { get; }
 
+    /// <summary>The file that stands for it, for programs that are told to enter it.</summary>
+    public string FilePath => path ?? "/proc/self/ns/net";
+
+    /// <summary>
+    /// Lets namespaces that get their names from now on be entered from other mount namespaces of this host too, as
+    /// <c>ip netns</c> does. Idempotent.
+    /// </summary>
+    public static void ShareNames()
+    {
+        Directory.CreateDirectory(Folder);
+        Files.Mounts.Share(Folder);
+    }
+
     /// <summary>Makes a namespace with nothing in it but a loopback that is down.</summary>
     /// <exception cref="LinuxException"><see cref="Errno.EEXIST"/>: the name is taken.</exception>
     public static NetworkNamespace Create(string name)

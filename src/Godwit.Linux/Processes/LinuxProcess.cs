@@ -81,6 +81,13 @@ public sealed class LinuxProcess : IDisposable
         return null;
     }
 
+    /// <summary>As <see cref="TryOpen"/> for a child of ours that nobody has reaped: also when it has ended, so that it is reaped.</summary>
+    internal static LinuxProcess? TryOpenChild(ProcessIdentity identity)
+    {
+        var value = (int)LibC.SystemCall(SystemCalls.PidfdOpen, identity.ProcessId, 0, 0, 0);
+        return value >= 0 ? new LinuxProcess(identity, new Descriptor(value)) : null;
+    }
+
     /// <summary>Sends a signal; false when the process has ended.</summary>
     public bool Send(ProcessSignal signal)
     {

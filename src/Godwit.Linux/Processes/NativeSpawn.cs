@@ -14,10 +14,16 @@ internal static unsafe class NativeSpawn
     internal const int GateNumber = 3;
 
     /// <summary>Starts the program with nothing on standard input, <paramref name="output"/> on output and error, and the gate.</summary>
-    internal static int Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, Descriptor gate, Descriptor output)
+    internal static int Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, Descriptor gate, Descriptor output) =>
+        Start(command, environment, output, [gate]);
+
+    /// <summary>As above; the child's descriptors from <see cref="GateNumber"/> on are those given.</summary>
+    internal static int Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, Descriptor output, IReadOnlyList<Descriptor> given)
     {
         var program = command[0];
         using var nothing = Descriptor.Open("/dev/null", OpenFlags.O_RDONLY);
+        // A source that lay among the targets would be overwritten before its turn.
+        var apart = given.Select(descriptor => descriptor.DuplicateAbove(GateNumber + given.Count)).ToList();
         CloseOthersOnExec();
         var actions = stackalloc byte[OpaqueBytes];
         var attributes = stackalloc byte[OpaqueBytes];
@@ -31,7 +37,11 @@ internal static unsafe class NativeSpawn
             Check(LibC.SpawnFileActionsAddDuplicate(actions, nothing.Value, 0), program);
             Check(LibC.SpawnFileActionsAddDuplicate(actions, output.Value, 1), program);
             Check(LibC.SpawnFileActionsAddDuplicate(actions, output.Value, 2), program);
-            Check(LibC.SpawnFileActionsAddDuplicate(actions, gate.Value, GateNumber), program);
+            for (var i = 0; i < apart.Count; i++)
+            {
+                Check(LibC.SpawnFileActionsAddDuplicate(actions, apart[i].Value, GateNumber + i), program);
+            }
+
             _ = LibC.SignalSetEmpty(signals);
             Check(LibC.SpawnAttributesSetSignalMask(attributes, signals), program);
             _ = LibC.SignalSetFill(signals);
@@ -46,6 +56,7 @@ internal static unsafe class NativeSpawn
             _ = LibC.SpawnAttributesDestroy(attributes);
             FreeVector(argumentVector);
             FreeVector(environmentVector);
+            apart.ForEach(descriptor => descriptor.Dispose());
         }
     }
 

@@ -1,0 +1,71 @@
+using System.Runtime.ExceptionServices;
+using Godwit.Linux.Native;
+
+namespace Godwit.Linux.Files;
+
+/// <summary>
+/// A copy of this process's view of the mounts, in which something can be hidden without anybody else noticing
+/// (mount_namespaces(7)). It lives as long as this object or a process in it. What is mounted here later below a folder
+/// that <see cref="Mounts.Share"/> was told of is seen there too; nothing comes back.
+/// </summary>
+public sealed class MountNamespace : IDisposable
+{
+    private readonly Descriptor descriptor;
+
+    private MountNamespace(Descriptor descriptor) => this.descriptor = descriptor;
+
+    /// <summary>Makes one, with these mounts taken away in it.</summary>
+    /// <exception cref="LinuxException">Needs CAP_SYS_ADMIN.</exception>
+    public static MountNamespace Create(IEnumerable<string> hidden) => OnNewThread(() =>
+    {
+        Check(LibC.Unshare(NamespaceFlags.CLONE_NEWNS), "make a mount namespace");
+        Check(LibC.Mount("none", "/", null, MountFlags.MS_SLAVE | MountFlags.MS_REC, null), "keep the mounts of a new mount namespace to itself");
+        foreach (var path in hidden)
+        {
+            Mounts.Unmount(path);
+        }
+
+        return new MountNamespace(Descriptor.Open("/proc/thread-self/ns/mnt", OpenFlags.O_RDONLY));
+    });
+
+    /// <summary>Runs code on a thread inside, made for it; the processes that it starts stay inside.</summary>
+    public T Run<T>(Func<T> code) => OnNewThread(() =>
+    {
+        // A thread shares its root and working folder with the others until it says otherwise, and may not leave them behind.
+        Check(LibC.Unshare(NamespaceFlags.CLONE_FS), "part from the other threads' working folder");
+        Check(LibC.SetNamespace(descriptor.Value, NamespaceFlags.CLONE_NEWNS), "enter a mount namespace");
+        return code();
+    });
+
+    public void Dispose() => descriptor.Dispose();
+
+    private static T OnNewThread<T>(Func<T> code)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                result = code();
+            }
+            catch (Exception error)
+            {
+                failure = ExceptionDispatchInfo.Capture(error);
+            }
+        })
+        { IsBackground = true, Name = "godwit-mntns" };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+
+    private static void Check(int result, string attempt)
+    {
+        if (result != 0)
+        {
+            throw LinuxException.FromLastCall(attempt);
+        }
+    }
+}
