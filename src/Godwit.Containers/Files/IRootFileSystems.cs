@@ -1,3 +1,5 @@
+using Godwit.Images.Layers;
+
 namespace Godwit.Containers;
 
 /// <summary>

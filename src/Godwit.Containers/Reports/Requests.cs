@@ -99,16 +99,6 @@ public sealed record PathFacts(string Name, long SizeBytes, uint Mode, DateTimeO
 /// <param name="KeepOwners">Owners are as in the archive, else the container's root.</param>
 public readonly record struct CopyInOptions(bool RefuseKindChange = false, bool KeepOwners = true);
 
-public enum ChangeKind
-{
-    Modified = 0,
-    Added = 1,
-    Deleted = 2,
-}
-
-/// <summary>A difference between a container's files and its image's.</summary>
-public sealed record FileChange(string Path, ChangeKind Kind);
-
 /// <param name="Pause">Freezes the container meanwhile, so that its files belong together.</param>
 public sealed record CommitRequest(string Repository, string Tag, string Author = "", string Comment = "", bool Pause = true)
 {

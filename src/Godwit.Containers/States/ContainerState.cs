@@ -80,10 +80,17 @@ public abstract record ContainerState
 }
 
 /// <summary>One run of a container.</summary>
-/// <param name="ProcessId">Of its first process, as the host counts.</param>
+/// <param name="Process">Its first process, as the host sees it.</param>
 /// <param name="Monitor">The process that holds its pipes and outlives the engine.</param>
 /// <param name="StartedAt">When the first process ran.</param>
-public sealed record Incarnation(int ProcessId, [property: JsonConverter(typeof(ProcessIdentityJsonConverter))] ProcessIdentity Monitor, DateTimeOffset StartedAt);
+public sealed record Incarnation(
+    [property: JsonConverter(typeof(ProcessIdentityJsonConverter))] ProcessIdentity Process,
+    [property: JsonConverter(typeof(ProcessIdentityJsonConverter))] ProcessIdentity Monitor,
+    DateTimeOffset StartedAt)
+{
+    [JsonIgnore]
+    public int ProcessId => Process.ProcessId;
+}
 
 /// <summary>How a run ended.</summary>
 /// <param name="Code">The exit code; 128 plus the signal's number if a signal ended it.</param>

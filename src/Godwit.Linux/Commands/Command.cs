@@ -22,6 +22,9 @@ public sealed record Command(string Program, params IReadOnlyList<string> Argume
 
     public NetworkNamespace Place { get; init; } = NetworkNamespace.Own;
 
+    /// <summary>The mounts that it sees; null is ours.</summary>
+    public Files.MountNamespace? View { get; init; }
+
     /// <summary>Runs it and returns its standard output.</summary>
     /// <exception cref="CommandException">It could not be started, did not end in time, said too much, or exited with another code than zero.</exception>
     public async Task<string> RunAsync(TimeProvider time, CancellationToken stopping)
@@ -102,7 +105,7 @@ public sealed record Command(string Program, params IReadOnlyList<string> Argume
     {
         try
         {
-            Place.Run(process.Start);
+            _ = View is null ? Place.Run(process.Start) : View.Run(() => Place.Run(process.Start));
         }
         catch (Win32Exception refusal)
         {

@@ -73,6 +73,26 @@ public static class DurableFile
     private static bool IsLeftover(string path) =>
         Path.GetFileName(path).Split('.') is [.., var unique, _] && Guid.TryParseExact(unique, "N", out _);
 
+    /// <summary>Replaces the file's contents so that a reader, or this process's end, never meets half of them; the host's end may take them back.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> contents)
+    {
+        var temporary = $"{path}.{Guid.NewGuid():N}.new";
+        try
+        {
+            using (var file = Descriptor.Open(temporary, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW, 0x180))
+            {
+                file.Write(contents, $"to {temporary}");
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
     /// <summary>Removes the file for good. Idempotent.</summary>
     public static void Delete(string path)
     {

@@ -22,9 +22,6 @@ public sealed class FileChanges : IDisposable
     /// <summary>Returns at the next change, at once if there was one since the last return.</summary>
     public Task WaitAsync(CancellationToken stopping) => changed.WaitAsync(stopping);
 
-    /// <summary>As <see cref="WaitAsync(CancellationToken)"/>, at most for this long.</summary>
-    public Task<bool> WaitAsync(TimeSpan bound, CancellationToken stopping) => changed.WaitAsync(bound, stopping);
-
     public void Dispose() => Watcher.Shared.Remove(this);
 
     private void Signal()

@@ -49,6 +49,7 @@ internal static class AddressAttribute
 {
     internal const ushort IFA_ADDRESS = 1;
     internal const ushort IFA_LOCAL = 2;
+    internal const byte IFA_F_NODAD = 0x02;
 }
 
 internal static class RouteAttribute

@@ -6,10 +6,10 @@ using static Godwit.Linux.Netlink.RouteAttribute;
 
 namespace Godwit.Linux.Netlink;
 
-/// <summary>An IPv4 address of a device.</summary>
+/// <summary>An address of a device, of either family.</summary>
 public sealed record LinkAddress(int LinkIndex, IPAddress Address, int PrefixLength);
 
-/// <summary>An IPv4 route of the main table.</summary>
+/// <summary>A route of the main table, of either family (IPv4 in lists).</summary>
 /// <param name="Destination">The network's first address; 0.0.0.0 with prefix length 0 is the default route.</param>
 /// <param name="PrefixLength">Bits of the network.</param>
 /// <param name="Gateway">Null: directly reachable.</param>
@@ -21,7 +21,7 @@ public sealed partial class RouteSocket
     private const int AddressHeaderLength = 8;
     private const int RouteHeaderLength = 12;
 
-    /// <summary>Gives a device an IPv4 address; nothing happens when it has it.</summary>
+    /// <summary>Gives a device an address; nothing happens when it has it.</summary>
     public void AddAddress(LinkAddress address) => TryRequest(
         new NetlinkMessage(RouteMessage.RTM_NEWADDR, CreateFlags, AddressHeader(address)).AddAddress(IFA_LOCAL, address.Address).AddAddress(IFA_ADDRESS, address.Address),
         $"give device {address.LinkIndex} the address {address.Address}/{address.PrefixLength}",
@@ -47,7 +47,7 @@ public sealed partial class RouteSocket
         TryRequest(RouteRequest(RouteMessage.RTM_DELROUTE, ChangeFlags, route), $"remove the route to {route.Destination}/{route.PrefixLength}", Errno.ESRCH);
 
     public IReadOnlyList<Route> ListRoutes() => List(
-        new NetlinkMessage(RouteMessage.RTM_GETROUTE, NetlinkSocket.FlagRequest | NetlinkSocket.FlagDump, RouteHeader(0, 0, 0)),
+        new NetlinkMessage(RouteMessage.RTM_GETROUTE, NetlinkSocket.FlagRequest | NetlinkSocket.FlagDump, RouteHeader(IPAddress.Any, 0, 0, 0)),
         RouteMessage.RTM_NEWROUTE,
         "list the routes",
         ParseRoute);
@@ -56,20 +56,25 @@ public sealed partial class RouteSocket
     private static byte[] AddressHeader(LinkAddress address)
     {
         var header = new byte[AddressHeaderLength];
-        header[0] = SocketConstants.AF_INET;
+        header[0] = FamilyOf(address.Address);
         header[1] = (byte)address.PrefixLength;
+        // The engine that gives out an IPv6 address knows that nobody else has it: it is good at once.
+        header[2] = address.Address.AddressFamily is System.Net.Sockets.AddressFamily.InterNetworkV6 ? IFA_F_NODAD : (byte)0;
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(4), address.LinkIndex);
         return header;
     }
 
     /// <summary>The kernel's <c>struct rtmsg</c>.</summary>
-    private static byte[] RouteHeader(int prefixLength, byte table, byte scope) =>
-        [SocketConstants.AF_INET, (byte)prefixLength, 0, 0, table, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0];
+    private static byte[] RouteHeader(IPAddress destination, int prefixLength, byte table, byte scope) =>
+        [FamilyOf(destination), (byte)prefixLength, 0, 0, table, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0];
+
+    private static byte FamilyOf(IPAddress address) =>
+        (byte)(address.AddressFamily is System.Net.Sockets.AddressFamily.InterNetworkV6 ? SocketConstants.AF_INET6 : SocketConstants.AF_INET);
 
     private static NetlinkMessage RouteRequest(ushort type, ushort flags, Route route)
     {
         var scope = route.Gateway is null ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-        var message = new NetlinkMessage(type, flags, RouteHeader(route.PrefixLength, RT_TABLE_MAIN, scope));
+        var message = new NetlinkMessage(type, flags, RouteHeader(route.Destination, route.PrefixLength, RT_TABLE_MAIN, scope));
         if (route.PrefixLength > 0)
         {
             message.AddAddress(RTA_DST, route.Destination);

@@ -84,6 +84,8 @@ public sealed record NetworkEndpoint
 
     public string? WantedAddressV6 { get; init; }
 
+    public string? WantedMac { get; init; }
+
     /// <summary>Null while the container does not run.</summary>
     public EndpointAddresses? Addresses { get; init; }
 }

@@ -1,0 +1,210 @@
+using System.Globalization;
+using Godwit.Linux.Files;
+using Microsoft.Win32.SafeHandles;
+
+namespace Godwit.Containers.Logs;
+
+/// <summary>
+/// A container's log: the file that is written, and those put aside, the oldest last: <c>log</c>, <c>log.1</c>, <c>log.2</c>. Putting aside is renaming, and the
+/// monitor is told to open the name anew; whoever reads holds its file open and goes on from it to the next newer one.
+/// </summary>
+internal sealed class LogFiles(string path)
+{
+    private const int FilesMax = 1000;
+    private const int BlockBytes = 64 << 10;
+
+    internal string Current => path;
+
+    /// <summary>From the oldest to the one that is written.</summary>
+    internal IReadOnlyList<string> List()
+    {
+        var files = new List<string> { path };
+        for (var i = 1; i < FilesMax && File.Exists(Aside(i)); i++)
+        {
+            files.Add(Aside(i));
+        }
+
+        files.Reverse();
+        return files;
+    }
+
+    /// <summary>Puts the file aside, and drops the oldest. The monitor still writes to it, until it has been told.</summary>
+    internal void PutAside(int filesMax)
+    {
+        for (var i = FilesMax - 1; i >= Math.Max(1, filesMax - 1); i--)
+        {
+            File.Delete(Aside(i));
+        }
+
+        for (var i = filesMax - 2; i >= 1; i--)
+        {
+            if (File.Exists(Aside(i)))
+            {
+                File.Move(Aside(i), Aside(i + 1), overwrite: true);
+            }
+        }
+
+        if (filesMax > 1)
+        {
+            File.Move(path, Aside(1), overwrite: true);
+        }
+        else
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>The end of what is written now.</summary>
+    internal LogCursor OpenEnd()
+    {
+        var cursor = LogCursor.Open(path);
+        cursor.Offset = RandomAccess.GetLength(cursor.File);
+        return cursor;
+    }
+
+    /// <summary>The start, or the place from which so many lines follow.</summary>
+    internal LogCursor OpenStart(long? tail)
+    {
+        var files = List();
+        if (tail is null)
+        {
+            return LogCursor.Open(files[0]);
+        }
+
+        var left = tail.Value;
+        for (var i = files.Count - 1; ; i--)
+        {
+            var cursor = LogCursor.Open(files[i]);
+            left = SeekBack(cursor, left, isLast: i == files.Count - 1);
+            if (left == 0 || i == 0)
+            {
+                return cursor;
+            }
+
+            cursor.Dispose();
+        }
+    }
+
+    /// <summary>The next newer file after the one that the cursor is in; null when that is the one being written.</summary>
+    internal LogCursor? OpenNext(LogCursor cursor)
+    {
+        var files = List();
+        for (var i = 0; i < files.Count - 1; i++)
+        {
+            if (FileIdentity.Find(files[i])?.InodeNumber == cursor.InodeNumber)
+            {
+                return LogCursor.TryOpen(files[i + 1]);
+            }
+        }
+
+        // Dropped meanwhile: what was in between is gone, the oldest that there is comes next.
+        return FileIdentity.Find(path)?.InodeNumber == cursor.InodeNumber ? null : LogCursor.TryOpen(files[0]);
+    }
+
+    private string Aside(int number) => string.Create(CultureInfo.InvariantCulture, $"{path}.{number}");
+
+    /// <summary>Sets the cursor so that up to <paramref name="lines"/> of the container's lines follow in this file; returns how many are still missing.</summary>
+    private static long SeekBack(LogCursor cursor, long lines, bool isLast)
+    {
+        var end = RandomAccess.GetLength(cursor.File);
+        cursor.Offset = end;
+        if (lines <= 0)
+        {
+            return 0;
+        }
+
+        // An open piece at the very end counts as a line; a closing line is counted when the one after it begins.
+        var found = 0L;
+        var first = isLast;
+        var block = new byte[BlockBytes];
+        var lineEnd = end;
+        for (var blockEnd = end; blockEnd > 0;)
+        {
+            var start = Math.Max(0, blockEnd - BlockBytes);
+            var bytes = block.AsSpan(0, RandomAccess.Read(cursor.File, block.AsSpan(0, (int)(blockEnd - start)), start));
+            for (var i = bytes.LastIndexOf((byte)'\n'); i >= 0; i = bytes[..i].LastIndexOf((byte)'\n'))
+            {
+                var lineStart = start + i + 1;
+                if (lineStart < lineEnd && Counts(cursor, lineStart, ref first) && ++found > lines)
+                {
+                    cursor.Offset = NextLine(cursor, lineStart);
+                    return 0;
+                }
+
+                lineEnd = lineStart;
+            }
+
+            blockEnd = start;
+        }
+
+        if (lineEnd > 0 && Counts(cursor, 0, ref first) && ++found > lines)
+        {
+            cursor.Offset = NextLine(cursor, 0);
+            return 0;
+        }
+
+        cursor.Offset = 0;
+        return lines - found;
+    }
+
+    private static bool Counts(LogCursor cursor, long lineStart, ref bool first)
+    {
+        Span<byte> header = stackalloc byte[LogDecoder.HeaderLength];
+        var count = RandomAccess.Read(cursor.File, header, lineStart);
+        var counts = LogDecoder.IsClosing(header[..count]) || first;
+        first = false;
+        return counts;
+    }
+
+    private static long NextLine(LogCursor cursor, long offset)
+    {
+        var block = new byte[BlockBytes];
+        int count;
+        while ((count = RandomAccess.Read(cursor.File, block, offset)) > 0)
+        {
+            var end = block.AsSpan(0, count).IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                return offset + end + 1;
+            }
+
+            offset += count;
+        }
+
+        return offset;
+    }
+}
+
+/// <summary>A place in one file of a log.</summary>
+internal sealed class LogCursor : IDisposable
+{
+    private LogCursor(SafeFileHandle file, ulong inodeNumber)
+    {
+        File = file;
+        InodeNumber = inodeNumber;
+    }
+
+    internal SafeFileHandle File { get; }
+
+    internal ulong InodeNumber { get; }
+
+    internal long Offset { get; set; }
+
+    internal static LogCursor Open(string path) => TryOpen(path) ?? throw new NotThereException($"there is no log at {path}");
+
+    internal static LogCursor? TryOpen(string path)
+    {
+        try
+        {
+            var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            // The name may lead elsewhere by now; then the next look finds a stranger and opens again.
+            return new LogCursor(file, FileIdentity.Find(path)?.InodeNumber ?? 0);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    public void Dispose() => File.Dispose();
+}

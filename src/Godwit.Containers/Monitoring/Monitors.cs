@@ -1,0 +1,241 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
+
+namespace Godwit.Containers.Monitoring;
+
+/// <summary>
+/// Starts monitors: conmon, one per container and per execution. It is the parent of the container's first process, holds its pipes or terminal,
+/// writes its output to the log and its exit code to a file, and ends with it. Nothing of it needs the engine.
+/// <code>
+///   engine                 conmon                      crun
+///   ──────                 ──────                      ────
+///   spawn ───────────────▶ fork, write monitor.pid
+///                          listen at attach ─────────▶ create: namespaces, mounts, cgroup; the program waits
+///   ◀── sync: its PID, or crun's words ◀────────────── done
+///   crun start ────────────────────────────────────────────────────▶ the program runs
+///                          …  it ends; exits/ID, end
+///   notices conmon's end
+/// </code>
+/// crun refuses hosts that have both cgroup versions mounted, though all controllers are in the first; in the mount namespace that monitors run
+/// in, the second is not there.
+/// </summary>
+internal sealed class Monitors : IDisposable
+{
+    private const int WordsMax = 16 << 10;
+
+    /// <summary>A host out of memory or with a stuck disk takes this long, not a healthy one.</summary>
+    private static readonly TimeSpan AnswerBound = TimeSpan.FromSeconds(120);
+
+    private static readonly Dictionary<string, string> BaseEnvironment = new(StringComparer.Ordinal)
+    {
+        ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ["TZ"] = "UTC",
+    };
+
+    private readonly EngineOptions options;
+    private readonly TimeProvider time;
+
+    internal Monitors(EngineOptions options, TimeProvider time)
+    {
+        this.options = options;
+        this.time = time;
+        Place = MountNamespace.Create(FindHybrid(Mounts.List()));
+    }
+
+    /// <summary>What crun and its monitors see of the host's mounts.</summary>
+    internal MountNamespace Place { get; }
+
+    /// <summary>Makes the container; its program does not run yet.</summary>
+    /// <exception cref="ContainerStartException">crun refused, and its words.</exception>
+    internal async Task<Incarnation> CreateAsync(ContainerFolder folder, ContainerSpec spec, CancellationToken stopping)
+    {
+        var monitor = folder.Monitor;
+        using var process = Start(MonitorArguments.ForContainer(options, folder, spec), monitor, FileAccess.Read);
+        using var sync = new SyncReader(process.Pipes[0]);
+        var answer = await AnswerAsync(process, sync, monitor, stopping);
+        var first = ProcessIdentity.Find(answer.Value) ?? throw new ContainerStartException(125, $"the container's first process {answer.Value} ended before it ran");
+        return new Incarnation(first, ReadIdentity(monitor), time.GetUtcNow());
+    }
+
+    /// <summary>Starts a program in a running container, once <paramref name="connect"/> has been called and whoever wants its output listens.</summary>
+    /// <returns>Its process, and how it ended, later.</returns>
+    internal async Task<StartedExecution> ExecuteAsync(MonitorFolder folder, ProcessSpec spec, string execution, Func<CancellationToken, Task> connect, CancellationToken stopping)
+    {
+        var process = Start(MonitorArguments.ForExecution(options, folder, spec, execution), folder, FileAccess.Read, FileAccess.Write, FileAccess.Read);
+        var sync = new SyncReader(process.Pipes[0]);
+        try
+        {
+            // It waits for one byte, opens its socket and says so, and waits for another.
+            await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
+            await ReadByteAsync(process, process.Pipes[2], folder, stopping);
+            await connect(stopping);
+            await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
+            var answer = await AnswerAsync(process, sync, folder, stopping);
+            return new StartedExecution(answer.Value, WaitForExitAsync(process, sync));
+        }
+        catch
+        {
+            sync.Dispose();
+            process.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Place.Dispose();
+
+    /// <summary>The unified hierarchy's mount, on a host that has its controllers elsewhere.</summary>
+    internal static IReadOnlyList<string> FindHybrid(IReadOnlyList<Mount> mounts) => mounts.Any(mount => mount.Type == "cgroup")
+        ? [.. mounts.Where(mount => mount.Type == "cgroup2").Select(mount => mount.Path)]
+        : [];
+
+    private PipedProcess Start(IReadOnlyList<string> command, MonitorFolder folder, params IReadOnlyList<FileAccess> pipes)
+    {
+        Directory.CreateDirectory(folder.Exits);
+        var names = new[] { MonitorArguments.SyncPipe, MonitorArguments.StartPipe, MonitorArguments.AttachPipe };
+        var environment = new Dictionary<string, string>(BaseEnvironment, StringComparer.Ordinal);
+        for (var i = 0; i < pipes.Count; i++)
+        {
+            environment[names[i]] = (PipedProcess.FirstPipeNumber + i).ToString(CultureInfo.InvariantCulture);
+        }
+
+        return PipedProcess.Start(command, environment, Place, folder.Words, pipes);
+    }
+
+    private async Task<MonitorAnswer> AnswerAsync(PipedProcess process, SyncReader sync, MonitorFolder folder, CancellationToken stopping)
+    {
+        MonitorAnswer? answer;
+        try
+        {
+            answer = await sync.ReadAsync().WaitAsync(AnswerBound, time, stopping);
+        }
+        catch (TimeoutException late)
+        {
+            process.Process?.Send(ProcessSignal.Kill);
+            throw new ContainerStartException(125, $"the runtime did not answer in {AnswerBound.TotalSeconds} s: is the host out of memory, or its disk stuck?", late);
+        }
+
+        return answer is { Value: > 0 } ? answer : throw Refused(answer?.Message ?? ReadWords(folder));
+    }
+
+    private async Task ReadByteAsync(PipedProcess process, Stream pipe, MonitorFolder folder, CancellationToken stopping)
+    {
+        var one = new byte[1];
+        var read = Task.Run(() => pipe.Read(one, 0, 1), CancellationToken.None);
+        try
+        {
+            if (await read.WaitAsync(AnswerBound, time, stopping) == 0)
+            {
+                throw Refused(ReadWords(folder));
+            }
+        }
+        catch
+        {
+            process.Process?.Send(ProcessSignal.Kill); // Its end of the pipe closes, and so the read ends.
+            throw;
+        }
+    }
+
+    private static async Task<int?> WaitForExitAsync(PipedProcess process, SyncReader sync)
+    {
+        try
+        {
+            return (await sync.ReadAsync())?.Value;
+        }
+        finally
+        {
+            sync.Dispose();
+            process.Dispose();
+        }
+    }
+
+    /// <summary>In the words that people know from Docker: 127 no such program, 126 cannot be executed, else 125.</summary>
+    internal static ContainerStartException Refused(string words)
+    {
+        var code = words.Contains("not found in $PATH", StringComparison.Ordinal) || words.Contains("No such file or directory", StringComparison.Ordinal) ? 127
+            : words.Contains("Permission denied", StringComparison.OrdinalIgnoreCase) || words.Contains("Exec format error", StringComparison.OrdinalIgnoreCase)
+                || words.Contains("Is a directory", StringComparison.OrdinalIgnoreCase) ? 126
+            : 125;
+        return new ContainerStartException(code, $"the OCI runtime cannot start it: {words.Trim()}");
+    }
+
+    private static string ReadWords(MonitorFolder folder)
+    {
+        if (!File.Exists(folder.Words))
+        {
+            return "no word from the monitor";
+        }
+
+        using var file = File.OpenRead(folder.Words);
+        file.Seek(-Math.Min(WordsMax, file.Length), SeekOrigin.End);
+        var buffer = new byte[WordsMax];
+        var text = Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false)).Trim();
+        return text.Length > 0 ? text : "no word from the monitor";
+    }
+
+    private static ProcessIdentity ReadIdentity(MonitorFolder folder) =>
+        int.TryParse(File.ReadAllText(folder.MonitorFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && ProcessIdentity.Find(id) is { } identity
+            ? identity
+            : throw new ContainerStartException(125, $"the container's monitor has ended: {ReadWords(folder)}");
+}
+
+/// <param name="Ended">The exit code; null when the monitor ended without a word.</param>
+internal sealed record StartedExecution(int ProcessId, Task<int?> Ended);
+
+/// <summary>Lines of JSON from a monitor: <c>{"data": 5}</c>, <c>{"data": -1, "message": "…"}</c>.</summary>
+internal sealed class SyncReader(Stream pipe) : IDisposable
+{
+    private const int LineBytesMax = 1 << 16;
+
+    private readonly byte[] buffer = new byte[LineBytesMax];
+    private int filled;
+
+    /// <summary>The next line; null when the monitor has closed its end. A pipe's read blocks, so it has a thread of the pool meanwhile.</summary>
+    internal Task<MonitorAnswer?> ReadAsync() => Task.Run(Read);
+
+    public void Dispose() => pipe.Dispose();
+
+    private MonitorAnswer? Read()
+    {
+        while (true)
+        {
+            var end = buffer.AsSpan(0, filled).IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                var answer = Parse(buffer.AsSpan(0, end));
+                buffer.AsSpan(end + 1, filled - end - 1).CopyTo(buffer);
+                filled -= end + 1;
+                return answer;
+            }
+
+            var count = filled < buffer.Length ? pipe.Read(buffer, filled, buffer.Length - filled) : 0;
+            if (count == 0)
+            {
+                return filled > 0 ? Parse(buffer.AsSpan(0, Interlocked.Exchange(ref filled, 0))) : null;
+            }
+
+            filled += count;
+        }
+    }
+
+    internal static MonitorAnswer Parse(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(line);
+            var document = JsonElement.ParseValue(ref reader);
+            return new MonitorAnswer(
+                document.TryGetProperty("data", out var data) && data.TryGetInt32(out var value) ? value : -1,
+                document.TryGetProperty("message", out var message) ? message.GetString() : null);
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
+        {
+            return new MonitorAnswer(-1, Encoding.UTF8.GetString(line));
+        }
+    }
+}
+
+/// <param name="Value">First a process's id, or less than one if there is none; at the end of an execution its exit code.</param>
+internal sealed record MonitorAnswer(int Value, string? Message);

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Godwit.Networks.Containers;
+
+/// <summary>
+/// The packet filter of all container networks as one table in the words of nft(8): a function of the networks and the published ports, applied as a whole in one
+/// transaction, so that it is right after every change and every start. No process stands behind a port.
+/// <code>
+///   from outside ──▶ prerouting ─┐
+///                                ├─ to an address of this host? ─▶ published: port → container
+///   from this host ──▶ output ───┘
+///   into a bridge: from itself, answers, published ports; nothing else
+///   out of a bridge: masqueraded; an internal one: nothing
+/// </code>
+/// For ports on 127.0.0.1 the bridges route loopback addresses (route_localnet); what comes in from a bridge with such a destination is dropped first.
+/// </summary>
+internal static class ContainerRules
+{
+    /// <param name="table">The table's name.</param>
+    /// <param name="networks">All of them.</param>
+    /// <param name="ports">Each with the container's addresses.</param>
+    internal static string Build(string table, IReadOnlyList<ContainerNetwork> networks, IReadOnlyList<PublishedTarget> ports)
+    {
+        var text = new StringBuilder();
+        var bridges = string.Join(", ", networks.Select(network => $"\"{network.Bridge}\""));
+        text.Append(CultureInfo.InvariantCulture, $$"""
+            add table inet {{table}}
+            delete table inet {{table}}
+            table inet {{table}} {
+              chain guard {
+                type filter hook prerouting priority raw; policy accept;
+
+            """);
+        if (networks.Count > 0)
+        {
+            Line($"    iifname {{ {bridges} }} ip daddr 127.0.0.0/8 drop");
+        }
+
+        text.Append("""
+              }
+              chain published {
+
+            """);
+        foreach (var port in ports)
+        {
+            AddPort(text, port);
+        }
+
+        text.Append("""
+              }
+              chain prerouting {
+                type nat hook prerouting priority dstnat; policy accept;
+                fib daddr type local jump published
+              }
+              chain output {
+                type nat hook output priority -100; policy accept;
+                fib daddr type local jump published
+              }
+              chain postrouting {
+                type nat hook postrouting priority srcnat; policy accept;
+
+            """);
+        foreach (var network in networks)
+        {
+            // From the host's own loopback addresses, and from a container to itself over a published port.
+            Line($"    oifname \"{network.Bridge}\" ip saddr 127.0.0.0/8 masquerade");
+            Line($"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" ct status dnat masquerade");
+            if (!network.Internal)
+            {
+                Line($"    ip saddr {network.Range.Subnet} oifname != \"{network.Bridge}\" masquerade");
+                if (network.RangeV6 is { } six)
+                {
+                    Line($"    ip6 saddr {six.Subnet} oifname != \"{network.Bridge}\" masquerade");
+                }
+            }
+        }
+
+        text.Append("""
+              }
+              chain forward {
+                type filter hook forward priority filter; policy accept;
+
+            """);
+        foreach (var network in networks)
+        {
+            Line($"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" accept");
+            if (network.Internal)
+            {
+                Line($"    iifname \"{network.Bridge}\" drop");
+                Line($"    oifname \"{network.Bridge}\" drop");
+            }
+        }
+
+        foreach (var network in networks.Where(network => !network.Internal))
+        {
+            Line($"    oifname \"{network.Bridge}\" ct state established,related accept");
+            Line($"    oifname \"{network.Bridge}\" ct status dnat accept");
+            Line($"    oifname \"{network.Bridge}\" drop");
+        }
+
+        return text.Append("  }\n}\n").ToString();
+
+        void Line(string line) => text.Append(line).Append('\n');
+    }
+
+    internal static string Remove(string table) => $"add table inet {table}\ndelete table inet {table}\n";
+
+    private static void AddPort(StringBuilder text, PublishedTarget port)
+    {
+        var host = IPAddress.Parse(port.Binding.HostAddress);
+        var (target, family) = host.AddressFamily is AddressFamily.InterNetworkV6 ? (port.AddressV6, "ip6") : (port.Address, "ip");
+        if (target is null)
+        {
+            return;
+        }
+
+        var only = host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any) ? $"meta nfproto {(family == "ip6" ? "ipv6" : "ipv4")} " : $"{family} daddr {host} ";
+        var place = family == "ip6" ? $"[{target}]" : target;
+        text.Append(CultureInfo.InvariantCulture, $"    {only}{port.Binding.Protocol} dport {port.Binding.HostPort} dnat {family} to {place}:{port.Binding.ContainerPort}\n");
+    }
+}
+
+/// <summary>A published port with where it leads; an address is null when the container has none of that family.</summary>
+internal sealed record PublishedTarget(PortBinding Binding, string? Address, string? AddressV6);

@@ -1,0 +1,8 @@
+namespace Godwit.Networks.Containers;
+
+/// <summary>A network that cannot be had, made or changed as asked, in words for the one who asked.</summary>
+public sealed class NetworkException(string words, Exception? cause = null) : Exception(words, cause)
+{
+    /// <summary>There is no such network.</summary>
+    public bool IsMissing { get; init; }
+}
