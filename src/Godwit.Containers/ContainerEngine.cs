@@ -57,7 +57,7 @@ public sealed partial class ContainerEngine : IAsyncDisposable
         Directory.CreateDirectory(Path.Combine(options.RunFolder, "containers"));
         var held = FileLock.TryAcquire(Path.Combine(options.DataFolder, "lock")) ?? throw new InvalidOperationException($"another engine uses {options.DataFolder}");
         // Before anything is mounted below: what monitors see must come and go with it.
-        Mounts.Share(options.DataFolder);
+        Mounts.Share(roots.Folder);
         var networks = await NetworkEngine.OpenAsync(
             new NetworkEngineOptions
             {

@@ -8,6 +8,9 @@ namespace Godwit.Containers;
 /// </summary>
 public interface IRootFileSystems
 {
+    /// <summary>Every mount is below this folder of the host. What is mounted there is passed on to monitors, which live in a mount namespace of their own.</summary>
+    string Folder { get; }
+
     /// <summary>Holds the image for this container and makes its own empty layer, durably.</summary>
     /// <exception cref="NotThereException">There is no such image.</exception>
     Task CreateAsync(ContainerId id, string imageId, long? sizeBytesMax, CancellationToken stopping);

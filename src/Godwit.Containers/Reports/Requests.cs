@@ -1,3 +1,5 @@
+using Godwit.Oci;
+
 namespace Godwit.Containers;
 
 public enum WaitCondition
@@ -100,10 +102,13 @@ public sealed record PathFacts(string Name, long SizeBytes, uint Mode, DateTimeO
 public readonly record struct CopyInOptions(bool RefuseKindChange = false, bool KeepOwners = true);
 
 /// <param name="Pause">Freezes the container meanwhile, so that its files belong together.</param>
-public sealed record CommitRequest(string Repository, string Tag, string Author = "", string Comment = "", bool Pause = true)
+public sealed record CommitRequest(string Author = "", string Comment = "", bool Pause = true)
 {
-    /// <summary>Instructions as in a Dockerfile (<c>CMD</c>, <c>ENV</c>, …) on the new image's configuration.</summary>
-    public IReadOnlyList<string> Changes { get; init; } = [];
+    /// <summary>The new image's name; null leaves it without.</summary>
+    public ImageReference? Name { get; init; }
+
+    /// <summary>The new image's configuration; null is the container's own (<see cref="SpecDefaults.ToImage"/>).</summary>
+    public ImageDefaults? Config { get; init; }
 }
 
 /// <summary>What pruning took away.</summary>

@@ -45,6 +45,18 @@ public sealed class ControlGroupHost
         };
     }
 
+    /// <summary>All counters of the group of this name; zeroes for one that does not exist.</summary>
+    public ControlGroupDetails ReadDetails(string name)
+    {
+        CheckName(name);
+        return layout switch
+        {
+            ControlGroupLayout.Unified unified => ControlGroupCounters.ReadUnified(Path.Combine(unified.Path, name)),
+            ControlGroupLayout.Separate separate => ControlGroupCounters.ReadSeparate(separate.Paths, name),
+            _ => throw new InvalidOperationException($"unknown cgroup layout {layout}"),
+        };
+    }
+
     /// <summary>The groups directly inside the group of this name; empty when it does not exist.</summary>
     public IReadOnlyList<string> ListChildren(string name)
     {

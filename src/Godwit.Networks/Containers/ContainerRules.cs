@@ -36,7 +36,7 @@ internal static class ContainerRules
             """);
         if (networks.Count > 0)
         {
-            Line($"    iifname {{ {bridges} }} ip daddr 127.0.0.0/8 drop");
+            text.Append(CultureInfo.InvariantCulture, $"    iifname {{ {bridges} }} ip daddr 127.0.0.0/8 drop\n");
         }
 
         text.Append("""
@@ -63,50 +63,56 @@ internal static class ContainerRules
                 type nat hook postrouting priority srcnat; policy accept;
 
             """);
-        foreach (var network in networks)
-        {
-            // From the host's own loopback addresses, and from a container to itself over a published port.
-            Line($"    oifname \"{network.Bridge}\" ip saddr 127.0.0.0/8 masquerade");
-            Line($"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" ct status dnat masquerade");
-            if (!network.Internal)
-            {
-                Line($"    ip saddr {network.Range.Subnet} oifname != \"{network.Bridge}\" masquerade");
-                if (network.RangeV6 is { } six)
-                {
-                    Line($"    ip6 saddr {six.Subnet} oifname != \"{network.Bridge}\" masquerade");
-                }
-            }
-        }
-
+        AddWaysOut(text, networks);
         text.Append("""
               }
               chain forward {
                 type filter hook forward priority filter; policy accept;
 
             """);
+        AddForward(text, networks);
+        return text.Append("  }\n}\n").ToString();
+    }
+
+    internal static string Remove(string table) => $"add table inet {table}\ndelete table inet {table}\n";
+
+    private static void AddWaysOut(StringBuilder text, IReadOnlyList<ContainerNetwork> networks)
+    {
         foreach (var network in networks)
         {
-            Line($"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" accept");
+            // From the host's own loopback addresses, and from a container to itself over a published port.
+            text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ip saddr 127.0.0.0/8 masquerade\n");
+            text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" ct status dnat masquerade\n");
             if (network.Internal)
             {
-                Line($"    iifname \"{network.Bridge}\" drop");
-                Line($"    oifname \"{network.Bridge}\" drop");
+                continue;
+            }
+
+            text.Append(CultureInfo.InvariantCulture, $"    ip saddr {network.Range.Subnet} oifname != \"{network.Bridge}\" masquerade\n");
+            if (network.RangeV6 is { } six)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"    ip6 saddr {six.Subnet} oifname != \"{network.Bridge}\" masquerade\n");
+            }
+        }
+    }
+
+    private static void AddForward(StringBuilder text, IReadOnlyList<ContainerNetwork> networks)
+    {
+        foreach (var network in networks)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" accept\n");
+            if (network.Internal)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" drop\n    oifname \"{network.Bridge}\" drop\n");
             }
         }
 
         foreach (var network in networks.Where(network => !network.Internal))
         {
-            Line($"    oifname \"{network.Bridge}\" ct state established,related accept");
-            Line($"    oifname \"{network.Bridge}\" ct status dnat accept");
-            Line($"    oifname \"{network.Bridge}\" drop");
+            text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ct state established,related accept\n");
+            text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ct status dnat accept\n    oifname \"{network.Bridge}\" drop\n");
         }
-
-        return text.Append("  }\n}\n").ToString();
-
-        void Line(string line) => text.Append(line).Append('\n');
     }
-
-    internal static string Remove(string table) => $"add table inet {table}\ndelete table inet {table}\n";
 
     private static void AddPort(StringBuilder text, PublishedTarget port)
     {

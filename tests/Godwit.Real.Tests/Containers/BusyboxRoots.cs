@@ -39,6 +39,8 @@ internal sealed class BusyboxRoots : IRootFileSystems
         }
     }
 
+    public string Folder => folder;
+
     public Task CreateAsync(ContainerId id, string imageId, long? sizeBytesMax, CancellationToken stopping)
     {
         foreach (var name in new[] { "upper", "work", "root" })

@@ -128,7 +128,7 @@ internal sealed class EngineLab : IAsyncDisposable
 
         await Engine.Networks.RemoveFromHostAsync(CancellationToken.None);
         await Engine.DisposeAsync();
-        Mounts.Unmount(Options.DataFolder);
+        Mounts.Unmount(roots.Folder);
         foreach (var hierarchy in Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup"))
         {
             var group = Path.Combine(hierarchy, Options.ControlGroup);

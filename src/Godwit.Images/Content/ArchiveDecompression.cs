@@ -1,0 +1,14 @@
+using Godwit.Images.Tar;
+
+namespace Godwit.Images.Content;
+
+/// <summary>Archives from users, who compress them or not.</summary>
+public static class ArchiveDecompression
+{
+    /// <summary>The archive's plain bytes, whether it is compressed (gzip, zstd) or not.</summary>
+    public static Stream Open(Stream archive, UnpackLimits limits)
+    {
+        var (stream, compression) = Decompression.Detect(archive);
+        return Decompression.Open(stream, compression, limits);
+    }
+}
