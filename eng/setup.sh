@@ -23,7 +23,6 @@ old_kubectl() {
   fi
   rm -rf "$fetched"
 }
-if [ "$want" = test ]; then old_kubectl; fi
 
 missing=()
 for package in "${packages[@]}"; do
@@ -38,7 +37,8 @@ fi
 if ! command -v dotnet > /dev/null; then
   say "the .NET SDK 10 is missing; install it first (package dotnet-sdk-10.0)"; exit 1
 fi
-[ ${#missing[@]} -eq 0 ] && exit 0
+finish() { if [ "$want" = test ]; then old_kubectl; fi; exit 0; }
+[ ${#missing[@]} -eq 0 ] && finish
 if [ "$(id -u)" != 0 ]; then
   say "these packages are missing: ${missing[*]}"; say "run this as root, or install them first"; exit 1
 fi
@@ -48,7 +48,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt=(apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -y -qq --no-install-recommends)
 if [ ${#backports[@]} -gt 0 ] && ! apt-cache policy 2> /dev/null | grep -q "n=${VERSION_CODENAME}-backports"; then
   # The same mirror that the host already uses.
-  mirror=$(cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2> /dev/null | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' | grep -v security | head -n 1)
+  mirror=$({ cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2> /dev/null || true; } | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' | grep '/debian/*$' | head -n 1 || true)
+  [ -n "$mirror" ] || { say "no Debian mirror stands in /etc/apt: add ${VERSION_CODENAME}-backports, which has QEMU 10, to the package sources yourself"; exit 1; }
   say "adding ${VERSION_CODENAME}-backports to the package sources"
   echo "deb $mirror ${VERSION_CODENAME}-backports main" > /etc/apt/sources.list.d/godwit-backports.list
 fi
@@ -60,3 +61,4 @@ done
 [ ${#others[@]} -eq 0 ] || "${apt[@]}" install "${others[@]}" > /dev/null
 [ ${#from_backports[@]} -eq 0 ] || "${apt[@]}" "${backports[@]}" install "${from_backports[@]}" > /dev/null
 say "done"
+finish
