@@ -21,6 +21,9 @@ internal sealed class FakeAgent : IAsyncDisposable
 
     public List<string> Requests { get; } = [];
 
+    /// <summary>What it answers to orders instead of doing them.</summary>
+    public (int Code, string Words)? Refusal { get; set; }
+
     public TaskCompletionSource LogMayEnd { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public int Port => new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
@@ -76,6 +79,12 @@ internal sealed class FakeAgent : IAsyncDisposable
 
                 break;
             default:
+                if (Refusal is { } refusal)
+                {
+                    http.Response.StatusCode = refusal.Code;
+                    await http.Response.WriteAsync(refusal.Words, TestServer.Stopping);
+                }
+
                 break;
         }
     }

@@ -58,6 +58,23 @@ public sealed class MachineVerbTests
         Assert.Equal([$"PUT /vm/{uid}/pause", $"GET /vm/{uid}/log?follow=true&tailLines=5"], agent.Requests);
     }
 
+    [Theory]
+    [InlineData(409, "default/a is being moved; try again when the move has ended.", HttpStatusCode.Conflict)]
+    [InlineData(404, "No guest is on this node; it may have moved or ended.", HttpStatusCode.Conflict)]
+    [InlineData(500, "", HttpStatusCode.BadGateway)]
+    public async Task Why_an_agent_does_not_do_as_it_is_told_is_passed_on_in_its_words(int code, string words, HttpStatusCode answer)
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await RunGuestAsync(server, "node-1");
+        agent.Refusal = (code, words);
+
+        var (answered, status) = await server.SendAsync(HttpMethod.Put, Verbs + "virtualmachineinstances/a/pause");
+
+        Assert.Equal(answer, answered);
+        Assert.Equal("Status", (string?)status["kind"]);
+        Assert.Contains(words, (string?)status["message"], StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_console_carries_bytes_both_ways()
     {

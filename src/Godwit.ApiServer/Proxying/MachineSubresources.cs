@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Text;
 using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Meta.V1;
@@ -19,6 +20,9 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
 {
     /// <summary>KubeVirt's console protocol: the bytes of the serial line, in binary messages.</summary>
     public const string ConsoleProtocol = "plain.kubevirt.io";
+
+    /// <summary>As much of an agent's reason as is passed on.</summary>
+    private const int RefusalBytesMax = 2048;
 
     private readonly ServedResource? machines = resources.Find(GroupName.KubeVirt, "v1", "virtualmachines");
     private readonly ServedResource? guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances");
@@ -113,6 +117,11 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
     {
         using var response = await AskAsync(request, guest, () =>
             agents.SendAsync(guest.Agent, method, $"/vm/{guest.Uid}/{request.Info.Subresource}{request.Http.Request.QueryString}", request.Stopping));
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await RefusalOfAsync(request, guest, response);
+        }
+
         request.PrepareAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "text/plain");
         await request.Http.Response.StartAsync(request.Stopping);
         await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
@@ -123,6 +132,17 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
             await request.Http.Response.Body.WriteAsync(buffer.AsMemory(0, count), request.Stopping);
             await request.Http.Response.Body.FlushAsync(request.Stopping);
         }
+    }
+
+    /// <summary>An agent says in plain words why it does not: they become the answer's. That it has no such guest is a matter of time (it moved, or ended), so no "not found".</summary>
+    private static async Task<StatusException> RefusalOfAsync(ApiRequest request, GuestAddress guest, HttpResponseMessage response)
+    {
+        await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
+        var buffer = new byte[RefusalBytesMax];
+        var words = Encoding.UTF8.GetString(buffer, 0, await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, request.Stopping)).Trim();
+        return response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.NotFound && words.Length > 0
+            ? StatusException.Conflict(request.Info.Subject, words)
+            : StatusException.BadGateway($"the agent of node {guest.Agent.Node} answered for {request.Info.Namespace}/{request.Info.Name} with HTTP {(int)response.StatusCode}: {words}");
     }
 
     private async Task OpenConsoleAsync(ApiRequest request, GuestAddress guest)
