@@ -64,7 +64,7 @@ internal sealed class ServerProcess : IDisposable
 
     private static string PrepareToken(string data)
     {
-        var pki = Directory.CreateDirectory(Path.Combine(data, "pki"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        var pki = Directory.CreateDirectory(Path.Combine(data, "server", "pki"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         var file = Path.Combine(pki, "tokens.csv");
         if (!File.Exists(file))
         {

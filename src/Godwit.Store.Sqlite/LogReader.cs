@@ -81,16 +81,17 @@ internal sealed class LogReader : IDisposable
 
         var endOfPrefix = StoreLimits.EndOfPrefix(query.Prefix);
         var items = new List<StoreItem>();
-        using (var rows = list.Query(query.Prefix, endOfPrefix, query.After ?? "", at, query.Limit == 0 ? -1 : query.Limit))
+        var isCut = false;
+        using (var rows = list.Query(query.Prefix, endOfPrefix, query.After ?? "", at, query.Limit == 0 ? -1 : query.Limit + 1))
         {
-            while (rows.Read())
+            while (rows.Read() && !(isCut = query.Limit > 0 && items.Count == query.Limit))
             {
                 items.Add(LogRow.Read(rows).ToItem());
             }
         }
 
-        var cut = query.Limit > 0 && items.Count == query.Limit;
-        return new StoreList(at, items, cut ? count.Number(query.Prefix, endOfPrefix, items[^1].Key, at) : 0);
+        var remaining = !isCut ? 0 : query.CountsRemaining ? count.Number(query.Prefix, endOfPrefix, items[^1].Key, at) : 1;
+        return new StoreList(at, items, remaining);
     });
 
     /// <summary>The next events of the log. Only what lies after the compacted revision is sure to be without gaps.</summary>

@@ -128,7 +128,8 @@ public sealed class MemoryRevisionStore : IRevisionStore
             .OfType<StoreItem>()
             .ToList();
         var page = query.Limit == 0 ? all : all.GetRange(0, Math.Min(query.Limit, all.Count));
-        return new StoreList(revision, page, all.Count - page.Count);
+        var remaining = all.Count - page.Count;
+        return new StoreList(revision, page, query.CountsRemaining ? remaining : Math.Min(remaining, 1));
     }
 
     private bool Compact(long revision)

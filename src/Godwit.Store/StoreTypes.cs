@@ -3,10 +3,16 @@ namespace Godwit.Store;
 /// <summary>A live value: <see cref="CreateRevision"/> made the key, <see cref="ModRevision"/> wrote this value.</summary>
 public sealed record StoreItem(string Key, ReadOnlyMemory<byte> Value, long CreateRevision, long ModRevision);
 
-/// <summary>What to list. <see cref="Revision"/> 0 means now; <see cref="Limit"/> 0 means all; <see cref="After"/> continues after that key.</summary>
-public readonly record struct StoreListQuery(string Prefix, string? After = null, int Limit = 0, long Revision = 0);
+/// <summary>
+/// What to list. <see cref="Revision"/> 0 means now; <see cref="Limit"/> 0 means all; <see cref="After"/> continues after
+/// that key. Without <see cref="CountsRemaining"/> a page costs what is on it, however much follows.
+/// </summary>
+public readonly record struct StoreListQuery(string Prefix, string? After = null, int Limit = 0, long Revision = 0, bool CountsRemaining = true);
 
-/// <summary>One page: items at <see cref="Revision"/>; <see cref="RemainingCount"/> more follow after the last one.</summary>
+/// <summary>
+/// One page: items at <see cref="Revision"/>; <see cref="RemainingCount"/> more follow after the last one. When the query
+/// did not ask for the count, it is 0 for none and 1 for any.
+/// </summary>
 public sealed record StoreList(long Revision, IReadOnlyList<StoreItem> Items, long RemainingCount);
 
 /// <summary>

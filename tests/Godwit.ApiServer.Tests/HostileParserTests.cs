@@ -35,8 +35,8 @@ public sealed class HostileParserTests
     public void Any_text_is_a_continue_token_or_a_bad_request() =>
         Gen.OneOf(
             Gen.String[0, 40],
-            Gen.String[Gen.Char["1 0-+/core.configmaps"], 0, 40].Select(text => Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).TrimEnd('=')),
-            Gen.Long.Select(number => Convert.ToBase64String(Encoding.UTF8.GetBytes($"1 {number} core/configmaps/a")).TrimEnd('=')))
+            Gen.String[Gen.Char["2 0-+/core.configmaps"], 0, 40].Select(text => Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).TrimEnd('=')),
+            Gen.Long.Select(number => Convert.ToBase64String(Encoding.UTF8.GetBytes($"2 {number} {number} core/configmaps/a")).TrimEnd('=')))
             .Sample(text => IsValueOrRefusal(400, () => ContinueToken.Parse(text, "core/configmaps/")));
 
     [Fact]

@@ -20,15 +20,17 @@ public sealed class ListAndWatchTests
         Assert.Equal(4, (int?)first["metadata"]!["remainingItemCount"]);
         await server.SendAsync(HttpMethod.Delete, ConfigMaps + "/a6");
         var names = NamesOf(first);
-        var page = first;
+        var (page, remaining) = (first, new List<int?>());
         while ((string?)page["metadata"]!["continue"] is { Length: > 0 } token)
         {
             (_, page) = await server.GetAsync($"{ConfigMaps}?limit=3&continue={token}");
             Assert.Equal((string?)first["metadata"]!["resourceVersion"], (string?)page["metadata"]!["resourceVersion"]);
             names.AddRange(NamesOf(page));
+            remaining.Add((int?)page["metadata"]!["remainingItemCount"]);
         }
 
         Assert.Equal(["a0", "a1", "a2", "a3", "a4", "a5", "a6"], names);
+        Assert.Equal([1, null], remaining);
     }
 
     [Fact]

@@ -80,6 +80,22 @@ public abstract class SnapshotConformance<TFixture> : StoreConformance<TFixture>
     }
 
     [Fact]
+    public async Task A_page_whose_rest_is_not_counted_says_whether_there_is_any()
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            await Create($"k/{i}", "x");
+        }
+
+        await Create("l", "x");
+        var first = await Store.ListAsync(new StoreListQuery("k/", Limit: 3, CountsRemaining: false), Stopping);
+        var second = await Store.ListAsync(new StoreListQuery("k/", "k/2", Limit: 2, first.Revision, CountsRemaining: false), Stopping);
+        Assert.Equal((3, 1L), (first.Items.Count, first.RemainingCount));
+        Assert.Equal((2, 0L), (second.Items.Count, second.RemainingCount));
+        Assert.Equal(0, (await Store.ListAsync(new StoreListQuery("k/", CountsRemaining: false), Stopping)).RemainingCount);
+    }
+
+    [Fact]
     public async Task A_list_and_a_watch_from_its_revision_together_miss_nothing()
     {
         var writing = Task.Run(async () =>

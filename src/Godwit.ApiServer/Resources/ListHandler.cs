@@ -38,7 +38,7 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
         var (revision, after, more) = (start.Revision, start.AfterKey, true);
         while (more)
         {
-            var page = await ReadPageAsync(filter, new ListStart(revision, after), PageObjectsMax, stopping);
+            var page = await ReadPageAsync(filter, new ListStart(revision, after), PageObjectsMax, counts: false, stopping);
             (revision, after, more) = (page.Revision, page.LastKey, page.Remaining > 0);
             yield return page;
         }
@@ -51,7 +51,7 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
         if (options.Continue.Length > 0)
         {
             var token = ContinueToken.Parse(options.Continue, filter.Resource.ListPrefix(filter.Namespace));
-            return new ListStart(token.Revision, token.AfterKey);
+            return new ListStart(token.Revision, token.AfterKey, token.Remaining);
         }
 
         if (options.ResourceVersion > 0 && await store.GetCurrentRevisionAsync(stopping) is var current && options.ResourceVersion > current)
@@ -67,22 +67,22 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
         var items = new List<StoredObject>(Math.Min(limit, PageObjectsMax));
         while (true)
         {
-            var page = await ReadPageAsync(filter, start, Math.Min(limit - items.Count, PageObjectsMax), stopping);
+            var page = await ReadPageAsync(filter, start, Math.Min(limit - items.Count, PageObjectsMax), counts: filter.CountsAll, stopping);
             items.AddRange(page.Items);
             if (items.Count == limit || page.Remaining == 0)
             {
                 return page with { Items = items };
             }
 
-            start = new ListStart(page.Revision, page.LastKey);
+            start = new ListStart(page.Revision, page.LastKey, page.RemainingIsExact ? page.Remaining : 0);
         }
     }
 
-    private async Task<StoredPage> ReadPageAsync(ObjectFilter filter, ListStart start, int limit, CancellationToken stopping)
+    private async Task<StoredPage> ReadPageAsync(ObjectFilter filter, ListStart start, int limit, bool counts, CancellationToken stopping)
     {
         // One object by name: no other key with its key as prefix comes before it.
         var single = filter.ExactKey;
-        var query = new StoreListQuery(single ?? filter.Resource.ListPrefix(filter.Namespace), start.AfterKey, single is null ? limit : 1, start.Revision);
+        var query = new StoreListQuery(single ?? filter.Resource.ListPrefix(filter.Namespace), start.AfterKey, single is null ? limit : 1, start.Revision, counts && start.Remaining == 0);
         var list = await store.ListAsync(query, stopping);
         var items = new List<StoredObject>(list.Items.Count);
         foreach (var item in list.Items)
@@ -94,12 +94,13 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
             }
         }
 
-        return new StoredPage(list.Revision, items, list.Items.Count == 0 ? start.AfterKey : list.Items[^1].Key, single is null ? list.RemainingCount : 0, filter.CountsAll);
+        var remaining = single is not null || list.RemainingCount == 0 ? 0 : Math.Max(list.RemainingCount, start.Remaining - list.Items.Count);
+        return new StoredPage(list.Revision, items, list.Items.Count == 0 ? start.AfterKey : list.Items[^1].Key, remaining, counts);
     }
 
     private static async Task WritePageAsync(ApiRequest request, AcceptedType accepted, ObjectView view, StoredPage page)
     {
-        var next = page.Remaining > 0 ? new ContinueToken(page.Revision, page.LastKey!).ToString() : "";
+        var next = page.Remaining > 0 ? new ContinueToken(page.Revision, page.LastKey!, page.RemainingIsExact ? page.Remaining : 0).ToString() : "";
         await using var answer = Answer.Begin(request, 200, accepted.Format, BytesOf(page));
         view.WriteListHead(answer.Writer, new ListHead(page.Revision, next, page.RemainingIsExact ? page.Remaining : 0));
         WriteItems(answer, view, page, first: true);
@@ -156,8 +157,8 @@ internal sealed class ListHandler(IRevisionStore store, ObjectViews views)
     private static long BytesOf(StoredPage page) => page.Items.Sum(item => (long)item.Value.Length);
 }
 
-/// <summary>Where a list begins: at a revision (0 is now), after a key (null is the beginning).</summary>
-internal readonly record struct ListStart(long Revision, string? AfterKey);
+/// <summary>Where a list begins: at a revision (0 is now), after a key (null is the beginning), with so many objects to come (0: not known).</summary>
+internal readonly record struct ListStart(long Revision, string? AfterKey, long Remaining = 0);
 
-/// <summary>Objects of one revision. <see cref="Remaining"/> counts stored objects beyond <see cref="LastKey"/>, before filtering.</summary>
+/// <summary>Objects of one revision. <see cref="Remaining"/> counts stored objects beyond <see cref="LastKey"/>, or says by 1 that there are any.</summary>
 internal sealed record StoredPage(long Revision, List<StoredObject> Items, string? LastKey, long Remaining, bool RemainingIsExact);

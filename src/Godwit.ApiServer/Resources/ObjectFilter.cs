@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Godwit.Api.Machinery.Selectors;
 using Godwit.ApiServer.Requests;
@@ -7,8 +8,19 @@ namespace Godwit.ApiServer.Resources;
 /// <summary>Which objects of a kind a list, watch or collection deletion is about. Looks no deeper into an object than it must: key, labels, whole.</summary>
 internal sealed record ObjectFilter(ServedResource Resource, string Namespace, string Name)
 {
+    // Bytes that every match holds, so that most objects of a large collection are passed over without being read.
+    private readonly byte[]? mark;
+
     /// <summary>What the labels must be.</summary>
-    public LabelSelector Labels { get; init; } = LabelSelector.Everything;
+    public LabelSelector Labels
+    {
+        get;
+        init
+        {
+            field = value;
+            mark = MarkOf(value);
+        }
+    } = LabelSelector.Everything;
 
     /// <summary>What must hold of fields that are not in the key; null for nothing.</summary>
     public Func<JsonObject, bool>? Fields { get; init; }
@@ -48,6 +60,11 @@ internal sealed record ObjectFilter(ServedResource Resource, string Namespace, s
             return false;
         }
 
+        if (mark is not null && candidate.Value.Span.IndexOf(mark) < 0)
+        {
+            return false;
+        }
+
         if (!Labels.MatchesEverything && !Labels.Matches(StoredLabels.Read(candidate.Value.Span)))
         {
             return false;
@@ -55,4 +72,12 @@ internal sealed record ObjectFilter(ServedResource Resource, string Namespace, s
 
         return Fields is null || Fields(candidate.Resource.Form.Decode(candidate.Value.Span, candidate.Revision));
     }
+
+    /// <summary>A label that must have one value, as <see cref="StoredForm"/> writes it; null when there is none, or it might be written otherwise.</summary>
+    private static byte[]? MarkOf(LabelSelector labels) =>
+        labels.Requirements.FirstOrDefault(requirement => requirement is { Operator: SelectorOperator.In, Values.Count: 1 }) is { } one && IsPlain(one.Key) && IsPlain(one.Values[0])
+            ? Encoding.UTF8.GetBytes($"\"{one.Key}\":\"{one.Values[0]}\"")
+            : null;
+
+    private static bool IsPlain(string text) => text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.' or '/');
 }
