@@ -168,6 +168,9 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
         new("events", true),
         new("return-path", settings.ReturnPath),
         new("pause-before-switchover", settings.PauseBeforeSwitchover),
+
+        // A guest that arrived opens its disks for writing with "cont" only: until then the source can take it back.
+        new("late-block-activate", true),
         new("postcopy-ram", settings.Postcopy),
         new("postcopy-preempt", settings.PostcopyPreempt),
         new("auto-converge", settings.AutoConverge),

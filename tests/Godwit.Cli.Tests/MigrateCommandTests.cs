@@ -200,6 +200,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
         {
             TotalMs = 1420,
             DowntimeMs = 31,
+            PausedMs = 38,
             NetworkDowntimeMs = 44,
             Bytes = 197L << 20,
             Rounds = 3,

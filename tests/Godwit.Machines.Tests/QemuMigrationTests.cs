@@ -67,7 +67,7 @@ public sealed class QemuMigrationTests
         var plain = QemuMigration.Capabilities(new MigrationSettings()).ToDictionary(StringComparer.Ordinal);
         var full = QemuMigration.Capabilities(new MigrationSettings { Postcopy = true, PostcopyPreempt = true, AutoConverge = true, XbzrleCacheBytes = 1 << 20 }).ToDictionary(StringComparer.Ordinal);
         Assert.Equal(plain.Keys, full.Keys);
-        Assert.Equal(["events", "return-path", "pause-before-switchover"], plain.Where(pair => pair.Value).Select(pair => pair.Key));
+        Assert.Equal(["events", "return-path", "pause-before-switchover", "late-block-activate"], plain.Where(pair => pair.Value).Select(pair => pair.Key));
         Assert.Equal(["multifd"], full.Where(pair => !pair.Value).Select(pair => pair.Key));
     }
 

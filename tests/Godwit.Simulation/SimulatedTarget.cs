@@ -73,7 +73,9 @@ internal sealed class SimulatedTarget
         world.Log("target", () => $"agent is back, record {Disk.Durable?.ToString() ?? "none"}");
         if (Disk.Durable is { } record)
         {
-            Take(TargetEngine.Recover(record, simulation.Machines.ReadTarget(0)));
+            // A QEMU that lives may not answer the agent that is new to it.
+            var reading = simulation.Machines.ReadTarget(0);
+            Take(TargetEngine.Recover(record, reading.Guest != GuestState.Gone && world.Chance(0.2) ? null : reading));
         }
 
         Tick(epoch);

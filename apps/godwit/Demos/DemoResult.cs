@@ -14,7 +14,7 @@ internal sealed record DemoResult(string Vm, string? Mode, string? From, string?
         move.Status.MigrationState?.TargetNode,
         move.Status.Forecast is { } forecast ? new DemoForecast(Pair(forecast.TotalMs), Pair(forecast.DowntimeMs)) : null,
         move.Status.Measurement is { } measured
-            ? new DemoMeasurement(measured.TotalMs, measured.DowntimeMs, measured.NetworkDowntimeMs, measured.Bytes, measured.Rounds)
+            ? new DemoMeasurement(measured.TotalMs, measured.DowntimeMs, measured.PausedMs, measured.NetworkDowntimeMs, measured.Bytes, measured.Rounds)
             : null,
         guest);
 
@@ -24,7 +24,7 @@ internal sealed record DemoResult(string Vm, string? Mode, string? From, string?
 /// <summary>Each a range: low, high.</summary>
 internal sealed record DemoForecast(double?[]? TotalMs, double?[]? DowntimeMs);
 
-internal sealed record DemoMeasurement(long? TotalMs, long? DowntimeMs, long? NetworkDowntimeMs, long? Bytes, int? Rounds);
+internal sealed record DemoMeasurement(long? TotalMs, long? DowntimeMs, long? PausedMs, long? NetworkDowntimeMs, long? Bytes, int? Rounds);
 
 /// <summary>What the guest itself says: its counter rose over the move, and every page of its memory is what it should be.</summary>
 internal sealed record DemoGuest(bool CounterWentOn, bool MemoryIntact);

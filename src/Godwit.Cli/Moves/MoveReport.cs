@@ -17,7 +17,8 @@ internal static class MoveReport
         printer.Table(
             [
                 new Line("total", Human.Milliseconds(forecast?.TotalMs), Human.Milliseconds(measured?.TotalMs)),
-                new Line("downtime, as QEMU counts", Human.Milliseconds(forecast?.DowntimeMs), Human.Milliseconds(measured?.DowntimeMs)),
+                new Line("downtime, stop to run", Human.Milliseconds(forecast?.DowntimeMs), Human.Milliseconds(measured?.PausedMs)),
+                new Line("downtime, as QEMU counts", Human.Unknown, Human.Milliseconds(measured?.DowntimeMs)),
                 new Line("downtime, as the network saw", Human.Unknown, NetworkDowntime(measured)),
                 new Line("sent", Human.Bytes(forecast?.Bytes), Human.Bytes(measured?.Bytes)),
                 new Line("rounds", Human.Unknown, Human.Number(measured?.Rounds)),

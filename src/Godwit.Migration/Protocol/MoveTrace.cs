@@ -29,6 +29,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
     /// <summary>The source saw the guest stand still.</summary>
     public DateTimeOffset? PausedAt { get; init; }
 
+    /// <summary>The stop as the source's QEMU counts it: from its own pause to the last byte, or to the hand-over in post-copy.</summary>
+    public double? QemuDowntimeMs { get; init; }
+
     public DateTimeOffset? RunOrderedAt { get; init; }
 
     /// <summary>The source learned that the guest runs on the target.</summary>
@@ -62,6 +65,7 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
         FirstPassBytes = reading.Round <= 1 ? Math.Max(FirstPassBytes, reading.TransferredBytes) : FirstPassBytes,
         TransferredBytes = Math.Max(TransferredBytes, reading.TransferredBytes),
         RemainingBytes = reading.RemainingBytes,
+        QemuDowntimeMs = reading.DowntimeMs ?? QemuDowntimeMs,
     };
 }
 
@@ -82,6 +86,9 @@ internal readonly record struct ProgressWatch(long Bytes, StreamStatus Status, D
             : this;
 
     public ProgressWatch Saw(long bytes, DateTimeOffset now) => bytes > Bytes ? this with { Bytes = bytes, MovedAt = now } : this;
+
+    /// <summary>The one who watches was not awake for so long: that nothing moved meanwhile says nothing.</summary>
+    public ProgressWatch Slept(TimeSpan time) => this with { MovedAt = MovedAt + time };
 
     public bool Stands(DateTimeOffset now, TimeSpan patience) => now - MovedAt > patience;
 }

@@ -53,6 +53,9 @@ public sealed record QemuReading(GuestState Guest, StreamStatus Stream, int Effe
 
     public long MemoryBytes { get; init; }
 
+    /// <summary>The stop of the guest as this QEMU counts it; null until it has ended, and at a target.</summary>
+    public double? DowntimeMs { get; init; }
+
     /// <summary>QEMU's own words about a failure.</summary>
     public string Failure { get; init; } = "";
 

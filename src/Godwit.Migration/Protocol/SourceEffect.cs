@@ -77,6 +77,9 @@ public abstract record SourceInput
 
     public sealed record Tick : SourceInput;
 
+    /// <summary>The agent, or all of its host, stood still for so long: no watchdog may count that against the link.</summary>
+    public sealed record Slept(TimeSpan Time) : SourceInput;
+
     /// <summary>What the forecast, made while the target prepared, knows of the guest's writes.</summary>
     public sealed record Forecasted(DirtyCurve Dirty) : SourceInput;
 

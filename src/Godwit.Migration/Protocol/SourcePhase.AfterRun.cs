@@ -67,6 +67,8 @@ public abstract partial record SourcePhase
         /// <summary>The target has the device state: from here on the stream may be broken and mended.</summary>
         internal bool TargetArrived { get; init; }
 
+        public override bool IsStreamVital => !TargetArrived && !AllSent;
+
         private bool TargetRuns { get; init; }
 
         private bool AllSent { get; init; }
@@ -83,6 +85,8 @@ public abstract partial record SourcePhase
         private ProgressWatch Watch { get; init; }
 
         private Repetition Repetition { get; init; }
+
+        internal override SourcePhase Awoken(TimeSpan slept) => this with { Watch = Watch.Slept(slept) };
 
         public override string Describe() => (TargetRuns, AllSent) switch
         {

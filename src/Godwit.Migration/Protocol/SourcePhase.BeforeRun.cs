@@ -115,6 +115,8 @@ public abstract partial record SourcePhase
 
         internal ProgressWatch Watch { get; init; }
 
+        internal override SourcePhase Awoken(TimeSpan slept) => this with { Watch = Watch.Slept(slept) };
+
         public override string Describe() => $"copying memory, round {Controller.Current.Round}";
 
         internal override SourcePhase Knowing(DirtyCurve dirty) => this with
@@ -183,6 +185,8 @@ public abstract partial record SourcePhase
 
         internal ProgressWatch Watch { get; init; }
 
+        internal override SourcePhase Awoken(TimeSpan slept) => this with { Watch = Watch.Slept(slept) };
+
         public override string Describe() => $"ending the rounds ({Move.Trace.EndedBy})";
 
         private protected override SourceMove Further(SourceInput input, DateTimeOffset now) => input switch
@@ -220,6 +224,8 @@ public abstract partial record SourcePhase
         internal ProgressWatch Watch { get; init; }
 
         private Repetition Repetition { get; init; }
+
+        internal override SourcePhase Awoken(TimeSpan slept) => this with { Watch = Watch.Slept(slept) };
 
         public override string Describe() => "the guest stands still; its last state is being sent";
 

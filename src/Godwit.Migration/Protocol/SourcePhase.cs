@@ -59,6 +59,12 @@ public abstract partial record SourcePhase
     /// <summary>Nothing follows.</summary>
     public virtual bool IsEnd => false;
 
+    /// <summary>
+    /// A stream that is reset now loses the guest: QEMU can neither go back from post-copy nor mend the stream before the
+    /// target has the device state. Nobody who can wait for a moment may break it.
+    /// </summary>
+    public virtual bool IsStreamVital => false;
+
     /// <summary>For people: what is going on, and what is waited for.</summary>
     public abstract string Describe();
 
@@ -66,6 +72,9 @@ public abstract partial record SourcePhase
 
     /// <summary>The same phase, with what the forecast knows.</summary>
     internal virtual SourcePhase Knowing(DirtyCurve dirty) => this with { Move = Move.Expecting(dirty) };
+
+    /// <summary>The same phase, after a time in which nobody watched.</summary>
+    internal virtual SourcePhase Awoken(TimeSpan slept) => this;
 
     /// <summary>A new move. Nothing has happened yet.</summary>
     internal static SourceMove Begin(MigrationPlan plan, DateTimeOffset now) =>

@@ -19,8 +19,8 @@ public sealed record TargetEngine
     /// </summary>
     public static TargetStep? Open(Order order) => TargetPhase.Open(order) is { } move ? Step(move, 0) : null;
 
-    /// <summary>After a restart of the agent; the reading as in <see cref="SourceEngine.Recover"/>.</summary>
-    public static TargetStep Recover(TargetRecord record, QemuReading reading) => Step(TargetPhase.Recover(record, reading), 0);
+    /// <summary>After a restart of the agent; the reading as in <see cref="SourceEngine.Recover"/>, or null when QEMU lives and does not answer.</summary>
+    public static TargetStep Recover(TargetRecord record, QemuReading? reading) => Step(TargetPhase.Recover(record, reading), 0);
 
     public TargetStep Step(TargetInput input, DateTimeOffset now) =>
         input is TargetInput.Observed observed && observed.Reading.EffectCount < EffectCount

@@ -28,13 +28,20 @@ public abstract partial record TargetPhase
 
         private string LastError { get; init; } = "";
 
+        private Mending Mending { get; init; }
+
         public override string Describe() => LastError.Length == 0 ? "starting the guest" : $"starting the guest; QEMU answered: {LastError}";
+
+        public override Report Report => new(Standing, Mending.ListeningAttempt, Describe());
 
         internal static TargetMove Enter(bool mayHaveRun) => Go(new Starting(mayHaveRun), new TargetEffect.RunGuest());
 
+        /// <summary>After a restart, with a QEMU whose main loop hangs: it was told to run or was not, and nothing more is told until it answers.</summary>
+        internal static TargetMove EnterUnseen() => Go(new Starting(mayHaveRun: true));
+
         internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
         {
-            TargetInput.Observed { Reading: { Guest: GuestState.Running } reading } => Running.Enter(reading),
+            TargetInput.Observed { Reading: { Guest: GuestState.Running } reading } => Running.Enter(reading, Mending),
 
             // Gone before it could be told: what answered the order was no QEMU, so the guest never ran.
             TargetInput.Observed { Reading.Guest: GuestState.Gone } when !MayHaveRun && Answered =>
@@ -48,60 +55,55 @@ public abstract partial record TargetPhase
                 Refusing.EnterAfterGrant($"QEMU would not run the guest: {LastError}"),
             TargetInput.Observed { Reading.Guest: GuestState.Paused } => Go(
                 this with { MayHaveRun = MayHaveRun || !Answered, Answered = false }, new TargetEffect.RunGuest()),
+            TargetInput.Ordered { Order: Order.Recover recover } when recover.Attempt > Mending.ListeningAttempt => Mend(recover.Attempt),
+            TargetInput.Listening listening => GoAndTell(this with { Mending = Mending.Listens(listening.Attempt) }),
             TargetInput.Ordered => Tell,
             _ => Stay,
         };
+
+        private TargetMove Mend(int attempt)
+        {
+            var next = this with { Mending = Mending.Wants(attempt) };
+            return Go(next, next.Mending.Steps);
+        }
     }
 
     /// <summary>The guest runs here, and pulls what is still at the source.</summary>
     public sealed record Running : TargetPhase
     {
-        private Running()
-        {
-        }
+        private Running(Mending mending) => Mending = mending;
 
         public override TargetStanding Standing => TargetStanding.Running;
 
         public override bool Owns => true;
 
-        /// <summary>The attempt to recover that the source last asked for.</summary>
-        private int WantedAttempt { get; init; }
+        private Mending Mending { get; init; }
 
-        private int ListeningAttempt { get; init; }
-
-        private StreamStatus Stream { get; init; }
-
-        public override string Describe() => Stream == StreamStatus.PostcopyPaused
+        public override string Describe() => Mending.Stream == StreamStatus.PostcopyPaused
             ? "the guest waits for memory that is still at the source; the stream is broken"
             : "the guest runs; a part of its memory is still at the source";
 
-        public override Report Report => new(Standing, ListeningAttempt, Describe());
+        public override Report Report => new(Standing, Mending.ListeningAttempt, Describe());
 
-        internal static TargetMove Enter(QemuReading reading) =>
-            reading.InPostcopy ? GoAndTell(new Running { Stream = reading.Stream }) : Completed.Enter();
+        internal static TargetMove Enter(QemuReading reading, Mending mending = default) =>
+            reading.InPostcopy ? GoAndTell(new Running(mending.Saw(reading))) : Completed.Enter();
 
         internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
         {
             TargetInput.Observed { Reading.Guest: GuestState.Gone } => Burying.Enter("QEMU ended while the guest ran here", recorded: false),
             TargetInput.Observed { Reading.Stream: StreamStatus.Completed } => Completed.Enter(),
-            TargetInput.Observed { Reading.Stream: StreamStatus.PostcopyPaused } when WantedAttempt > ListeningAttempt =>
-                Go(this with { Stream = StreamStatus.PostcopyPaused }, new TargetEffect.ListenAgain(WantedAttempt)),
-            TargetInput.Observed observed => Go(this with { Stream = observed.Reading.Stream }),
-            TargetInput.Listening listening => GoAndTell(this with { ListeningAttempt = Math.Max(ListeningAttempt, listening.Attempt) }),
-            TargetInput.Ordered { Order: Order.Recover recover } when recover.Attempt > WantedAttempt => WithRecovery(recover.Attempt),
+            TargetInput.Observed { Reading.Stream: StreamStatus.PostcopyPaused } observed when Mending.IsDue =>
+                Mend(Mending.Saw(observed.Reading)),
+            TargetInput.Observed observed => Go(this with { Mending = Mending.Saw(observed.Reading) }),
+            TargetInput.Listening listening => GoAndTell(this with { Mending = Mending.Listens(listening.Attempt) }),
+            TargetInput.Ordered { Order: Order.Recover recover } when recover.Attempt > Mending.ListeningAttempt => Mend(Mending.Wants(recover.Attempt)),
             TargetInput.Ordered { Order: Order.Bury bury } => Burying.Enter(bury.Reason, recorded: false),
             TargetInput.SourceDeclaredDead dead => Burying.Enter($"{dead.Reason}, with a part of the guest's memory", recorded: false),
             TargetInput.Ordered => Tell,
             _ => Stay,
         };
 
-        private TargetMove WithRecovery(int attempt)
-        {
-            var next = this with { WantedAttempt = attempt };
-            return Stream == StreamStatus.PostcopyPaused
-                ? Go(next, new TargetEffect.ListenAgain(attempt))
-                : Go(next, new TargetEffect.PauseStream());
-        }
+        private TargetMove Mend(Mending wanted) => Go(this with { Mending = wanted }, wanted.Steps);
     }
 
     /// <summary>The guest runs here, whole: the machine is like any other.</summary>

@@ -49,12 +49,17 @@ public abstract partial record TargetPhase
         _ => Refusing.EnterUnknown("this host knows nothing of the move"),
     };
 
-    /// <summary>After the agent's restart: from the record on disk and a first look at QEMU.</summary>
-    internal static TargetMove Recover(TargetRecord record, QemuReading reading) => (record, reading) switch
+    /// <summary>
+    /// After the agent's restart: from the record on disk and a first look at QEMU; null: it lives and does not answer, as
+    /// one does whose guest waits for a page of a broken post-copy stream.
+    /// </summary>
+    internal static TargetMove Recover(TargetRecord record, QemuReading? reading) => (record, reading) switch
     {
         (TargetRecord.Finished, _) => new(new Completed { IsRecorded = true }, []),
         (TargetRecord.Lost, _) => Burying.Enter("running was granted here before QEMU ended", recorded: true),
         (TargetRecord.Refused, _) => Refusing.Enter("it was refused here", recorded: true),
+        (TargetRecord.RunGranted, null) => Starting.EnterUnseen(),
+        (_, null) => new(new Waiting(RunOrdered: false), []),
         (TargetRecord.RunGranted, { Guest: GuestState.Gone }) => Burying.Enter("running was granted, and QEMU is gone", recorded: false),
         (TargetRecord.RunGranted, { Guest: GuestState.Running }) => Running.Enter(reading),
         (TargetRecord.RunGranted, _) => Starting.Enter(mayHaveRun: true),

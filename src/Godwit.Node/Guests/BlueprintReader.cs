@@ -13,7 +13,6 @@ internal sealed class BlueprintReader
     private const int CpuCountMax = 255;
     private const long MemoryBytesMin = 16L << 20;
     private const string DefaultMachineType = "q35";
-    private const string DefaultKernelCommandLine = "console=ttyS0";
 
     private readonly VirtualMachineInstance instance;
     private readonly MachineHostFacts facts;
@@ -136,7 +135,7 @@ internal sealed class BlueprintReader
 
     private static KernelWish? ReadKernel(DomainSpec domain) =>
         domain.Firmware?.KernelBoot is { Container: { } container } boot
-            ? new KernelWish(container.Image, container.KernelPath, container.InitrdPath, boot.KernelArgs ?? DefaultKernelCommandLine)
+            ? new KernelWish(container.Image, container.KernelPath, container.InitrdPath, boot.KernelArgs)
             : null;
 
     private List<DiskWish> ReadDisks(DomainSpec domain)

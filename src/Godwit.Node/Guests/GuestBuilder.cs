@@ -16,6 +16,9 @@ internal sealed record GuestStorage(ImageStore Images, DiskMaker Disks, HostDisk
 /// </summary>
 internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IGuestNetwork network, GuestStorage storage, ICloudInitReader cloudInit)
 {
+    /// <summary>When neither the guest nor its image says what its kernel is told: a console that can be read.</summary>
+    private const string DefaultKernelCommandLine = "console=ttyS0";
+
     /// <summary>Builds the guest's machine; its ports stay silent.</summary>
     /// <exception cref="UnsupportedGuestException">The spec asks for what this node cannot do: it will not help to try again.</exception>
     /// <exception cref="MachineException">QEMU or the host refused.</exception>
@@ -78,7 +81,7 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
         return new DirectKernel(
             kernel ?? throw new VolumeException($"The image '{wish.Image}' has no kernel: put vmlinuz into {image.Folder}, or name it in kernelBoot.container.kernelPath."),
             initrd,
-            wish.CommandLine ?? image.KernelCommandLine ?? "");
+            wish.CommandLine ?? image.KernelCommandLine ?? DefaultKernelCommandLine);
     }
 
     private async Task<MachineDisk> MakeDiskAsync(

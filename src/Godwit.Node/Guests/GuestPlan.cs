@@ -167,7 +167,7 @@ internal static class GuestPlan
     {
         if (view.Record is null && view.Claim == HandoverClaim.None && instance.Status.Phase == VirtualMachineInstancePhases.Scheduled)
         {
-            return Claimed(view, instance, new GuestStep.Start());
+            return Starting(view, instance);
         }
 
         return instance.Status.Phase is VirtualMachineInstancePhases.Scheduled or VirtualMachineInstancePhases.Running or VirtualMachineInstancePhases.Unknown
@@ -179,7 +179,7 @@ internal static class GuestPlan
     private static IReadOnlyList<GuestStep> ForCreated(GuestView view, VirtualMachineInstance instance) =>
         view.Record is Incarnation.Started && instance.Spec.StartStrategy == GuestStatus.StartPaused
             ? ForRunning(view, instance)
-            : IsPlacedHere(view, instance) ? Claimed(view, instance, new GuestStep.Start())
+            : IsPlacedHere(view, instance) ? Starting(view, instance)
             : [];
 
     private static List<GuestStep> ForRunning(GuestView view, VirtualMachineInstance instance)
@@ -220,6 +220,9 @@ internal static class GuestPlan
 
         return steps;
     }
+
+    private static IReadOnlyList<GuestStep> Starting(GuestView view, VirtualMachineInstance instance) =>
+        view.StartNotBefore > view.Now ? [] : Claimed(view, instance, new GuestStep.Start());
 
     private static IReadOnlyList<GuestStep> Claimed(GuestView view, VirtualMachineInstance instance, GuestStep step) =>
         IsClaimed(view, instance) ? [step] : [new GuestStep.ClaimObject(), step];

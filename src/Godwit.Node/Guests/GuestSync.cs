@@ -53,6 +53,7 @@ internal sealed partial class GuestSync : IDisposable
     private readonly WorkQueue<MachineId> queue;
     private readonly ReconcileLoop<MachineId> loop;
     private readonly GuestShutdowns shutdowns;
+    private readonly StartRetries retries;
     private readonly ConcurrentDictionary<MachineId, ResourceKey> keys = new();
 
     public GuestSync(GuestSyncParts parts)
@@ -61,6 +62,7 @@ internal sealed partial class GuestSync : IDisposable
         queue = new WorkQueue<MachineId>(parts.Time, new Backoff(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(30)));
         loop = new ReconcileLoop<MachineId>("guests", queue, ReconcileAsync, parts.Logger);
         shutdowns = new GuestShutdowns(parts.Time, Wake, parts.Logger);
+        retries = new StartRetries(parts.Time);
         parts.Machines.Subscribe(Wake);
         parts.Handovers.Subscribe(Wake);
         parts.Cache.Subscribe(change =>
@@ -110,10 +112,12 @@ internal sealed partial class GuestSync : IDisposable
         if (view.Object is GuestObject.Absent && view is { Machine: null, Record: null })
         {
             keys.TryRemove(id, out _);
+            retries.Forget(id);
             return NextLook.OnChange;
         }
 
-        return steps.Any(step => step is GuestStep.Start or GuestStep.Remove) ? NextLook.After(TimeSpan.Zero)
+        return view.StartNotBefore > view.Now ? NextLook.After(view.StartNotBefore.Value - view.Now)
+            : steps.Any(step => step is GuestStep.Start or GuestStep.Remove) ? NextLook.After(TimeSpan.Zero)
             : view is { Machine: not null } or { Object: GuestObject.Unknown, Record: not null } ? NextLook.After(UsageInterval)
             : NextLook.OnChange;
     }
@@ -129,6 +133,7 @@ internal sealed partial class GuestSync : IDisposable
             Claim = parts.Handovers.ClaimOn(id),
             Machine = machine is null ? null : new MachineView(machine.RunState, machine.RunStateReason, machine.Spec.MachineType),
             Record = record,
+            StartNotBefore = retries.NotBefore(id),
             Usage = parts.Usage.Find(id),
             Object = await FindObjectAsync(id, machine, record, stopping),
         };
@@ -251,6 +256,8 @@ internal sealed partial class GuestSync : IDisposable
             {
                 await built.Machine.ResumeAsync(stopping);
             }
+
+            retries.Forget(id);
         }
         catch (UnsupportedGuestException error)
         {
@@ -262,12 +269,13 @@ internal sealed partial class GuestSync : IDisposable
         catch (Exception error) when (error is MachineException or VolumeException or Linux.LinuxException or IOException)
         {
             var why = ErrorChain.Describe(error);
+            retries.Note(id);
+            Log.CannotStart(parts.Logger, ResourceKey.Of(instance), why);
             parts.Events.Record(instance, EventTypes.Warning, "CannotStart", why);
             await PublishAsync(
                 parts.Cache.Current.Find(ResourceKey.Of(instance)) ?? instance,
                 GuestStatus.NotSynchronized(instance, "CannotStart", why, parts.Time.GetUtcNow()),
-                stopping);
-            throw; // The loop tries again, later and later.
+                stopping); // It is looked at again at once, and tried again later and later.
         }
     }
 
@@ -313,6 +321,9 @@ internal sealed partial class GuestSync : IDisposable
 
     private static partial class Log
     {
+        [LoggerMessage(EventId = 2122, Level = LogLevel.Warning, Message = "Guest {Guest} could not be started, it will be tried again: {Reason}")]
+        public static partial void CannotStart(ILogger logger, ResourceKey guest, string reason);
+
         [LoggerMessage(EventId = 2121, Level = LogLevel.Warning, Message = "Cannot ask the server about guest {Guest}; it runs on as it is: {Reason}")]
         public static partial void CannotAsk(ILogger logger, ResourceKey guest, string reason);
     }

@@ -39,6 +39,9 @@ internal sealed record GuestView
 
     public HandoverClaim Claim { get; init; }
 
+    /// <summary>After a start that failed: when the next may be tried; null: now.</summary>
+    public DateTimeOffset? StartNotBefore { get; init; }
+
     /// <summary>Measured lately; null when it was not.</summary>
     public ResourceUsage? Usage { get; init; }
 }

@@ -51,7 +51,7 @@ internal sealed partial class IncomingMove : IDisposable
     public static IncomingMove? Open(MoveParts parts, MoveRecord route, Order order) =>
         TargetEngine.Open(order) is { } step ? new(parts, route, step, new(parts, route.MoveId, route.Preparation)) : null;
 
-    public static IncomingMove Recover(MoveParts parts, MoveRecord route, QemuReading reading) =>
+    public static IncomingMove Recover(MoveParts parts, MoveRecord route, QemuReading? reading) =>
         new(parts, route, TargetEngine.Recover(route.Incoming!.Value, reading), hold: null);
 
     /// <summary>Takes an order in; the answer is how things stand, which may be how they stood before it.</summary>
@@ -121,6 +121,11 @@ internal sealed partial class IncomingMove : IDisposable
                     break;
                 case TargetEffect.Machine machine:
                     effects.Add(machine);
+                    if (machine is TargetEffect.PauseStream)
+                    {
+                        effects.Interrupt(current => current is TargetEffect.RunGuest); // Its answer may wait for a page of the broken stream.
+                    }
+
                     break;
             }
         }
@@ -213,7 +218,7 @@ internal sealed partial class IncomingMove : IDisposable
             parts.Network.Announce(port);
         }
 
-        await AnnounceAsync(machine, stopping);
+        _ = AnnounceAsync(machine, running); // Not waited for: in post-copy QEMU may answer it only when it has the pages.
     }
 
     /// <summary>Nothing that fails after the guest was told to run may look as if it had not been.</summary>
@@ -223,7 +228,7 @@ internal sealed partial class IncomingMove : IDisposable
         {
             await machine.Migration.AnnounceAsync(stopping);
         }
-        catch (MachineException error)
+        catch (Exception error) when (error is MachineException or OperationCanceledException)
         {
             Log.NotAnnounced(parts.Logger, route.MoveId, ErrorChain.Describe(error));
         }
@@ -272,7 +277,7 @@ internal sealed partial class IncomingMove : IDisposable
         {
             if (effects.SettledCount is { } settled
                 && engine.Phase is not TargetPhase.Recording
-                && await MachineLook.TakeAsync(parts.Machines.Find(route.MachineId), settled, stopping) is { } reading)
+                && await MachineLook.TakeTargetAsync(parts.Machines.Find(route.MachineId), settled, stopping) is { } reading)
             {
                 inputs.Writer.TryWrite(new TargetInput.Observed(reading));
             }

@@ -38,26 +38,13 @@ internal sealed partial class IncomingMoves(MoveParts parts) : IDisposable
                 continue; // Over, and nothing is left of it: a later move brought what is here.
             }
 
-            Run(IncomingMove.Recover(parts, record, await FirstLookAsync(machine, stopping)), stopping);
+            Run(IncomingMove.Recover(parts, record, await MachineLook.TakeTargetAsync(machine, 0, stopping)), stopping);
         }
 
         started.TrySetResult(stopping);
     }
 
     public void Dispose() => opening.Dispose();
-
-    private async Task<QemuReading> FirstLookAsync(IMachine? machine, CancellationToken stopping)
-    {
-        while (true)
-        {
-            if (await MachineLook.TakeAsync(machine, 0, stopping) is { } reading)
-            {
-                return reading;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(200), parts.Time, stopping); // Its process lives: it will answer, or end.
-        }
-    }
 
     private async Task<MoveReport> ReceiveAsync(PeerContext context, MoveOrder message, CancellationToken stopping)
     {

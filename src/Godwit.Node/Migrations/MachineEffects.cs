@@ -19,6 +19,7 @@ internal sealed partial class MachineEffects<TEffect>(Func<TEffect, Cancellation
     private readonly Channel<TEffect> waiting = Channel.CreateBounded<TEffect>(WaitingMax);
     private readonly Lock gate = new();
     private CancellationTokenSource? current;
+    private TEffect? currentEffect;
     private int addedCount;
     private int doneCount;
 
@@ -50,12 +51,15 @@ internal sealed partial class MachineEffects<TEffect>(Func<TEffect, Cancellation
         }
     }
 
-    /// <summary>Gives up what is under way: its outcome stays unknown until the next reading.</summary>
-    public void Interrupt()
+    /// <summary>Gives up what is under way, if it is one of these: its outcome stays unknown until the next reading.</summary>
+    public void Interrupt(Predicate<TEffect> which)
     {
         lock (gate)
         {
-            current?.Cancel();
+            if (currentEffect is { } effect && which(effect))
+            {
+                current?.Cancel();
+            }
         }
     }
 
@@ -67,7 +71,7 @@ internal sealed partial class MachineEffects<TEffect>(Func<TEffect, Cancellation
             using var interruption = CancellationTokenSource.CreateLinkedTokenSource(stopping);
             lock (gate)
             {
-                current = interruption;
+                (current, currentEffect) = (interruption, effect);
             }
 
             try
@@ -86,7 +90,7 @@ internal sealed partial class MachineEffects<TEffect>(Func<TEffect, Cancellation
 
             lock (gate)
             {
-                current = null;
+                (current, currentEffect) = (null, null);
                 doneCount++;
             }
 
@@ -126,6 +130,7 @@ internal static class MachineLook
                 TransferredBytes = statistics.TransferredBytes,
                 RemainingBytes = statistics.RemainingBytes,
                 MemoryBytes = statistics.TotalBytes,
+                DowntimeMs = statistics.DowntimeMs,
                 Failure = statistics.ErrorDescription ?? "",
             };
         }
@@ -133,6 +138,18 @@ internal static class MachineLook
         {
             return machine.ProcessId == 0 ? new QemuReading(GuestState.Gone, StreamStatus.None, effectCount) : null;
         }
+    }
+
+    /// <summary>
+    /// As <see cref="TakeAsync"/>; but a target in post-copy whose main loop waits for a page is known by its events, which
+    /// its monitor sends all the same.
+    /// </summary>
+    public static async Task<QemuReading?> TakeTargetAsync(IMachine? machine, int effectCount, CancellationToken stopping)
+    {
+        var reading = await TakeAsync(machine, effectCount, stopping);
+        return reading is not null || machine is not { RunState: MachineRunState.Running or MachineRunState.Paused } ? reading
+            : new QemuReading(GuestOf(machine.RunState), StreamOf(machine.Migration.LastStatus ?? ""), effectCount) is { InPostcopy: true } told ? told
+            : null;
     }
 
     /// <summary>A guest that has shut itself down counts as running: what becomes of it is not the move's affair.</summary>

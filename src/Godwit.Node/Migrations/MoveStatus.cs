@@ -121,11 +121,18 @@ internal static class MoveStatus
             EndTimestamp = before.EndTimestamp ?? (MigrationPhases.IsFinal(kubevirt) ? view.Now : null),
             Completed = kubevirt == MigrationPhases.Succeeded ? true : before.Completed,
             Failed = kubevirt == MigrationPhases.Failed ? true : before.Failed,
-            FailureReason = kubevirt == MigrationPhases.Failed ? before.FailureReason ?? view.Phase.Describe() : before.FailureReason,
+            FailureReason = kubevirt == MigrationPhases.Failed ? before.FailureReason ?? FailureOf(view.Phase) : before.FailureReason,
             AbortStatus = AbortStatusOf(view.Phase) ?? before.AbortStatus,
             Mode = view.Phase is SourcePhase.Recovering ? "Paused" : trace.Postcopy ? "PostCopy" : trace.StreamStartedAt is null ? before.Mode : "PreCopy",
         };
     }
+
+    /// <summary>It stays as it was first told, so it says what ended the move and not what is still being cleaned up.</summary>
+    private static string FailureOf(SourcePhase phase) => phase switch
+    {
+        SourcePhase.Fencing { GuestGone: false } fencing => $"the guest stayed on {phase.Plan.Source}: {fencing.Reason.Text}",
+        _ => phase.Describe(),
+    };
 
     private static string? AbortStatusOf(SourcePhase phase) => phase switch
     {
@@ -161,7 +168,8 @@ internal static class MoveStatus
         return (before ?? new()) with
         {
             TotalMs = trace.CompletedAt is { } completed ? Milliseconds(trace.BeganAt, completed) : before?.TotalMs,
-            DowntimeMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : null,
+            DowntimeMs = trace.QemuDowntimeMs is { } counted ? (long)Math.Round(counted) : before?.DowntimeMs,
+            PausedMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : before?.PausedMs,
             Bytes = view.WireBytes,
             Rounds = (int)Math.Min(trace.Rounds, int.MaxValue),
             Termination = trace.EndedBy?.ToString(),

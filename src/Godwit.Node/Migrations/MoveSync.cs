@@ -50,14 +50,21 @@ internal sealed partial class MoveSync : IDisposable
     /// <summary>Runs until cancelled. The machines have been adopted before.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        foreach (var record in parts.Journal.All.Where(record => record.Outgoing is not null))
+        // Beside each other: a QEMU that does not answer must not keep the moves of others waiting.
+        var recoveries = parts.Journal.All.Where(record => record.Outgoing is not null)
+            .Select(record => (Record: record, Target: TargetOf(record))).ToArray()
+            .Select(left => RecoverAsync(left.Record, left.Target, stopping)).ToArray();
+        try
         {
-            await RecoverAsync(record, stopping);
+            await parts.Migrations.WaitForSyncAsync(stopping);
+            await parts.Nodes.WaitForSyncAsync(stopping);
+            await loop.RunAsync(Workers, stopping);
+            await Task.WhenAll(recoveries);
         }
-
-        await parts.Migrations.WaitForSyncAsync(stopping);
-        await parts.Nodes.WaitForSyncAsync(stopping);
-        await loop.RunAsync(Workers, stopping);
+        finally
+        {
+            await Task.WhenAll(moves.Values.Select(running => running.Ended)); // They give back what they can, within a bound.
+        }
     }
 
     public void Dispose() => queue.Dispose();
@@ -79,6 +86,11 @@ internal sealed partial class MoveSync : IDisposable
             }
 
             return NextLook.OnChange;
+        }
+
+        if (parts.Journal.Find(new(uid)) is { Outgoing: not null })
+        {
+            return NextLook.OnChange; // An earlier agent's, and about to go on: its QEMU has yet to answer.
         }
 
         if (MigrationPhases.IsFinal(migration.Status.Phase) || deleted)
@@ -109,7 +121,7 @@ internal sealed partial class MoveSync : IDisposable
             var running = new Running(parts, claimed);
             running.Begin(OutgoingMove.Begin(parts, route, design.ToPlan(id, parts.Node, route.Target.Node), running.Changed));
             moves[id] = running;
-            _ = RunAsync(id, running, stopping);
+            running.Ended = RunAsync(id, running, stopping);
             _ = ExpectAsync(running, design, stopping);
         }
         catch (MoveRefusedException refusal)
@@ -207,13 +219,13 @@ internal sealed partial class MoveSync : IDisposable
         parts.Guests.Observe(await parts.Cluster.For<VirtualMachineInstance>().PatchStatusAsync(ResourceKey.Of(guest), patch, stopping));
     }
 
-    private async Task RecoverAsync(MoveRecord record, CancellationToken stopping)
-    {
-        if (!NodeName.TryParse(record.Target, out var target) || !IPEndPoint.TryParse(record.TargetAddress, out var address))
-        {
-            throw new InvalidDataException($"The record of move {record.MoveId} names no target that can be reached.");
-        }
+    private static PeerEndpoint TargetOf(MoveRecord record) =>
+        NodeName.TryParse(record.Target, out var target) && IPEndPoint.TryParse(record.TargetAddress, out var address)
+            ? new(target, address)
+            : throw new InvalidDataException($"The record of move {record.MoveId} names no target that can be reached.");
 
+    private async Task RecoverAsync(MoveRecord record, PeerEndpoint target, CancellationToken stopping)
+    {
         QemuReading? reading;
         while ((reading = await MachineLook.TakeAsync(parts.Machines.Find(record.MachineId), 0, stopping)) is null)
         {
@@ -221,10 +233,11 @@ internal sealed partial class MoveSync : IDisposable
         }
 
         var running = new Running(parts, null);
-        var route = new OutgoingRoute(record.MachineId, new(target, address), record.Preparation);
+        var route = new OutgoingRoute(record.MachineId, target, record.Preparation);
         running.Begin(OutgoingMove.Recover(parts, route, record, reading, running.Changed));
         moves[record.MoveId] = running;
-        _ = RunAsync(record.MoveId, running, stopping);
+        running.Ended = RunAsync(record.MoveId, running, stopping);
+        queue.Add(new(record.Preparation.GuestNamespace, record.Preparation.MigrationName));
     }
 
     private async Task RunAsync(MoveId id, Running running, CancellationToken stopping)

@@ -30,6 +30,12 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private static readonly TimeSpan CancelBound = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ForgetPause = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long an agent that is asked to end stays for a guest that it can still take back.</summary>
+    private static readonly TimeSpan LeaveBound = TimeSpan.FromSeconds(5);
+
+    /// <summary>A look is bounded by 2 s and repeated within 200 ms: who was away for longer than both did not watch.</summary>
+    private static readonly TimeSpan SleptMin = TimeSpan.FromSeconds(3);
+
     private readonly MoveParts parts;
     private readonly OutgoingRoute route;
     private readonly Channel<SourceInput> inputs = Channel.CreateBounded<SourceInput>(InputsMax);
@@ -93,10 +99,14 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         Offer(new SourceInput.Reported(report.ToReport()));
     }
 
-    /// <summary>Runs until the move has ended or the agent stops; then the next agent goes on from the journal.</summary>
+    /// <summary>
+    /// Runs until the move has ended or the agent stops; then the next agent goes on from the journal. The stream ends with
+    /// the agent, so one that stops in good order turns back first what it can: else a guest at the barrier would stand
+    /// still until the next agent comes.
+    /// </summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var ended = new CancellationTokenSource();
         Task[] helpers = [effects.RunAsync(ended.Token), LookAsync(ended.Token), ListenAsync(ended.Token)];
         Take(First, ended.Token);
         try
@@ -108,6 +118,11 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             }
 
             await ForgetAsync(stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && engine.Phase is SourcePhase.Streaming or { IsStreamVital: true })
+        {
+            await LeaveAsync(ended.Token);
+            throw;
         }
         finally
         {
@@ -125,6 +140,17 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         if (stream is { } open)
         {
             await open.DisposeAsync();
+        }
+    }
+
+    /// <summary>What can be taken back is; what cannot is left only when the guest survives that its stream breaks.</summary>
+    private async Task LeaveAsync(CancellationToken ended)
+    {
+        using var bound = new CancellationTokenSource(LeaveBound, parts.Time);
+        Offer(new SourceInput.CancelRequested("the source's agent was stopped"));
+        while (engine.Phase is SourcePhase.Streaming or SourcePhase.TurningBack or { IsStreamVital: true })
+        {
+            Take(engine.Step(await inputs.Reader.ReadAsync(bound.Token), parts.Time.GetUtcNow()), ended);
         }
     }
 
@@ -146,7 +172,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
                     effects.Add(machine);
                     if (machine is SourceEffect.CancelStream)
                     {
-                        effects.Interrupt(); // What hangs in a dead stream must not stand before its end.
+                        effects.Interrupt(_ => true); // What hangs in a dead stream must not stand before its end.
                     }
 
                     break;
@@ -221,61 +247,6 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         }
     }
 
-    private async Task CarryOutAsync(SourceEffect.Machine effect, CancellationToken stopping)
-    {
-        if (effect is SourceEffect.QuitGuest)
-        {
-            if (engine.Phase is SourcePhase.Completing)
-            {
-                await PassAsync(MoveHoldPoints.Moved, stopping);
-            }
-
-            await CloseStreamAsync();
-            await parts.Builder.DemolishAsync(route.Machine, stopping);
-            return;
-        }
-
-        var machine = parts.Machines.Find(route.Machine) ?? throw new MachineException($"There is no machine {route.Machine} on this host any more.");
-        switch (effect)
-        {
-            case SourceEffect.PauseGuest:
-                await machine.PauseAsync(stopping);
-                break;
-            case SourceEffect.ResumeGuest:
-                await machine.ResumeAsync(stopping);
-                break;
-            case SourceEffect.StartStream:
-                await machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
-                await machine.Migration.StartOutgoingAsync($"unix:{await OpenStreamAsync(machine, 0)}", stopping);
-                break;
-            case SourceEffect.RecoverStream recover:
-                await machine.Migration.RecoverAsync($"unix:{await OpenStreamAsync(machine, recover.Attempt)}", outgoing: true, stopping);
-                break;
-            case SourceEffect.SetDowntimeLimit limit:
-                await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
-                break;
-            case SourceEffect.StartPostcopy start:
-                await machine.Migration.LimitPostcopyAsync(start.BackgroundBytesPerSecond, stopping);
-                await machine.Migration.StartPostcopyAsync(stopping);
-                break;
-            case SourceEffect.LiftPostcopyBandwidth:
-                await machine.Migration.LimitPostcopyAsync(route.Preparation.Stream.BandwidthBytesPerSecond, stopping);
-                break;
-            case SourceEffect.ContinueSwitchover:
-                await PassAsync(MoveHoldPoints.Barrier, stopping);
-                await machine.Migration.ContinueSwitchoverAsync(stopping);
-                break;
-            case SourceEffect.PauseStream:
-                await machine.Migration.PauseStreamAsync(stopping);
-                await CloseStreamAsync();
-                break;
-            case SourceEffect.CancelStream:
-                await machine.Migration.CancelAsync(CancelBound, stopping);
-                await CloseStreamAsync();
-                break;
-        }
-    }
-
     private Task PassAsync(string point, CancellationToken stopping) => hold?.PassAsync(point, stopping) ?? Task.CompletedTask;
 
     private async ValueTask DoneAsync(SourceEffect.Machine effect, string? refusal)
@@ -288,35 +259,20 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         lookWanted.Set();
     }
 
-    /// <summary>The socket that QEMU connects to, for the attempt that the target listens for.</summary>
-    private async Task<string> OpenStreamAsync(IMachine machine, int attempt)
-    {
-        var report = lastReport;
-        if (report?.StreamToken is not { } token || report.ListeningAttempt != attempt)
-        {
-            throw new PeerException($"Node {route.Target.Node} has not given out a key for attempt {attempt} of the stream.");
-        }
-
-        await CloseStreamAsync();
-        var path = machine.Place.MigrationSocket($"out-{attempt}");
-        stream = new OutgoingStream(parts.Dialer, new StreamTarget(route.Target, token, route.Preparation.Stream.ChannelCount), path);
-        return path;
-    }
-
-    private async Task CloseStreamAsync()
-    {
-        if (Interlocked.Exchange(ref stream, null) is { } open)
-        {
-            Interlocked.Add(ref earlierStreamBytes, open.Counters.ToPeerBytes);
-            await open.DisposeAsync();
-        }
-    }
-
     /// <summary>Looks whenever something may have changed, and at least as often as the phase needs.</summary>
     private async Task LookAsync(CancellationToken stopping)
     {
+        var lookedAt = parts.Time.GetUtcNow();
         while (!stopping.IsCancellationRequested)
         {
+            var now = parts.Time.GetUtcNow();
+            if (now - lookedAt > SleptMin)
+            {
+                Log.Slept(parts.Logger, engine.Phase.Plan.Id, (now - lookedAt).TotalSeconds);
+                Offer(new SourceInput.Slept(now - lookedAt));
+            }
+
+            lookedAt = now;
             Offer(new SourceInput.StreamMoved(WireBytes));
             if (effects.SettledCount is { } settled && await MachineLook.TakeAsync(parts.Machines.Find(route.Machine), settled, stopping) is { } reading)
             {
@@ -394,6 +350,9 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
 
         [LoggerMessage(EventId = 2312, Level = LogLevel.Warning, Message = "Move {Move}: {Order} to {Node} has no answer, it will be asked again: {Reason}")]
         public static partial void NotAnswered(ILogger logger, MoveId move, string order, NodeName node, string reason);
+
+        [LoggerMessage(EventId = 2314, Level = LogLevel.Warning, Message = "Move {Move}: this agent, or its whole host, stood still for {Seconds} s; its watchdogs do not count them")]
+        public static partial void Slept(ILogger logger, MoveId move, double seconds);
 
         [LoggerMessage(EventId = 2313, Level = LogLevel.Error, Message = "Move {Move} is over, but its record could not be changed; trying again: {Reason}")]
         public static partial void NotForgotten(ILogger logger, MoveId move, string reason);

@@ -20,6 +20,9 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
 
     public MoveForecast? Forecast => forecast;
 
+    /// <summary>Completes when nothing of it runs any more, with the move or with the agent; never fails.</summary>
+    public Task Ended { get; set; } = Task.CompletedTask;
+
     public void Begin(OutgoingMove begun) => move = begun;
 
     /// <summary>Runs the move; returns when it has ended.</summary>

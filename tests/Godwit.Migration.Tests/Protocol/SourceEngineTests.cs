@@ -134,6 +134,26 @@ public sealed class SourceEngineTests
     }
 
     [Fact]
+    public void The_stream_is_vital_from_QEMUs_post_copy_word_until_the_target_has_the_device_state()
+    {
+        var move = AtBarrier();
+        Assert.False(move.Engine.Phase.IsStreamVital);
+
+        Assert.True(move.See(GuestState.Paused, StreamStatus.PostcopyActive).Engine.Phase.IsStreamVital);
+        Assert.False(move.Hear(TargetStanding.Arrived).Engine.Phase.IsStreamVital);
+    }
+
+    [Fact]
+    public void Time_in_which_nobody_watched_is_not_counted_against_the_link()
+    {
+        var move = Streaming();
+        var minute = TimeSpan.FromMinutes(1);
+
+        move.Later(minute).Give(new SourceInput.Slept(minute)).Give(new SourceInput.Tick()).Expect<SourcePhase.Precopying>();
+        move.Wait(Plan.Patience.Progress + TimeSpan.FromSeconds(1)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+    }
+
+    [Fact]
     public void A_broken_post_copy_stream_is_mended_attempt_after_attempt()
     {
         var move = AtBarrier().See(GuestState.Paused, StreamStatus.PostcopyActive).Hear(TargetStanding.Running);
@@ -190,6 +210,12 @@ public sealed class SourceEngineTests
         public Script Hear(TargetStanding standing) => Give(new SourceInput.Reported(new(standing)));
 
         public Script See(GuestState guest, StreamStatus stream) => Give(new SourceInput.Observed(new(guest, stream, Engine.EffectCount)));
+
+        public Script Later(TimeSpan time)
+        {
+            now += time;
+            return this;
+        }
 
         public Script Wait(TimeSpan time)
         {

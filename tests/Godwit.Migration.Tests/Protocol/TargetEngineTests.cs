@@ -133,6 +133,29 @@ public sealed class TargetEngineTests
     public void After_a_restart_the_record_and_QEMU_say_where_to_go_on(TargetRecord record, GuestState guest, StreamStatus stream, Type phase) =>
         Assert.IsType(phase, TargetEngine.Recover(record, new(guest, stream, 0)).Engine.Phase);
 
+    [Fact]
+    public void A_stream_is_mended_even_when_nothing_can_be_read_of_a_QEMU_that_waits_for_a_page()
+    {
+        var arrival = new Script(TargetEngine.Recover(TargetRecord.RunGranted, null));
+
+        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>(new TargetEffect.PauseStream(), new TargetEffect.ListenAgain(1));
+        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>(new TargetEffect.PauseStream(), new TargetEffect.ListenAgain(1));
+        arrival.Give(new TargetInput.Listening(1)).ExpectPhase<TargetPhase.Starting>();
+        Assert.Equal(1, Assert.IsType<TargetEffect.Send>(Assert.Single(arrival.Effects)).Report.ListeningAttempt);
+        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>();
+
+        arrival.See(GuestState.Running, StreamStatus.PostcopyActive).ExpectPhase<TargetPhase.Running>();
+        Assert.Equal(1, arrival.Engine.Phase.Report.ListeningAttempt);
+    }
+
+    [Fact]
+    public void A_guest_found_standing_still_when_its_QEMU_answers_again_is_told_to_run()
+    {
+        var arrival = new Script(TargetEngine.Recover(TargetRecord.RunGranted, null));
+
+        arrival.See(GuestState.Paused, StreamStatus.PostcopyActive).Expect<TargetPhase.Starting>(new TargetEffect.RunGuest());
+    }
+
     private static Script Listening() => new Script(TargetEngine.Open(new Order.Prepare())!.Value)
         .Give(new TargetInput.Persisted(TargetRecord.Arriving))
         .See(GuestState.Waiting, StreamStatus.None);

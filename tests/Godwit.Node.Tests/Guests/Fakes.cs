@@ -9,10 +9,14 @@ namespace Godwit.Node.Tests.Guests;
 /// <summary>A host whose machines are objects; they outlive the agent that made them, as real ones do.</summary>
 internal sealed class FakeMachineHost(string folder) : IMachineHost
 {
+    private int failedStarts;
+
     public ConcurrentDictionary<MachineId, FakeMachine> Machines { get; } = new();
 
     /// <summary>How often a machine was started, by its id, over all agents.</summary>
     public ConcurrentDictionary<MachineId, int> Starts { get; } = new();
+
+    public int FailedStarts => failedStarts;
 
     /// <summary>When set, starting fails with it.</summary>
     public MachineException? Trouble { get; set; }
@@ -41,6 +45,7 @@ internal sealed class FakeMachineHost(string folder) : IMachineHost
     {
         if (Trouble is { } trouble)
         {
+            Interlocked.Increment(ref failedStarts);
             throw trouble;
         }
 

@@ -187,6 +187,26 @@ public sealed class GuestSyncTests
     }
 
     [Fact]
+    public async Task A_start_that_fails_is_not_tried_again_whenever_something_wakes_the_guest()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await using var node = new TestNode(cluster);
+        node.Host.Trouble = new MachineException("QEMU said no");
+        await node.StartAgentAsync();
+        var made = await node.ScheduleAsync("tiny");
+        await TestCluster.UntilAsync(() => Task.FromResult(node.Host.FailedStarts), tries => tries > 0);
+
+        const int Wakes = 40;
+        for (var wake = 1; wake <= Wakes; wake++)
+        {
+            var patch = new System.Text.Json.Nodes.JsonObject { ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["labels"] = new System.Text.Json.Nodes.JsonObject { ["wake"] = $"{wake}" } } };
+            await node.Guests.PatchAsync(ResourceKey.Of(made), patch, TestCluster.Stopping);
+        }
+
+        Assert.InRange(node.Host.FailedStarts, 1, Wakes / 2);
+    }
+
+    [Fact]
     public async Task A_spec_that_this_node_cannot_do_fails_with_its_path()
     {
         await using var cluster = await TestCluster.StartAsync();

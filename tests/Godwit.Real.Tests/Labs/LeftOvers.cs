@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Godwit.Networks.Overlays;
 
 namespace Godwit.Real.Tests.Labs;
 
@@ -13,7 +14,7 @@ internal static class LeftOvers
         found.AddRange(new[] { "machines", "records" }.Select(folder => Path.Combine(agent, folder, machine)).Where(Directory.Exists));
         found.AddRange(ControlGroups(lab, node, machine));
         found.AddRange(UnderWay(Path.Combine(agent, "journal", "moves"), machine));
-        found.AddRange(await TapsAsync(lab, node));
+        found.AddRange(await TapsAsync(lab, node, machine));
         return found;
     }
 
@@ -49,10 +50,10 @@ internal static class LeftOvers
             .Select(tree => Path.Combine(tree, $"godwit-{lab.Instance}", node, $"vm-{machine}"))
             .Where(Directory.Exists);
 
-    /// <summary>The tests run one guest at a time, so any tap is its.</summary>
-    private static async Task<IEnumerable<string>> TapsAsync(GodwitLab lab, string node)
+    private static async Task<IEnumerable<string>> TapsAsync(GodwitLab lab, string node, string machine)
     {
-        var links = (await Command.RunAsync("ip", ["-n", lab.NamespaceOf(node), "-j", "link", "show", "type", "tun"], TimeSpan.FromSeconds(30))).MustSucceed();
-        return links.Output.Trim() is { Length: > 0 } text ? JsonNode.Parse(text)!.AsArray().Select(link => $"tap {link!["ifname"]} in {node}") : [];
+        var tap = new OverlayNames("gw").Tap(machine, 0);
+        var links = (await Command.RunAsync("ip", ["-n", lab.NamespaceOf(node), "-o", "link", "show"], TimeSpan.FromSeconds(30))).MustSucceed();
+        return links.Output.Contains($"{tap}:", StringComparison.Ordinal) ? [$"tap {tap} in {node}"] : [];
     }
 }

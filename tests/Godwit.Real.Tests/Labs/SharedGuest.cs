@@ -3,8 +3,9 @@ namespace Godwit.Real.Tests.Labs;
 /// <summary>One guest for all cases of a class: a guest that is whole after one is good for the next.</summary>
 public sealed class SharedGuest(GodwitLab lab) : IAsyncLifetime
 {
+    private static int lastNumber;
     private TinyGuest? guest;
-    private int number;
+    private bool isWhole;
 
     public GodwitLab Lab => lab;
 
@@ -12,22 +13,26 @@ public sealed class SharedGuest(GodwitLab lab) : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await DiscardAsync();
 
-    /// <summary>The guest, made if there is none; not shared again until it is given back whole.</summary>
+    /// <summary>The guest; a new one if there is none, or if the last case did not give it back whole.</summary>
     internal async Task<TinyGuest> TakeAsync(string settings)
     {
-        var taken = guest ?? await TinyGuest.StartAsync(lab, $"hurt-{Interlocked.Increment(ref number)}-{settings.GetHashCode(StringComparison.Ordinal) & 0xfff:x}", settings);
-        guest = null;
-        return taken;
+        if (!isWhole)
+        {
+            await DiscardAsync();
+        }
+
+        isWhole = false;
+        return guest ??= await TinyGuest.StartAsync(lab, $"hurt-{Interlocked.Increment(ref lastNumber)}", settings);
     }
 
-    internal void GiveBack(TinyGuest whole) => guest = whole;
+    internal void GiveBack(TinyGuest whole) => isWhole = ReferenceEquals(whole, guest);
 
     private async Task DiscardAsync()
     {
-        if (guest is not null)
+        if (guest is { } made)
         {
-            await guest.DisposeAsync();
             guest = null;
+            await made.DisposeAsync();
         }
     }
 }

@@ -6,6 +6,18 @@ using Godwit.Client;
 
 namespace Godwit.Real.Tests.Labs;
 
+/// <summary>Who is hurt.</summary>
+public enum Victim
+{
+    SourceAgent,
+    TargetAgent,
+    Server,
+    TargetQemu,
+
+    /// <summary>The move itself: its object is deleted.</summary>
+    Move,
+}
+
 /// <summary>A move that something is going to happen to: it is held, or found, at a point by what the agents log.</summary>
 internal sealed class TroubledMove
 {
@@ -57,6 +69,10 @@ internal sealed class TroubledMove
     /// <summary>The source's agent has entered a phase of its engine.</summary>
     public Task SourceEntersAsync(string phase) => SaysAsync(Source, $"Move {id}: {phase}:");
 
+    /// <summary>Memory flows: the source's agent has told so.</summary>
+    public Task HasSentAsync(long bytes) => Eventually.IsTrueAsync($"the move {key} has sent {bytes} bytes", Bound, async () =>
+        (await FindAsync())?.Status.Progress?.TransferredBytes >= bytes);
+
     public Task TargetEntersAsync(string phase) => SaysAsync(Target, $"Arrival {id}: {phase}:");
 
     /// <summary>Takes the hold away; a move that is gone needs none.</summary>
@@ -78,6 +94,27 @@ internal sealed class TroubledMove
 
     public Task CancelAsync() =>
         lab.Cluster.For<VirtualMachineInstanceMigration>().DeleteAsync(key, new DeleteOptions(), TestContext.Current.CancellationToken);
+
+    public async Task HurtAsync(Victim victim)
+    {
+        switch (victim)
+        {
+            case Victim.SourceAgent:
+                await GodwitLab.KillAsync(lab.AgentProcessId(Source));
+                break;
+            case Victim.TargetAgent:
+                await GodwitLab.KillAsync(lab.AgentProcessId(Target));
+                break;
+            case Victim.Server:
+                await GodwitLab.KillAsync(lab.ServerProcessId());
+                break;
+            case Victim.Move:
+                await CancelAsync();
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(victim), victim, "It takes a guest to kill its QEMU.");
+        }
+    }
 
     /// <summary>The status of the object when it has ended and both agents have let go of it; null when it was deleted.</summary>
     public async Task<VirtualMachineInstanceMigrationStatus?> EndsAsync()

@@ -131,8 +131,14 @@ public sealed record MigrationMeasurement
     /// <summary>From the agent's start of the move to the guest running and whole on the target.</summary>
     public long? TotalMs { get; init; }
 
-    /// <summary>How long no CPU of the guest ran, as QEMU counts.</summary>
+    /// <summary>
+    /// How long the guest stood still, as the source's QEMU counts: it knows of its own end only, and in post-copy not how
+    /// long the guest waits for its memory.
+    /// </summary>
     public long? DowntimeMs { get; init; }
+
+    /// <summary>How long no CPU of the guest ran, from the stop at the source to the target's word that it runs, as the agents saw it.</summary>
+    public long? PausedMs { get; init; }
 
     /// <summary>The longest silence of the guest on the network, as a third host saw it.</summary>
     public long? NetworkDowntimeMs { get; init; }

@@ -138,7 +138,8 @@ internal static class KubeVirtSchemas
         Prefix + "MigrationMeasurement",
         "What a move took.",
         Field("totalMs", Integer64, "From its start to the guest whole on the target."),
-        Field("downtimeMs", Integer64, "How long the guest stood still, as QEMU counts."),
+        Field("downtimeMs", Integer64, "How long the guest stood still, as the source's QEMU counts."),
+        Field("pausedMs", Integer64, "How long the guest stood still, from source to target, as the agents saw it."),
         Field("networkDowntimeMs", Integer64, "The longest silence on the network, as a third host saw it."),
         Field("bytes", Integer64, "All that went over the wire."),
         Field("bytesByKind", new ObjectSchema(

@@ -1,0 +1,89 @@
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Machines;
+using Godwit.Migration.Protocol;
+using Godwit.Node.Peers;
+
+namespace Godwit.Node.Migrations;
+
+/// <content>What the engine wants done to the source's QEMU, and the stream that it sends through.</content>
+internal sealed partial class OutgoingMove
+{
+    private async Task CarryOutAsync(SourceEffect.Machine effect, CancellationToken stopping)
+    {
+        if (effect is SourceEffect.QuitGuest)
+        {
+            if (engine.Phase is SourcePhase.Completing)
+            {
+                await PassAsync(MoveHoldPoints.Moved, stopping);
+            }
+
+            await CloseStreamAsync();
+            await parts.Builder.DemolishAsync(route.Machine, stopping);
+            return;
+        }
+
+        var machine = parts.Machines.Find(route.Machine) ?? throw new MachineException($"There is no machine {route.Machine} on this host any more.");
+        switch (effect)
+        {
+            case SourceEffect.PauseGuest:
+                await machine.PauseAsync(stopping);
+                break;
+            case SourceEffect.ResumeGuest:
+                await machine.ResumeAsync(stopping);
+                break;
+            case SourceEffect.StartStream:
+                await machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
+                await machine.Migration.StartOutgoingAsync($"unix:{await OpenStreamAsync(machine, 0)}", stopping);
+                break;
+            case SourceEffect.RecoverStream recover:
+                await machine.Migration.RecoverAsync($"unix:{await OpenStreamAsync(machine, recover.Attempt)}", outgoing: true, stopping);
+                break;
+            case SourceEffect.SetDowntimeLimit limit:
+                await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
+                break;
+            case SourceEffect.StartPostcopy start:
+                await machine.Migration.LimitPostcopyAsync(start.BackgroundBytesPerSecond, stopping);
+                await machine.Migration.StartPostcopyAsync(stopping);
+                break;
+            case SourceEffect.LiftPostcopyBandwidth:
+                await machine.Migration.LimitPostcopyAsync(route.Preparation.Stream.BandwidthBytesPerSecond, stopping);
+                break;
+            case SourceEffect.ContinueSwitchover:
+                await PassAsync(MoveHoldPoints.Barrier, stopping);
+                await machine.Migration.ContinueSwitchoverAsync(stopping);
+                break;
+            case SourceEffect.PauseStream:
+                await machine.Migration.PauseStreamAsync(stopping);
+                await CloseStreamAsync();
+                break;
+            case SourceEffect.CancelStream:
+                await machine.Migration.CancelAsync(CancelBound, stopping);
+                await CloseStreamAsync();
+                break;
+        }
+    }
+
+    /// <summary>The socket that QEMU connects to, for the attempt that the target listens for.</summary>
+    private async Task<string> OpenStreamAsync(IMachine machine, int attempt)
+    {
+        var report = lastReport;
+        if (report?.StreamToken is not { } token || report.ListeningAttempt != attempt)
+        {
+            throw new PeerException($"Node {route.Target.Node} has not given out a key for attempt {attempt} of the stream.");
+        }
+
+        await CloseStreamAsync();
+        var path = machine.Place.MigrationSocket($"out-{attempt}");
+        stream = new OutgoingStream(parts.Dialer, new StreamTarget(route.Target, token, route.Preparation.Stream.ChannelCount), path);
+        return path;
+    }
+
+    private async Task CloseStreamAsync()
+    {
+        if (Interlocked.Exchange(ref stream, null) is { } open)
+        {
+            Interlocked.Add(ref earlierStreamBytes, open.Counters.ToPeerBytes);
+            await open.DisposeAsync();
+        }
+    }
+}

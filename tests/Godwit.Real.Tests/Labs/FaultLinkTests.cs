@@ -1,0 +1,163 @@
+using Godwit.Api.KubeVirt.V1;
+
+namespace Godwit.Real.Tests.Labs;
+
+/// <summary>The link to the target goes dark while a real guest moves, and comes back; an agent is stopped in good order; a target has no room.</summary>
+[Collection(LabCollection.Name)]
+[Trait("Needs", "qemu")]
+public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGuest>
+{
+    private const string Settings = "tiny.rate=20M tiny.set=16M tiny.ballast=16M";
+    private readonly GodwitLab lab = shared.Lab;
+
+    [Fact]
+    public async Task A_link_that_dies_while_memory_is_copied_is_noticed_and_the_guest_stays()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", bandwidth: "16M");
+        await move.HasSentAsync(1 << 20);
+
+        await WithoutLinkAsync(move.Target, async () =>
+        {
+            await move.SourceEntersAsync("Fencing");
+            await guest.MustHaveGoneOnAsync(counter); // Already, and not only when the link is back.
+        });
+
+        await StaysAsync(guest, move, counter, "not one byte has moved");
+    }
+
+    [Fact]
+    public async Task A_link_that_dies_in_the_switchover_window_costs_the_watchdogs_time_and_not_the_guest()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", MoveHoldPoints.Barrier);
+        await move.IsHeldAtAsync(MoveHoldPoints.Barrier);
+
+        await WithoutLinkAsync(move.Target, async () =>
+        {
+            await move.ReleaseAsync();
+            await move.SourceEntersAsync("Fencing");
+            await guest.MustHaveGoneOnAsync(counter);
+        });
+
+        await StaysAsync(guest, move, counter, "the last of the guest's state did not reach");
+    }
+
+    [Fact]
+    public async Task A_link_that_dies_after_the_order_to_run_is_waited_for_and_the_guest_runs_on_the_target_alone()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", MoveHoldPoints.Granted);
+        await move.IsHeldAtAsync(MoveHoldPoints.Granted);
+
+        await WithoutLinkAsync(move.Target, async () =>
+        {
+            await move.TargetEntersAsync("Completed");
+            await move.HasConditionAsync("Moving", "True", "Activating"); // The source was not told, and does nothing but ask.
+        });
+
+        Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
+        await guest.MustBeWholeAsync(move.Target, counter);
+        shared.GiveBack(guest);
+    }
+
+    [Theory]
+    [InlineData("Precopying")]
+    [InlineData(MoveHoldPoints.Barrier)]
+    public async Task A_source_agent_that_is_stopped_in_good_order_gives_the_guest_back_before_it_ends(string point)
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var held = point == MoveHoldPoints.Barrier;
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", held ? point : null, held ? null : "16M");
+        await (held ? move.IsHeldAtAsync(point) : move.SourceEntersAsync(point));
+
+        await GodwitLab.StopAsync(lab.AgentProcessId(move.Source));
+        await guest.MustHaveGoneOnAsync(counter); // With no agent there to help it.
+        await lab.BringUpAsync();
+
+        await StaysAsync(guest, move, counter, "the source's agent was restarted");
+    }
+
+    [Fact]
+    public async Task A_target_agent_that_is_stopped_in_good_order_leaves_the_guest_where_it_was()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", bandwidth: "16M");
+        await move.SourceEntersAsync("Precopying");
+
+        await GodwitLab.StopAsync(lab.AgentProcessId(move.Target));
+        await guest.MustHaveGoneOnAsync(counter);
+        await lab.BringUpAsync();
+
+        await StaysAsync(guest, move, counter, "QEMU ended the stream");
+    }
+
+    [Fact]
+    public async Task A_target_without_room_is_refused_before_anything_is_started()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var (source, target) = (await guest.NodeAsync(), await guest.OtherNodeAsync());
+        await FillAsync(target);
+
+        var result = await lab.GodwitAsync(TimeSpan.FromMinutes(2), "migrate", guest.Name, "--to", target);
+
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains("memory", result.Output + result.Errors, StringComparison.Ordinal);
+        await guest.MustBeWholeAsync(source, counter);
+        await lab.KubectlAsync(null, "delete", "vm", "filler", "--wait=true", "--timeout=60s");
+        shared.GiveBack(guest);
+    }
+
+    /// <summary>A guest that never runs, and has nearly all of the node's memory.</summary>
+    private async Task FillAsync(string node)
+    {
+        var capacity = (await lab.FindAsync("node", node))!["status"]!["allocatable"]!["memory"]!.GetValue<string>();
+        var memoryMib = (Godwit.Base.Quantity.Parse(capacity).ToInt64() >> 20) - 128;
+        var manifest = $$"""
+            apiVersion: kubevirt.io/v1
+            kind: VirtualMachine
+            metadata: { name: filler }
+            spec:
+              runStrategy: Always
+              template:
+                spec:
+                  startStrategy: Paused
+                  nodeSelector: { kubernetes.io/hostname: {{node}} }
+                  domain:
+                    memory: { guest: {{memoryMib}}Mi }
+                    devices: {}
+                    firmware: { kernelBoot: { container: { image: tiny, kernelPath: /vmlinuz, initrdPath: /initrd } } }
+            """;
+        (await lab.KubectlAsync(manifest, "apply", "-f", "-")).MustSucceed();
+        await Eventually.IsTrueAsync($"the filler has its place on {node}", TimeSpan.FromMinutes(2), async () =>
+            (await lab.FindAsync("vmi", "filler"))?["status"]?["nodeName"]?.GetValue<string>() == node);
+    }
+
+    private async Task StaysAsync(TinyGuest guest, TroubledMove move, long counter, string reason)
+    {
+        var status = await move.EndsAsync();
+        Assert.Equal(MigrationPhases.Failed, status!.Phase);
+        Assert.Contains(reason, status.MigrationState!.FailureReason, StringComparison.Ordinal);
+        await guest.MustBeWholeAsync(move.Source, counter);
+        shared.GiveBack(guest);
+    }
+
+    private async Task WithoutLinkAsync(string node, Func<Task> act)
+    {
+        await lab.SetLinkAsync(node, up: false);
+        try
+        {
+            await act();
+        }
+        finally
+        {
+            await lab.SetLinkAsync(node, up: true);
+        }
+    }
+}
