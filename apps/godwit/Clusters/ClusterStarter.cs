@@ -21,6 +21,7 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
 {
     private static readonly TimeSpan ServerBound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan NodesBound = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
     private readonly TimeProvider time = TimeProvider.System;
 
@@ -144,7 +145,7 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
     {
         using var cluster = Connect();
         var said = 0;
-        await WaitAsync($"{nodes} nodes are ready", record, NodesBound, async () =>
+        await WaitAsync($"{(nodes == 1 ? "the node is" : $"{nodes} nodes are")} ready (at first a node tries out what runs guests, which may take half a minute)", record, NodesBound, async () =>
         {
             var list = await cluster.For<Api.Core.V1.Node>().ListAsync(new ListOptions(), stopping);
             var ready = list.Items.Count(node => node.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }));
@@ -163,7 +164,7 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
     // A process of ours that ends while we wait will not become ready: its last words are the answer.
     private async Task WaitAsync(string what, ClusterRecord record, TimeSpan bound, Func<Task<bool>> look, CancellationToken stopping)
     {
-        var deadline = time.GetUtcNow() + bound;
+        var (deadline, quietUntil) = (time.GetUtcNow() + bound, time.GetUtcNow() + SilenceMax);
         Exception? last = null;
         while (time.GetUtcNow() < deadline)
         {
@@ -184,10 +185,16 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
                 throw new ClusterException($"{dead.Name} ended before {what}. Its last words ({dead.LogPath}):\n{LastLines(dead.LogPath)}");
             }
 
+            if (time.GetUtcNow() > quietUntil)
+            {
+                say($"waiting until {what}");
+                quietUntil = DateTimeOffset.MaxValue;
+            }
+
             await Task.Delay(Look, time, stopping);
         }
 
-        var message = $"After {bound.TotalSeconds:0} s it is still not so that {what}: look into {places.LogsFolder}, or take it down with 'godwit down'";
+        var message = $"After {bound.TotalSeconds:0} s it is still not so that {what}. Look into {places.LogsFolder}, or take it down with 'godwit down'";
         throw last is null ? new ClusterException(message) : new ClusterException(message, last);
     }
 

@@ -36,7 +36,10 @@ internal static class PredictCommand
                 Metadata = new ObjectMeta { GenerateName = vm + "-", Namespace = session.Namespace },
                 Spec = new ForecastSpec { VmiName = vm, TargetNode = parsed.GetValue(target) },
             };
-            var answered = await AskAsync(session, asked, parsed.GetValue(timeout) ?? TimeSpan.FromMinutes(1), parsed.GetValue(keep), stopping);
+            var answered = await Patience.WaitAsync(
+                session.Environment,
+                $"the node of {vm} to measure the guest and the link",
+                () => AskAsync(session, asked, parsed.GetValue(timeout) ?? TimeSpan.FromMinutes(1), parsed.GetValue(keep), stopping));
             if (answered.Status.Phase == ForecastPhases.Failed)
             {
                 throw new CliException($"No forecast for {vm}: {answered.Status.Reason ?? "no reason was given"}");

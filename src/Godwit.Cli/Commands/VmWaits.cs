@@ -55,7 +55,7 @@ internal static class VmWaits
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, timeout.Token);
         try
         {
-            return await wait(either.Token);
+            return await Patience.WaitAsync(session.Environment, goal, () => wait(either.Token));
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
