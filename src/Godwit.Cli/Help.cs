@@ -101,10 +101,13 @@ public static class Help
             return string.Join('\n', lines);
         }
 
+        private static IEnumerable<Command> Ancestors(Command command) =>
+            command.Parents.OfType<Command>().SelectMany(parent => Ancestors(parent).Prepend(parent));
+
         private static int InvokeWithoutLeftOut(Command command, Func<int> invoke)
         {
             var names = LeftOut.TryGetValue(command, out var found) ? found : [];
-            var hidden = command.Parents.OfType<Command>().SelectMany(parent => parent.Options).Where(option => names.Contains(option.Name)).ToList();
+            var hidden = Ancestors(command).SelectMany(parent => parent.Options).Where(option => names.Contains(option.Name)).ToList();
             hidden.ForEach(option => option.Hidden = true);
             try
             {

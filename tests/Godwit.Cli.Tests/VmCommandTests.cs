@@ -92,6 +92,23 @@ public sealed class VmCommandTests : IAsyncLifetime
         await AssertLikeExampleAsync("debian");
     }
 
+    [Theory]
+    [InlineData("vm create other")]
+    [InlineData("vm stop tiny")]
+    [InlineData("vm show tiny")]
+    [InlineData("vm list")]
+    [InlineData("nodes")]
+    [InlineData("migrate list")]
+    [InlineData("version")]
+    [InlineData("vm delete tiny")]
+    public async Task For_a_program_every_command_answers_with_JSON_and_nothing_else(string line)
+    {
+        await cluster.RunAsync("vm", "create", "tiny");
+        var ran = await cluster.RunAsync([.. line.Split(' '), "-o", "json"]);
+        Assert.True(ran.ExitCode == ExitCodes.Done, ran.Error);
+        Assert.NotEmpty(JsonNode.Parse(ran.Output)!.AsObject());
+    }
+
     [Fact]
     public async Task Start_and_stop_change_what_the_machine_is_asked_to_be()
     {

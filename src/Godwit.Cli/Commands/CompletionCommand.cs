@@ -44,6 +44,7 @@ internal static class CompletionCommand
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish" };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
         var command = new Command("completion", "Print a script that makes the shell complete commands, options and names") { shell };
+        Help.LeaveOut(command, "--kubeconfig", "--context", "--server", "--namespace", "--output");
         Help.Add(command, [("echo 'eval \"$(godwit completion bash)\"' >> ~/.bashrc", "for every new shell")]);
         command.SetAction(parsed => context.Environment.Output.Write(parsed.GetRequiredValue(shell) switch
         {

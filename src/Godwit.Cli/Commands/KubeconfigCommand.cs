@@ -8,6 +8,7 @@ internal static class KubeconfigCommand
     public static Command Build(CommandContext context)
     {
         var command = new Command("kubeconfig", "Print the administrator's kubeconfig, for kubectl or another host; it is a secret");
+        Help.LeaveOut(command, "--output");
         Help.Add(
             command,
             [

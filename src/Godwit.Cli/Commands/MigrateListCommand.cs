@@ -69,7 +69,7 @@ internal static class MigrateCancelCommand
                 await VmWaits.UntilGoneAsync<VirtualMachineInstanceMigration>(session, move.Metadata.Name, wait.Bound(parsed), stopping);
             }
 
-            await session.Remarks.WriteLineAsync($"{move.Metadata.Name}: cancel {(wait.IsAsked(parsed) ? "done" : "asked for")}");
+            session.Printer.Object(move, output => output.WriteLine($"{move.Metadata.Name}: cancel {(wait.IsAsked(parsed) ? "done" : "asked for")}"));
             return ExitCodes.Done;
         });
         return command;

@@ -15,6 +15,7 @@ internal static class VmConsoleCommand
         var name = context.VmArgument();
         var linger = Arguments.DurationOption("--linger", "In a pipe: once the input has ended, leave after the guest has been silent for so long (default: 2s)");
         var command = new Command("console", "Connect to the guest's serial console; leave with Ctrl-]") { name, linger };
+        Help.LeaveOut(command, "--output");
         Help.Add(
             command,
             [

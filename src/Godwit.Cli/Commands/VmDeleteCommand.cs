@@ -15,14 +15,16 @@ internal static class VmDeleteCommand
         wait.AddTo(command);
         context.Act(command, async (session, parsed, stopping) =>
         {
+            var machines = new List<VirtualMachine>();
             foreach (var name in parsed.GetRequiredValue(names))
             {
                 // Looked for first: a mistyped name is to be told as such, before anything of the rest is deleted.
-                await session.RequireAsync<VirtualMachine>(name, stopping);
+                machines.Add(await session.RequireAsync<VirtualMachine>(name, stopping));
             }
 
-            foreach (var name in parsed.GetRequiredValue(names))
+            foreach (var machine in machines)
             {
+                var name = machine.Metadata.Name;
                 await session.Client.For<VirtualMachine>().TryDeleteAsync(session.Key(name), new DeleteOptions(), stopping);
                 if (wait.IsAsked(parsed))
                 {
@@ -30,7 +32,7 @@ internal static class VmDeleteCommand
                     await VmWaits.UntilGoneAsync<VirtualMachineInstance>(session, name, wait.Bound(parsed), stopping);
                 }
 
-                await session.Remarks.WriteLineAsync($"{name} deleted");
+                session.Printer.Object(machine, output => output.WriteLine($"{name} deleted"));
             }
 
             return ExitCodes.Done;

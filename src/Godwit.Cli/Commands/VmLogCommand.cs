@@ -13,6 +13,7 @@ internal static class VmLogCommand
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on with what the guest writes from now" };
         var tail = new Option<int?>("--tail") { Description = "Only the last N lines", HelpName = "N" };
         var command = new Command("log", "Print what the guest wrote to its serial console") { name, follow, tail };
+        Help.LeaveOut(command, "--output");
         command.Aliases.Add("logs");
         context.Act(command, async (session, parsed, stopping) =>
         {

@@ -31,16 +31,14 @@ internal static class VmVerbs
         {
             var vm = parsed.GetRequiredValue(name);
             await PutAsync<VirtualMachine>(session, vm, verb, stopping);
+            var (machine, state) = (await session.RequireAsync<VirtualMachine>(vm, stopping), done);
             if (wait?.IsAsked(parsed) == true)
             {
-                var reached = await goal!.WaitAsync(session, vm, wait.Bound(parsed), stopping);
-                await session.Remarks.WriteLineAsync($"{vm} {reached.Status.PrintableStatus?.ToLowerInvariant()}");
-            }
-            else
-            {
-                await session.Remarks.WriteLineAsync($"{vm} {done}");
+                machine = await goal!.WaitAsync(session, vm, wait.Bound(parsed), stopping);
+                state = machine.Status.PrintableStatus?.ToLowerInvariant();
             }
 
+            session.Printer.Object(machine, output => output.WriteLine($"{vm} {state}"));
             return ExitCodes.Done;
         });
         return command;
@@ -57,7 +55,7 @@ internal static class VmVerbs
         {
             var vm = parsed.GetRequiredValue(name);
             await PutAsync<VirtualMachineInstance>(session, vm, subresource, stopping);
-            await session.Remarks.WriteLineAsync($"{vm} {done}");
+            session.Printer.Object(await session.RequireAsync<VirtualMachineInstance>(vm, stopping), output => output.WriteLine($"{vm} {done}"));
             return ExitCodes.Done;
         });
         return command;
