@@ -25,11 +25,15 @@ internal sealed class MachineMove : IAsyncDisposable
     private static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
     /// <summary>A guest with memory that it can check and a writer, running at the source; the target waits.</summary>
-    public static async Task<MachineMove> PrepareAsync(MigrationSettings settings, string kernelArguments = "tiny.ballast=32M tiny.set=16M tiny.rate=5M", Func<MachineHostOptions, MachineHostOptions>? adjust = null)
+    public static async Task<MachineMove> PrepareAsync(
+        MigrationSettings settings,
+        string kernelArguments = "tiny.ballast=32M tiny.set=16M tiny.rate=5M",
+        Func<MachineHostOptions, MachineHostOptions>? adjust = null,
+        IReadOnlyList<MachineDisk>? sharedDisks = null)
     {
         var here = await MachineLab.CreateAsync(adjust);
         var there = await MachineLab.CreateAsync(adjust);
-        var spec = here.Spec(kernelArguments, memoryBytes: 256 << 20);
+        var spec = here.Spec(kernelArguments, memoryBytes: 256 << 20) with { Disks = sharedDisks ?? [] };
         var source = await here.BootAsync(spec);
         var target = await there.Host.CreateAsync(spec, MachineStart.Incoming, Stopping);
         Assert.Equal(MachineRunState.Incoming, target.RunState);
