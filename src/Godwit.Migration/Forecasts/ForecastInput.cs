@@ -44,6 +44,46 @@ public readonly record struct FixedCosts(Interval SetupMs, Interval RestartMs, I
 {
     /// <summary>What unknown hosts need; replaced by measurements after the first move.</summary>
     public static FixedCosts Unmeasured { get; } = new(new(80, 2500), new(10, 150), new(20, 150));
+
+    /// <summary>
+    /// As the moves between two hosts showed them, newest last. The fewer, the wider the ranges stay; what is seen outside
+    /// (<see cref="ReachMs"/>) the hosts do not learn.
+    /// </summary>
+    public static FixedCosts From(IReadOnlyList<PastCosts> moves)
+    {
+        var recent = moves.TakeLast(PastCosts.MovesMax).ToArray();
+        if (recent.Length == 0)
+        {
+            return Unmeasured;
+        }
+
+        var doubt = 1 + (0.5 / recent.Length);
+        return new(
+            Around([.. recent.Select(move => move.SetupMs)], doubt),
+            Around([.. recent.Select(move => move.RestartMs)], doubt),
+            Unmeasured.ReachMs);
+    }
+
+    private static Interval Around(double[] values, double doubt) => new(Math.Max(values.Min(), 0) / doubt, Math.Max(values.Max(), 1) * doubt);
+}
+
+/// <summary>What one finished move showed of <see cref="FixedCosts"/>.</summary>
+public sealed record PastCosts(double SetupMs, double RestartMs)
+{
+    /// <summary>More than this many moves back say nothing about today.</summary>
+    public const int MovesMax = 16;
+
+    /// <summary>Null when the trace does not tell: a move that an agent's restart went through.</summary>
+    public static PastCosts? From(Protocol.MoveTrace trace)
+    {
+        if (trace is not { StreamStartedAt: { } started, PausedAt: { } paused, RunningAt: { } running } || trace.EndedBy == Convergence.TerminationRule.StoppedFirst)
+        {
+            return null; // Cold: the stop is the whole copy, and tells nothing of what is fixed.
+        }
+
+        var sentMs = !trace.Postcopy && trace.BytesPerSecond > 0 ? trace.RestBytes / trace.BytesPerSecond * 1000 : 0;
+        return new((started - trace.BeganAt).TotalMilliseconds, Math.Max(1, (running - paused).TotalMilliseconds - sentMs));
+    }
 }
 
 /// <summary>One finished move of a VM: what was forecast in the middle, what was measured.</summary>

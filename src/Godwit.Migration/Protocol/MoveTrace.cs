@@ -52,6 +52,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     public long RemainingBytes { get; init; }
 
+    /// <summary>What was left to send when the guest was stopped.</summary>
+    public long RestBytes { get; init; }
+
     /// <summary>What had been sent when the first pass was over.</summary>
     public long FirstPassBytes { get; init; }
 

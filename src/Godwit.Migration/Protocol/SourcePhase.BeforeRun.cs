@@ -273,6 +273,7 @@ public abstract partial record SourcePhase
         var paused = move.Note(trace => trace.With(reading) with
         {
             PausedAt = trace.PausedAt ?? now,
+            RestBytes = reading.RemainingBytes,
             EndedBy = trace.EndedBy ?? TerminationRule.FitsDowntimeLimit,
         });
         var switching = new SwitchingOver(paused, watch.Saw(reading, now), Repetition.From(now, move.Plan.Patience));

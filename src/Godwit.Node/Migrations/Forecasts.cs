@@ -21,7 +21,7 @@ internal sealed record Observations(
 internal sealed record MoveForecast(DirtyCurve Dirty, ModeForecast Chosen, Observations Observed);
 
 /// <summary>Measures a guest and a link, makes forecasts of it, and keeps what past moves teach.</summary>
-internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
+internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, CostHistory costs)
 {
     private static readonly TimeSpan[] QuickWindows = [TimeSpan.FromMilliseconds(200)];
     private static readonly TimeSpan[] ThoroughWindows = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
@@ -30,7 +30,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
     public async Task<MoveForecast> ForMoveAsync(OutgoingRoute route, MoveDesign design, CancellationToken stopping)
     {
         var observed = await ObserveAsync(route.Machine, route.Target, QuickWindows, stopping);
-        var input = Input(observed, HistoryKey(route), design);
+        var input = Input(observed, HistoryKey(route), route.Target.Node, design);
         var forecast = Forecaster.For(input);
         var mode = ModeOf(design, forecast);
         return new(
@@ -45,7 +45,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
     {
         var observed = await ObserveAsync(machine.Spec.Id, target, ThoroughWindows, stopping);
         var facts = await parts.Host.GetFactsAsync(stopping);
-        var input = Input(observed, historyKey, null) with { PostcopyPossible = facts.PostcopyObstacle is null };
+        var input = Input(observed, historyKey, target.Node, null) with { PostcopyPossible = facts.PostcopyObstacle is null };
         return (Forecaster.For(input), input, observed);
     }
 
@@ -53,7 +53,13 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
     public void Learn(OutgoingMove move, MoveForecast? forecast, DateTimeOffset now)
     {
         var trace = move.Phase.Move.Trace;
-        if (move.Phase is not SourcePhase.Completed || forecast is null || trace.CompletedAt is not { } completed)
+        if (move.Phase is not SourcePhase.Completed || trace.CompletedAt is not { } completed)
+        {
+            return;
+        }
+
+        LearnCosts(move.Route.Target.Node, trace);
+        if (forecast is null)
         {
             return;
         }
@@ -70,6 +76,21 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
                 DirtyDuringBytesPerSecond = trace.DirtyBytesPerSecond,
                 FirstPassBytes = trace.FirstPassBytes,
             });
+        }
+        catch (Exception error) when (error is IOException or Linux.LinuxException)
+        {
+            Log.NotKept(parts.Logger, ErrorChain.Describe(error));
+        }
+    }
+
+    private void LearnCosts(NodeName target, MoveTrace trace)
+    {
+        try
+        {
+            if (PastCosts.From(trace) is { } seen)
+            {
+                costs.Add(target, seen);
+            }
         }
         catch (Exception error) when (error is IOException or Linux.LinuxException)
         {
@@ -113,7 +134,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
         }
     }
 
-    private ForecastInput Input(Observations observed, string historyKey, MoveDesign? design)
+    private ForecastInput Input(Observations observed, string historyKey, NodeName target, MoveDesign? design)
     {
         var resident = Math.Clamp(observed.ResidentBytes, 1, observed.MemoryBytes);
         var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
@@ -127,7 +148,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history)
             LinkMeasured = observed.LinkBytesPerSecond is not null,
             DowntimeBudgetMs = design?.Convergence.DowntimeBudgetMs ?? MovePlanner.DowntimeBudgetMsDefault,
             Termination = design?.Convergence.Termination ?? new(),
-            Costs = FixedCosts.Unmeasured,
+            Costs = FixedCosts.From(costs.Of(target)),
             Learned = LearnedCorrection.From(history.Of(historyKey)),
             PostcopyPossible = design?.Stream.Postcopy ?? true,
         };

@@ -44,7 +44,7 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
             Time = services.Time,
             Logger = logger,
         };
-        var making = new Forecasts(parts, new MoveHistory(Path.Combine(folder, "history")));
+        var making = new Forecasts(parts, new MoveHistory(Path.Combine(folder, "history")), new CostHistory(Path.Combine(folder, "costs")));
         asked = new(services.Client.For<Forecast>(), ListOptions.All, services.Time, logger);
         incoming = new(parts);
         outgoing = new(parts, making);

@@ -123,4 +123,5 @@ internal static class MoveMethods
 [JsonSerializable(typeof(MoveFacts))]
 [JsonSerializable(typeof(MoveRecord))]
 [JsonSerializable(typeof(MoveHistoryFile))]
+[JsonSerializable(typeof(CostHistoryFile))]
 internal sealed partial class MoveJson : JsonSerializerContext;
