@@ -134,7 +134,8 @@ public sealed class ContainerLayer
     /// Makes a layer of what the container changed, to be used by <see cref="ImageStep.Layer"/>. The container may run on:
     /// pause it to get one instant. Null when it changed nothing. Until an image holds the layer, this root keeps it.
     /// </summary>
-    public Task<ImageLayer?> CommitAsync(CancellationToken stopping) => Task.Run(() => CopyAsync(stopping), stopping);
+    /// <param name="change">Makes another member of each one; null keeps them as they are.</param>
+    public Task<ImageLayer?> CommitAsync(CancellationToken stopping, Func<TarEntry, TarEntry>? change = null) => Task.Run(() => CopyAsync(change, stopping), stopping);
 
     internal IReadOnlyList<Digest> CommittedLayers()
     {
@@ -190,7 +191,7 @@ public sealed class ContainerLayer
         }
     }
 
-    private async Task<ImageLayer?> CopyAsync(CancellationToken stopping)
+    private async Task<ImageLayer?> CopyAsync(Func<TarEntry, TarEntry>? change, CancellationToken stopping)
     {
         using var upper = HeldFolder.Open(UpperPath);
         if (upper.List().Count == 0)
@@ -199,7 +200,7 @@ public sealed class ContainerLayer
         }
 
         var ring = new BufferRing();
-        var packing = Task.Factory.StartNew(() => Pack(upper, ring, stopping), stopping, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var packing = Task.Factory.StartNew(() => Pack(upper, ring, change, stopping), stopping, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             using var lease = store.Parts.Pins.Begin();
@@ -214,13 +215,13 @@ public sealed class ContainerLayer
         }
     }
 
-    private static void Pack(HeldFolder upper, BufferRing ring, CancellationToken stopping)
+    private static void Pack(HeldFolder upper, BufferRing ring, Func<TarEntry, TarEntry>? change, CancellationToken stopping)
     {
         try
         {
             var writer = ring.Writer;
             var tar = new TarWriter(writer);
-            TreePacker.Pack(upper, tar, new PackOptions { IsLayer = true }, stopping);
+            TreePacker.Pack(upper, tar, new PackOptions { IsLayer = true, Change = change }, stopping);
             tar.End();
             writer.Flush();
             ring.Finish(null);

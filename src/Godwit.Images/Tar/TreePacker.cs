@@ -14,6 +14,9 @@ public sealed record PackOptions
     /// <summary>Whether the tree's root itself is a member (named by the prefix, or <c>./</c>).</summary>
     public bool WithRoot { get; init; }
 
+    /// <summary>Makes another member of each one before it is written; null leaves them as they are.</summary>
+    public Func<TarEntry, TarEntry>? Change { get; init; }
+
     /// <summary>Names (from the tree's root, without a slash in front) that are left out, with all below them.</summary>
     public Func<byte[], bool> LeaveOut { get; init; } = _ => false;
 }
@@ -42,7 +45,7 @@ public sealed class TreePacker
         var packer = new TreePacker(tar, options, stopping);
         if (options.WithRoot)
         {
-            tar.Add(Describe(root.Status(), options.Prefix.Length == 0 ? "./"u8.ToArray() : [.. options.Prefix, (byte)'/'], ReadAttributes(root, default)));
+            packer.Add(Describe(root.Status(), options.Prefix.Length == 0 ? "./"u8.ToArray() : [.. options.Prefix, (byte)'/'], ReadAttributes(root, default)));
         }
 
         packer.PackFolder(root, [], 0);
@@ -81,7 +84,7 @@ public sealed class TreePacker
 
         if (options.IsLayer && folder.GetAttribute(default, "trusted.overlay.opaque"u8) is [(byte)'y', ..])
         {
-            tar.Add(new TarEntry { Name = Prefixed([.. path, .. path.Length == 0 ? ""u8 : "/"u8, .. ".wh..wh..opq"u8]), Kind = TarKind.File, Mode = 0x180 });
+            Add(new TarEntry { Name = Prefixed([.. path, .. path.Length == 0 ? ""u8 : "/"u8, .. ".wh..wh..opq"u8]), Kind = TarKind.File, Mode = 0x180 });
         }
 
         foreach (var entry in folder.List())
@@ -104,7 +107,7 @@ public sealed class TreePacker
 
         if (options.IsLayer && status.IsWhiteout)
         {
-            tar.Add(new TarEntry { Name = Prefixed([.. path.AsSpan(0, path.Length - name.Length), .. ".wh."u8, .. name]), Kind = TarKind.File, Mode = 0x180 });
+            Add(new TarEntry { Name = Prefixed([.. path.AsSpan(0, path.Length - name.Length), .. ".wh."u8, .. name]), Kind = TarKind.File, Mode = 0x180 });
             return;
         }
 
@@ -113,7 +116,7 @@ public sealed class TreePacker
             using var below = folder.OpenFolder(name);
             if (below is not null)
             {
-                tar.Add(Describe(status, [.. Prefixed(path), (byte)'/'], ReadAttributes(folder, name)));
+                Add(Describe(status, [.. Prefixed(path), (byte)'/'], ReadAttributes(folder, name)));
                 PackFolder(below, path, depth + 1);
             }
 
@@ -123,7 +126,7 @@ public sealed class TreePacker
         var full = Prefixed(path);
         if (status.Links > 1 && !firstNames.TryAdd((status.DeviceId, status.InodeNumber), full))
         {
-            tar.Add(Describe(status, full, []) with { Kind = TarKind.HardLink, LinkTarget = firstNames[(status.DeviceId, status.InodeNumber)] });
+            Add(Describe(status, full, []) with { Kind = TarKind.HardLink, LinkTarget = firstNames[(status.DeviceId, status.InodeNumber)] });
             return;
         }
 
@@ -143,7 +146,7 @@ public sealed class TreePacker
             // A layer with any other device would not unpack to itself.
             if (!options.IsLayer || entry.Kind is TarKind.SymbolicLink or TarKind.Pipe || HarmlessDevices.Has(entry.Kind, entry.DeviceMajor, entry.DeviceMinor))
             {
-                tar.Add(entry);
+                Add(entry);
             }
 
             return;
@@ -155,7 +158,7 @@ public sealed class TreePacker
             return;
         }
 
-        tar.Begin(entry with { SizeBytes = status.SizeBytes });
+        tar.Begin(Changed(entry) with { SizeBytes = status.SizeBytes });
         for (long offset = 0; offset < status.SizeBytes;)
         {
             stopping.ThrowIfCancellationRequested();
@@ -167,6 +170,10 @@ public sealed class TreePacker
             offset += read;
         }
     }
+
+    private void Add(TarEntry entry) => tar.Add(Changed(entry));
+
+    private TarEntry Changed(TarEntry entry) => options.Change?.Invoke(entry) ?? entry;
 
     private byte[] Prefixed(byte[] path) => options.Prefix.Length == 0 ? path : [.. options.Prefix, (byte)'/', .. path];
 
