@@ -39,7 +39,7 @@ internal sealed partial class PeerListener : IAsyncDisposable
         listening = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            listening.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // Without "reuse address": here that would let another process listen on the same port and take half of the connections (SO_REUSEPORT).
             listening.Bind(address);
             listening.Listen(backlog: 64);
         }

@@ -69,6 +69,19 @@ public sealed class PeerTrustTests
     }
 
     [Fact]
+    public async Task Nobody_else_can_listen_on_the_same_port_not_even_one_who_shares_it()
+    {
+        await using var pair = new TestPair();
+        var address = pair.Target.Listener.Address;
+
+        var second = Assert.Throws<PeerException>(() => new PeerListener(address, pair.Source.Services, pair.Source.Streams));
+        Assert.Contains(address.ToString(), second.Message, StringComparison.Ordinal);
+        using var sharing = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        sharing.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        Assert.Throws<SocketException>(() => sharing.Bind(address));
+    }
+
+    [Fact]
     public async Task Plain_bytes_are_dropped_and_the_listener_lives_on()
     {
         await using var pair = new TestPair();
