@@ -17,13 +17,13 @@ internal sealed class Sequence(ServerProcess server, int divisor, Results result
         {
             using (var server = await ServerProcess.StartAsync(program, data, stopping))
             {
-                results.Add(Row.ReadyFresh, new Sample(server.ReadyAfter.TotalMilliseconds));
+                results.Add(Row.ReadyFresh, new Sample(server.ReadyAfter.TotalMilliseconds, CpuMs: server.CpuSeconds * 1000));
                 results.Add(Row.MemoryAtReady, new Sample(server.ResidentMegabytes));
                 await new Sequence(server, divisor, results, stopping).RunAsync();
             }
 
             using var again = await ServerProcess.StartAsync(program, data, stopping);
-            results.Add(Row.ReadyWithData, new Sample(again.ReadyAfter.TotalMilliseconds));
+            results.Add(Row.ReadyWithData, new Sample(again.ReadyAfter.TotalMilliseconds, CpuMs: again.CpuSeconds * 1000));
         }
         finally
         {
