@@ -41,7 +41,7 @@ public sealed class SchemaAgreementTests
     };
 
     // Fields that are accepted on the wire and that no code of ours reads or writes.
-    private static readonly string[] SchemaOnly = ["metadata.selfLink", "template.metadata.selfLink", "ignoreStoreReadErrorWithClusterBreakingPotential"];
+    private static readonly string[] SchemaOnly = ["metadata.selfLink", "metadata.managedFields", "ignoreStoreReadErrorWithClusterBreakingPotential"];
 
     public static TheoryData<Type> AllTypes => new(Types.Keys);
 

@@ -1,8 +1,10 @@
-using System.Text.Json.Nodes;
-
 namespace Godwit.Api.Meta.V1;
 
 /// <summary>Identity and bookkeeping of an object.</summary>
+/// <remarks>
+/// managedFields is left out on purpose: nobody here looks into it, the server keeps it across an update that does not
+/// send it, and it is a third of a small object in every cache.
+/// </remarks>
 public sealed record ObjectMeta
 {
     /// <summary>Unique among the objects of the kind in the namespace.</summary>
@@ -38,9 +40,6 @@ public sealed record ObjectMeta
     public IReadOnlyList<string> Finalizers { get; init => field = value ?? []; } = [];
 
     public IReadOnlyList<OwnerReference> OwnerReferences { get; init => field = value ?? []; } = [];
-
-    /// <summary>Which manager set which field; kept, not looked into.</summary>
-    public JsonArray? ManagedFields { get; init; }
 
     internal static IReadOnlyDictionary<string, string> Empty { get; } = System.Collections.Immutable.ImmutableDictionary<string, string>.Empty;
 }
