@@ -15,7 +15,6 @@ internal static class ContainerUsers
     /// <exception cref="InvalidRequestException">The container knows no such user or group.</exception>
     internal static ContainerUser Find(string rootPath, ProcessSpec process)
     {
-
         using var root = HeldFolder.Open(rootPath);
         using var etc = root.OpenBeneath("etc"u8);
         return Find(ReadText(etc, "passwd"u8), ReadText(etc, "group"u8), process);
@@ -34,7 +33,8 @@ internal static class ContainerUsers
             more = more.Concat(Lines(groups, 4).Where(fields => fields[3].Split(',').Contains(entry[0])).Select(fields => Number(fields[2])).OfType<uint>());
         }
 
-        return new ContainerUser(userId, groupId, [.. more.Distinct()], entry?[5] is { Length: > 0 } home ? home : "/");
+        // Its own group among them: a program that drops a group by setgroups(2) must not gain by it what that group is denied.
+        return new ContainerUser(userId, groupId, [.. more.Prepend(groupId).Distinct()], entry?[5] is { Length: > 0 } home ? home : "/");
     }
 
 

@@ -21,7 +21,7 @@ internal static class HostDevices
             return asked;
         }
 
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Directory };
+        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
         var all = Directory.EnumerateFiles("/dev", "*", options)
             .Where(path => !OwnInContainers.Any(own => path == own || path.StartsWith(own + "/", StringComparison.Ordinal)))
             .Take(DevicesMax)

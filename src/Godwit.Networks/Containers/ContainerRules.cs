@@ -82,7 +82,13 @@ internal static class ContainerRules
         {
             // From the host's own loopback addresses, and from a container to itself over a published port.
             text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ip saddr 127.0.0.0/8 masquerade\n");
-            text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" ct status dnat masquerade\n");
+            // Told by the source: where bridges pass frames to this filter, the way in is a port of the bridge by now.
+            text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ip saddr {network.Range.Subnet} ct status dnat masquerade\n");
+            if (network.RangeV6 is { } own)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ip6 saddr {own.Subnet} ct status dnat masquerade\n");
+            }
+
             if (network.Internal)
             {
                 continue;

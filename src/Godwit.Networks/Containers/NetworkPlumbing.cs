@@ -77,6 +77,8 @@ internal static class NetworkPlumbing
 
         var bridge = host.GetLink(network.Bridge);
         host.ChangeLink(host.GetLink(addresses.HostInterface).Index, new LinkChange { MasterIndex = bridge.Index, MtuBytes = network.MtuBytes, IsUp = true });
+        // So that a container reaches itself over a port that it publishes.
+        BridgePort.TryAllowHairpin(addresses.HostInterface);
         inside.ChangeLink(end.Index, new LinkChange { IsUp = true });
         if (isDefault && !network.Internal)
         {
