@@ -46,7 +46,7 @@ public sealed partial class ImageStore : IDisposable
         content = new ContentStore(options.Folder);
         content.RemoveStalePartials(time.GetUtcNow() - options.PartialDownloadAge);
         var unpacked = new UnpackedLayers(options.Folder);
-        parts = new LayerParts(pins, unpacked, new LayerUnpacker(unpacked, options.Limits), time);
+        parts = new LayerParts(pins, unpacked, new LayerUnpacker(unpacked, options.Limits), options.Limits, time);
         registry = new RegistryClient(options.Registries, time);
         fetcher = new BlobFetcher(registry, content, parts);
         collector = new Collector(content, unpacked, pins);

@@ -188,6 +188,35 @@ public sealed class BuildTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_context_that_comes_as_a_tar_stays_in_its_folder_and_goes_with_it()
+    {
+        using var tar = new MemoryStream();
+        var writer = new TarWriter(tar);
+        writer.Add(new TarEntry { Name = "sub/Dockerfile"u8.ToArray(), Kind = TarKind.File, Mode = 0x1a4 }, "FROM base:1\n"u8);
+        writer.Add(new TarEntry { Name = "way"u8.ToArray(), Kind = TarKind.SymbolicLink, Mode = 0x1ff, LinkTarget = "/etc"u8.ToArray() });
+        writer.End();
+        tar.Position = 0;
+        string place;
+        using (var context = await Contexts.BuildContext.ReceiveAsync(tar, Path.Combine(folder, "received"), Stopping))
+        {
+            place = context.Folder;
+            Assert.Equal("FROM base:1\n", context.ReadDockerfile("./sub/Dockerfile"));
+            Assert.Throws<BuildException>(() => context.ReadDockerfile("way/hostname"));
+            Assert.Throws<BuildException>(() => context.ReadDockerfile("../../images/images.json"));
+        }
+
+        Assert.False(Directory.Exists(place));
+    }
+
+    [Fact]
+    public void A_build_is_told_in_the_words_that_people_know()
+    {
+        var id = Digest.Of([]);
+        BuildEvent[] events = [new BuildEvent.StepBegins(1, 2, "FROM a"), new BuildEvent.StepEnds(1, id), new BuildEvent.StepBegins(2, 2, "RUN b"), new BuildEvent.StepCached(2), new BuildEvent.StepEnds(2, id), new BuildEvent.Built(id, [new ReferenceRules().Parse("made")])];
+        Assert.Equal("Step 1/2 : FROM a\n ---> e3b0c44298fc\nStep 2/2 : RUN b\n ---> Using cache\n ---> e3b0c44298fc\nSuccessfully built e3b0c44298fc\nSuccessfully tagged made:latest\n", string.Concat(events.Select(ClassicText.Of)));
+    }
+
+    [Fact]
     public async Task Secrets_are_mounted_for_their_step_and_are_in_no_image_key_or_word()
     {
         var secrets = (BuildRequest request) => request with { Secrets = new Dictionary<string, byte[]>(StringComparer.Ordinal) { ["s"] = "hush"u8.ToArray() } };

@@ -172,6 +172,24 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_machines_disk_is_read_where_it_lies_in_its_layer_and_kept_for_it()
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var image = await store.ImportAsync(new MemoryStream(Sample.Tar((Sample.Folder("disk/"), ""), (Sample.File("disk/vm.img"), "a disk"), (Sample.Link("disk/way", "/etc/passwd"), ""))), Sample.Step("machine"), new Heard(), Sample.Stopping);
+        var hold = await store.Layers.PrepareAsync(image, "vm1", sizeLimitBytes: null, Sample.Stopping);
+        await File.WriteAllTextAsync(Path.Combine(hold.RootPath, "disk/vm.img"), "changed in the root", Sample.Stopping);
+        hold.Unmount();
+        Assert.Equal("a disk", await File.ReadAllTextAsync(hold.FindImageFile("/disk/vm.img")!, Sample.Stopping));
+        Assert.Null(hold.FindImageFile("disk/way"));
+        Assert.Null(hold.FindImageFile("disk"));
+        Assert.Null(hold.FindImageFile("disk/none"));
+        Assert.Throws<ImageException>(() => hold.FindImageFile("../../etc/passwd"));
+        Assert.Throws<ImageException>(() => store.Remove("machine", force: false, keepParents: false, _ => false));
+        hold.Remove();
+        Assert.Equal(2, store.Remove("machine", force: false, keepParents: false, _ => false).Steps.Count);
+    }
+
+    [Fact]
     public async Task A_size_limit_holds_and_the_container_sees_a_full_disk()
     {
         Needs.Program("mkfs.ext4");

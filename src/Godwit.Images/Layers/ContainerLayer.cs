@@ -123,6 +123,25 @@ public sealed class ContainerLayer
         return UpperTree.Changes(upper, lower);
     }
 
+    /// <summary>
+    /// The host's path of a regular file in the image itself, whatever the container did to it; null when there is none. This
+    /// is how a virtual machine uses a disk or kernel that came as an image: it prepares a root under its own id, unmounts it,
+    /// and reads the file where it lies in its layer, never writing it; the root keeps the layer until it is removed.
+    /// </summary>
+    /// <param name="path">From the image's root, with or without a slash in front. No link in it is followed.</param>
+    public string? FindImageFile(string path)
+    {
+        var plain = TreePath.Normalise(Encoding.UTF8.GetBytes(path), store.Parts.Limits);
+        if (plain.Length == 0)
+        {
+            return null;
+        }
+
+        using var lower = new LowerTree(store.TreesOf(Layers));
+        var full = lower.Find(plain) is { } tree ? Path.Combine(tree.Path, Encoding.UTF8.GetString(plain)) : null;
+        return full is not null && FileIdentity.Find(full) is { Kind: FileKind.Regular } ? full : null;
+    }
+
     /// <summary>Length of the files that the container wrote, in bytes.</summary>
     public long UsageBytes(CancellationToken stopping)
     {

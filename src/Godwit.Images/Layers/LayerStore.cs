@@ -151,4 +151,4 @@ public sealed class LayerStore
 }
 
 /// <summary>What the layer store and the roots in it work with.</summary>
-internal sealed record LayerParts(ContentPins Pins, UnpackedLayers Unpacked, LayerUnpacker Unpacker, TimeProvider Time);
+internal sealed record LayerParts(ContentPins Pins, UnpackedLayers Unpacked, LayerUnpacker Unpacker, Tar.UnpackLimits Limits, TimeProvider Time);

@@ -73,17 +73,20 @@ internal sealed class LowerTree(IReadOnlyList<string> trees) : IDisposable
     private readonly HeldFolder[] roots = [.. trees.Select(HeldFolder.Open)];
 
     /// <summary>Whether there is something at this path (from the root, without a slash in front).</summary>
-    public bool Has(byte[] path)
+    public bool Has(byte[] path) => Find(path) is not null;
+
+    /// <summary>The tree that shows what is at this path; null when nothing is.</summary>
+    public HeldFolder? Find(byte[] path)
     {
         foreach (var root in roots)
         {
             if (Look(root, path) is { } found)
             {
-                return found;
+                return found ? root : null;
             }
         }
 
-        return false;
+        return null;
     }
 
     public void Dispose()

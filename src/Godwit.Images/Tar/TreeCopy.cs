@@ -29,6 +29,19 @@ public static class TreeCopy
         }
     }
 
+    /// <summary>Unpacks a tar, plain or compressed, from a stream that need only know asynchronous reads, such as an HTTP body.</summary>
+    /// <exception cref="ImageException">As unpacking has it.</exception>
+    public static async Task<UnpackResult> ReceiveAsync(Stream tar, HeldFolder target, UnpackOptions options, CancellationToken stopping)
+    {
+        UnpackResult result = default;
+        await BlockingStreams.ReadAsync(tar, (stream, halting) =>
+        {
+            using var plain = ArchiveDecompression.Open(stream, options.Limits);
+            result = TreeUnpacker.Unpack(plain, target, options, halting);
+        }, stopping);
+        return result;
+    }
+
     /// <summary>The digest of what the code packs: the same files give the same.</summary>
     public static Digest Digest(Action<TarWriter> pack)
     {
