@@ -110,6 +110,29 @@ public sealed class VmCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_restart_waits_for_another_incarnation_than_the_one_that_was_there()
+    {
+        var old = await cluster.AddGuestAsync("tiny", "node-1");
+        var running = cluster.RunAsync("vm", "restart", "tiny", "--wait", "--timeout", "100h");
+        var guests = cluster.Client.For<VirtualMachineInstance>();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await guests.FindAsync(new ResourceKey("default", "tiny"), Stopping) is not null)
+        {
+            await timer.WaitForNextTickAsync(Stopping);
+        }
+
+        var next = await guests.CreateAsync(new VirtualMachineInstance { Metadata = new ObjectMeta { Name = "tiny", Namespace = "default" }, Spec = old.Spec }, Stopping);
+        await guests.ChangeStatusAsync(next, next with { Status = new VirtualMachineInstanceStatus { NodeName = "node-1", Phase = VirtualMachineInstancePhases.Running } }, Stopping);
+        while (!running.IsCompleted)
+        {
+            cluster.Clock.Advance(TimeSpan.FromMilliseconds(500)); // Between two looks it waits by its clock.
+            await timer.WaitForNextTickAsync(Stopping);
+        }
+
+        Assert.Equal((ExitCodes.Done, "tiny running\n"), ((await running).ExitCode, (await running).Output));
+    }
+
+    [Fact]
     public async Task Start_and_stop_change_what_the_machine_is_asked_to_be()
     {
         await cluster.RunAsync("vm", "create", "tiny", "--stopped");

@@ -16,29 +16,52 @@ internal static class VmVerbs
             "Shut a virtual machine down: the guest is asked first and forced after its grace period",
             "stopping",
             new Goal("Wait until it is stopped", VmWaits.UntilStoppedAsync));
-        yield return OnMachine(context, "restart", "Stop a virtual machine and start it anew", "restarting", null);
+        yield return Restart(context);
         yield return OnGuest(context, "pause", "pause", "Freeze a running guest: its CPUs stop, its memory stays", "paused");
         yield return OnGuest(context, "resume", "unpause", "Let a paused guest go on", "resumed");
     }
 
-    private static Command OnMachine(CommandContext context, string verb, string description, string done, Goal? goal)
+    private static Command OnMachine(CommandContext context, string verb, string description, string done, Goal goal)
     {
         var name = context.VmArgument();
         var command = new Command(verb, description) { name };
-        var wait = goal is null ? null : new WaitOptions(goal.Description);
-        wait?.AddTo(command);
+        var wait = new WaitOptions(goal.Description);
+        wait.AddTo(command);
         context.Act(command, async (session, parsed, stopping) =>
         {
             var vm = parsed.GetRequiredValue(name);
             await PutAsync<VirtualMachine>(session, vm, verb, stopping);
             var (machine, state) = (await session.RequireAsync<VirtualMachine>(vm, stopping), done);
-            if (wait?.IsAsked(parsed) == true)
+            if (wait.IsAsked(parsed))
             {
-                machine = await goal!.WaitAsync(session, vm, wait.Bound(parsed), stopping);
+                machine = await goal.WaitAsync(session, vm, wait.Bound(parsed), stopping);
                 state = machine.Status.PrintableStatus?.ToLowerInvariant();
             }
 
             session.Printer.Object(machine, output => output.WriteLine($"{vm} {state}"));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command Restart(CommandContext context)
+    {
+        var name = context.VmArgument();
+        var command = new Command("restart", "Stop a virtual machine and start it anew") { name };
+        var wait = new WaitOptions("Wait until the guest runs again");
+        wait.AddTo(command);
+        context.Act(command, async (session, parsed, stopping) =>
+        {
+            var vm = parsed.GetRequiredValue(name);
+            var before = await session.Client.For<VirtualMachineInstance>().FindAsync(session.Key(vm), stopping);
+            await PutAsync<VirtualMachine>(session, vm, "restart", stopping);
+            var isAsked = wait.IsAsked(parsed);
+            if (isAsked)
+            {
+                await VmWaits.UntilAnotherRunsAsync(session, vm, before?.Metadata.Uid, wait.Bound(parsed), stopping);
+            }
+
+            session.Printer.Object(await session.RequireAsync<VirtualMachine>(vm, stopping), output => output.WriteLine($"{vm} {(isAsked ? "running" : "restarting")}"));
             return ExitCodes.Done;
         });
         return command;

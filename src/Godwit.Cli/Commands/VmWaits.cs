@@ -5,11 +5,38 @@ namespace Godwit.Cli.Commands;
 /// <summary>Waiting for a machine to become what it was asked to be, each wait with a bound.</summary>
 internal static class VmWaits
 {
+    private static readonly TimeSpan LookAgainDelay = TimeSpan.FromMilliseconds(500);
+
     public static Task<VirtualMachine> UntilRunningAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
         UntilAsync(session, name, "run", vm => vm.Status is { Ready: true, PrintableStatus: PrintableStatuses.Running }, bound, stopping);
 
     public static Task<VirtualMachine> UntilStoppedAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
         UntilAsync(session, name, "be stopped", vm => vm.Status is { PrintableStatus: PrintableStatuses.Stopped }, bound, stopping);
+
+    /// <summary>Until another incarnation than the one named runs.</summary>
+    /// <param name="before">The uid of the incarnation that was told to go; null when there was none.</param>
+    public static Task<VirtualMachineInstance> UntilAnotherRunsAsync(Session session, string name, string? before, TimeSpan bound, CancellationToken stopping) =>
+        BoundedAsync(
+            session,
+            $"{name} to run again",
+            bound,
+            async limited =>
+            {
+                while (true)
+                {
+                    // Ends with the old incarnation, and begins anew with the next: there may be none for a moment.
+                    await foreach (var guest in session.FollowAsync<VirtualMachineInstance>(name, limited))
+                    {
+                        if (guest is { Status.Phase: VirtualMachineInstancePhases.Running } && guest.Metadata.Uid != before)
+                        {
+                            return guest;
+                        }
+                    }
+
+                    await Task.Delay(LookAgainDelay, session.Environment.Clock, limited);
+                }
+            },
+            stopping);
 
     /// <summary>Returns when no object of the kind and name is left.</summary>
     public static Task UntilGoneAsync<T>(Session session, string name, TimeSpan bound, CancellationToken stopping)
