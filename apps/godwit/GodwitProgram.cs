@@ -40,6 +40,7 @@ internal static class GodwitProgram
             (DownCommand.Create(environment), ClusterOptions),
             (ServerCommand.Create(), [.. ClusterOptions, "--output"]),
             (AgentCommand.Create(), [.. ClusterOptions, "--output"]),
+            (EngineCommand.Create(Version), [.. ClusterOptions, "--output"]),
             (DemoCommand.Create(environment), ClusterOptions),
         })
         {

@@ -20,7 +20,16 @@ internal sealed partial class Container
             }
 
             restartStreak = 0;
-            await StartInTurnAsync(stopping);
+            try
+            {
+                await StartInTurnAsync(stopping);
+            }
+            catch when (record.Spec.AutoRemove)
+            {
+                // It has ended before it began; who waits for its removal must not wait for ever.
+                await RemoveInTurnAsync(volumes: true, CancellationToken.None);
+                throw;
+            }
         },
         stopping);
 

@@ -156,6 +156,7 @@ internal sealed class Monitors : IDisposable
     {
         var code = words.Contains("not found in $PATH", StringComparison.Ordinal) || words.Contains("No such file or directory", StringComparison.Ordinal) ? 127
             : words.Contains("Permission denied", StringComparison.OrdinalIgnoreCase) || words.Contains("Exec format error", StringComparison.OrdinalIgnoreCase)
+                || words.Contains("open executable: Operation not permitted", StringComparison.Ordinal) // crun's words for a folder.
                 || words.Contains("Is a directory", StringComparison.OrdinalIgnoreCase) ? 126
             : 125;
         return new ContainerStartException(code, $"the OCI runtime cannot start it: {words.Trim()}");

@@ -7,7 +7,7 @@ namespace Godwit.App.Tests.Commands;
 /// <summary>Of the commands that run parts of a cluster on this host; those of the API's clients are tested beside them.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] OwnCommands = ["up", "down", "server", "agent", "demo"];
+    private static readonly string[] OwnCommands = ["up", "down", "server", "agent", "engine", "demo"];
 
     [Fact]
     public async Task The_help_of_every_command_is_as_it_was_read_and_approved()

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using Godwit.App.Roles;
+using Godwit.Cli;
+using Godwit.Oci;
+using Godwit.Oci.Distribution;
+
+namespace Godwit.App.Commands;
+
+/// <summary><c>godwit engine</c>: containers on this host, behind the Docker API.</summary>
+internal static class EngineCommand
+{
+    public const string SocketName = "docker.sock";
+
+    public static Command Create(string version)
+    {
+        var shared = new HostOptions();
+        var socket = new Option<string?>("--socket") { Description = $"Path of the Docker API's socket (default {Clusters.Places.DefaultRunFolder}/{SocketName})", HelpName = "PATH" };
+        var registry = new Option<string?>("--default-registry") { Description = "URL of the registry of images whose name has none; without it they are local only", HelpName = "URL" };
+        var names = new Option<string[]>("--default-registry-name") { Description = "Name by which the default registry is also called; may be repeated", HelpName = "HOST" };
+        var mirror = new Option<string[]>("--registry-mirror") { Description = "URL of a mirror that is asked before the default registry; may be repeated", HelpName = "URL" };
+        var insecure = new Option<string[]>("--insecure-registry") { Description = "HOST[:PORT] that may be spoken to without TLS; may be repeated, loopback always is", HelpName = "HOST" };
+        var command = new Command("engine", "Run the container engine: images and containers behind the Docker API")
+        { shared.Data, socket, registry, names, mirror, insecure, shared.LogFormat, shared.LogLevel };
+        Help.Add(
+            command,
+            [
+                ("godwit engine", "until Ctrl-C; containers run on"),
+                ($"docker context create godwit --docker host=unix://{Clusters.Places.DefaultRunFolder}/{SocketName}", "then: docker --context godwit run …"),
+            ],
+            "The socket gives root on this host to whoever may write to it: root and its group.");
+        command.SetAction(async (parsed, stopping) =>
+        {
+            HostOptions.RequireRoot("godwit engine");
+            var places = shared.PlacesFrom(parsed);
+            using var loggers = shared.LoggersFrom(parsed);
+            var engine = EngineRoleOptions.EngineOf(places);
+            var options = new EngineRoleOptions
+            {
+                SocketPath = Path.GetFullPath(parsed.GetValue(socket) ?? Path.Combine(places.RunFolder, SocketName)),
+                Engine = engine,
+                ImagesFolder = Path.Combine(engine.DataFolder, "images"),
+                Registries = new RegistryOptions
+                {
+                    References = new ReferenceRules { DefaultRegistryNames = parsed.GetValue(names) ?? [] },
+                    DefaultEndpoint = parsed.GetValue(registry) is { } url ? RegistryUrl("--default-registry", url) : null,
+                    Mirrors = parsed.GetValue(mirror) is { Length: > 0 } mirrors
+                        ? new Dictionary<string, IReadOnlyList<Uri>>(StringComparer.OrdinalIgnoreCase) { [""] = [.. mirrors.Select(one => RegistryUrl("--registry-mirror", one))] }
+                        : new RegistryOptions().Mirrors,
+                    Insecure = new HashSet<string>(parsed.GetValue(insecure) ?? [], StringComparer.OrdinalIgnoreCase),
+                },
+                Version = version,
+            };
+            await EngineRole.RunAsync(options, loggers, answering: null, stopping);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Uri RegistryUrl(string option, string text) => Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+        ? url
+        : throw new CliException($"{option} takes https://HOST[:PORT] or http://HOST[:PORT], not '{text}'.", ExitCodes.Usage);
+}

@@ -1,0 +1,71 @@
+using Godwit.App.Clusters;
+using Godwit.Containers;
+using Godwit.DockerApi;
+using Godwit.Images;
+using Godwit.Oci.Distribution;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.App.Roles;
+
+/// <summary>What <c>godwit engine</c> is told.</summary>
+internal sealed record EngineRoleOptions
+{
+    /// <summary>Where the Docker API listens.</summary>
+    public required string SocketPath { get; init; }
+
+    public required EngineOptions Engine { get; init; }
+
+    public required string ImagesFolder { get; init; }
+
+    public required RegistryOptions Registries { get; init; }
+
+    /// <summary>The program's, told to clients.</summary>
+    public required string Version { get; init; }
+
+    public static EngineOptions EngineOf(Places places) => new()
+    {
+        DataFolder = Path.Combine(places.DataFolder, "engine"),
+        RunFolder = Path.Combine(places.RunFolder, "engine"),
+        ControlGroup = $"{places.ControlGroup}-containers",
+        DevicePrefix = $"{places.LinkPrefix}c",
+        FilterTable = $"{places.ControlGroup}-containers",
+    };
+}
+
+/// <summary>The container engine in one process: images, containers, and the Docker API before them. When it ends, containers run on.</summary>
+internal static class EngineRole
+{
+    /// <summary>Runs until cancelled. <paramref name="answering"/> is set once the API answers.</summary>
+    /// <exception cref="ClusterException">Something that it needs is not on this host, or is another engine's.</exception>
+    public static async Task RunAsync(EngineRoleOptions options, ILoggerFactory loggers, TaskCompletionSource? answering, CancellationToken stopping)
+    {
+        var time = TimeProvider.System;
+        RequirePrograms(options.Engine.RuntimePath, options.Engine.MonitorPath);
+        Directory.CreateDirectory(options.Engine.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var images = ImageStore.Open(new ImageStoreOptions { Folder = options.ImagesFolder, Registries = options.Registries }, time, loggers.CreateLogger<ImageStore>());
+        await using var engine = await ContainerEngine.OpenAsync(options.Engine, new ImageRootFileSystems(options.ImagesFolder, images), time, loggers.CreateLogger<ContainerEngine>(), stopping);
+        var services = new EngineServices
+        {
+            Containers = engine,
+            Images = images,
+            Time = time,
+            Loggers = loggers,
+            Version = options.Version,
+            DataFolder = options.Engine.DataFolder,
+        };
+        await using var api = await DockerApiHost.StartAsync(options.SocketPath, services, stopping);
+        answering?.TrySetResult();
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static void RequirePrograms(params ReadOnlySpan<string> paths)
+    {
+        foreach (var path in paths)
+        {
+            if (!File.Exists(path))
+            {
+                throw new ClusterException($"The container engine needs {path}, which is not on this host: install the package {Path.GetFileName(path)}");
+            }
+        }
+    }
+}
