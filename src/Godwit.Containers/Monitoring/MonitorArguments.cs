@@ -7,15 +7,19 @@ internal static class MonitorArguments
     internal const string StartPipe = "_OCI_STARTPIPE";
     internal const string AttachPipe = "_OCI_ATTACHPIPE";
 
-    /// <summary>A file larger than this is started anew by the monitor itself, should the engine be away and nobody put it aside.</summary>
+    /// <summary>
+    /// A file larger than this is started anew by the monitor itself, and what it held is lost: the disk's protection while the engine is away and nobody puts the file aside. Far
+    /// above what a container prints between two looks of the engine.
+    /// </summary>
     private const long EmergencyFactor = 8;
+    private const long EmergencyBytesMin = 1L << 30;
 
     /// <summary>For a container's first process. The bundle is the folder itself.</summary>
     internal static IReadOnlyList<string> ForContainer(EngineOptions options, ContainerFolder folder, ContainerSpec spec) =>
     [
         .. Common(options, folder.Monitor, spec.Process, folder.Id.Value),
         "--log-path", $"k8s-file:{folder.Log}",
-        "--log-size-max", Number(spec.Log.SizeBytesMax > long.MaxValue / EmergencyFactor ? long.MaxValue : spec.Log.SizeBytesMax * EmergencyFactor),
+        "--log-size-max", Number(spec.Log.SizeBytesMax > long.MaxValue / EmergencyFactor ? long.MaxValue : Math.Max(EmergencyBytesMin, spec.Log.SizeBytesMax * EmergencyFactor)),
     ];
 
     /// <summary>For a program executed later: it waits until somebody listens, and its output is kept nowhere.</summary>
