@@ -6,6 +6,9 @@ namespace Godwit.Oci.Distribution;
 /// <summary>Sending content to a registry. Always to the registry itself, never to a mirror.</summary>
 public sealed partial class RegistryClient
 {
+    /// <summary>A registry that takes no more bytes, or does not say that it has them all, for so long is given up.</summary>
+    private static readonly TimeSpan UploadStallMax = TimeSpan.FromMinutes(5);
+
     /// <summary>Whether the repository has this content.</summary>
     public async Task<bool> HasBlobAsync(RepositoryAccess access, Digest digest, CancellationToken stopping)
     {
@@ -45,13 +48,22 @@ public sealed partial class RegistryClient
     {
         var separator = place.OriginalString.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         var address = new Uri($"{place.OriginalString}{separator}digest={Uri.EscapeDataString(content.Digest.ToString())}", UriKind.RelativeOrAbsolute);
-        using var response = await connection.SendOnceAsync(Target(access), PushScope(access), access.Credentials, () =>
+        using var stall = new CancellationTokenSource(UploadStallMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stall.Token, stopping);
+        try
         {
-            var request = new HttpRequestMessage(HttpMethod.Put, address) { Content = new StreamContent(open(), 256 << 10) };
-            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            request.Content.Headers.ContentLength = content.SizeBytes;
-            return request;
-        }, stopping);
+            using var response = await connection.SendOnceAsync(Target(access), PushScope(access), access.Credentials, () =>
+            {
+                var request = new HttpRequestMessage(HttpMethod.Put, address) { Content = new StreamContent(new Watched(open(), () => stall.CancelAfter(UploadStallMax)), 256 << 10) };
+                request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+                request.Content.Headers.ContentLength = content.SizeBytes;
+                return request;
+            }, either.Token);
+        }
+        catch (OperationCanceledException silence) when (!stopping.IsCancellationRequested)
+        {
+            throw new RegistryException(RegistryFailure.Unavailable, $"The registry took nothing of {content.Digest} for {UploadStallMax.TotalMinutes} minutes.", silence);
+        }
     }
 
     /// <summary>Puts a manifest under a tag or its own digest; all that it points to must be there.</summary>
@@ -71,4 +83,46 @@ public sealed partial class RegistryClient
         ?? throw new RegistryException(RegistryFailure.Malformed, $"The registry began an upload to {access.Repository} without saying where it goes on.");
 
     private RegistryEndpoint Target(RepositoryAccess access) => RegistryEndpoint.For(access.Registry, reading: false, options)[0];
+
+    /// <summary>Tells of each read: the registry has taken what was read before.</summary>
+    private sealed class Watched(Stream inner, Action moved) : Stream
+    {
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => inner.Length;
+
+        public override long Position { get => inner.Position; set => throw new NotSupportedException("An upload is read forwards."); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            moved();
+            return await inner.ReadAsync(buffer, cancellationToken);
+        }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            moved();
+            return inner.Read(buffer, offset, count);
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("An upload is read forwards.");
+
+        public override void SetLength(long value) => throw new NotSupportedException("An upload is only read.");
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("An upload is only read.");
+
+        protected override void Dispose(bool disposing)
+        {
+            inner.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }
