@@ -18,8 +18,8 @@ internal sealed partial class MoveHold(MoveParts parts, MoveId move, MovePrepara
     /// <summary>While the guest runs a hold costs little.</summary>
     public static readonly TimeSpan RunningMax = TimeSpan.FromSeconds(60);
 
-    /// <summary>While the guest stands still: as long as a dead link may keep it.</summary>
-    public static readonly TimeSpan StandingMax = new PatienceSettings().Switchover;
+    /// <summary>While the guest stands still: less than the watchdog allows, which would turn a move back that is only held.</summary>
+    public static readonly TimeSpan StandingMax = new PatienceSettings().Switchover * 0.75;
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 

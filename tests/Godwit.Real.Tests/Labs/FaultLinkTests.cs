@@ -32,6 +32,7 @@ public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGue
     {
         var guest = await shared.TakeAsync(Settings);
         var counter = await guest.CounterAsync();
+        await using var witness = RunWitness.Of(guest);
         var move = await TroubledMove.StartAsync(lab, guest, "precopy", MoveHoldPoints.Barrier);
         await move.IsHeldAtAsync(MoveHoldPoints.Barrier);
 
@@ -43,6 +44,7 @@ public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGue
         });
 
         await StaysAsync(guest, move, counter, "the last of the guest's state did not reach");
+        witness.MustHaveSeenOneAtATime();
     }
 
     [Fact]
@@ -50,6 +52,7 @@ public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGue
     {
         var guest = await shared.TakeAsync(Settings);
         var counter = await guest.CounterAsync();
+        await using var witness = RunWitness.Of(guest);
         var move = await TroubledMove.StartAsync(lab, guest, "precopy", MoveHoldPoints.Granted);
         await move.IsHeldAtAsync(MoveHoldPoints.Granted);
 
@@ -61,6 +64,7 @@ public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGue
 
         Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
         await guest.MustBeWholeAsync(move.Target, counter);
+        witness.MustHaveSeenOneAtATime();
         shared.GiveBack(guest);
     }
 

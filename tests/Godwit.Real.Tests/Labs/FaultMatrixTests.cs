@@ -3,16 +3,16 @@ using Godwit.Api.KubeVirt.V1;
 namespace Godwit.Real.Tests.Labs;
 
 /// <summary>
-/// Every point of a pre-copy move × every party that can die there, with a real guest. After each: one running copy, its
-/// counter went on, its memory is what it was, nothing is left behind on the other node, and the status says what happened.
+/// Every point of a pre-copy move × every party that can die there, with a real guest. Never do two copies run (the
+/// kernel is the witness); after each there is one running copy, its counter went on, its memory is what it was, nothing is left behind on the other node, and the status says what happened.
 /// <code>
-///                 source agent   target agent   server      target QEMU   deleted
-///   Prepared      stays          stays          moves       stays         stays        the guest runs on the source
-///   Precopying    stays          stays          moves       stays         stays
-///   Barrier       stays          stays          moves       stays         stays        it stands still, revocably
-///   Arrived       moves          moves          moves       stays         moves        QEMU cannot take it back by itself
-///   Granted       moves          moves          moves       stays         moves        only the target may run it
-///   Moved         moves          moves          moves       (a crash)     moves        it runs on the target
+///                 an agent, or both   server   target QEMU   deleted
+///   Prepared      stays               moves    stays         stays      the guest runs on the source
+///   Precopying    stays               moves    stays         stays
+///   Barrier       stays               moves    stays         stays      it stands still, revocably
+///   Arrived       moves               moves    stays         moves      QEMU cannot take it back by itself
+///   Granted       moves               moves    stays         moves      only the target may run it
+///   Moved         moves               moves    (a crash)     moves      it runs on the target
 /// </code>
 /// </summary>
 [Collection(LabCollection.Name)]
@@ -20,38 +20,43 @@ namespace Godwit.Real.Tests.Labs;
 public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {
     private const string Precopying = "Precopying";
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
     private readonly GodwitLab lab = shared.Lab;
 
     public static TheoryData<string, Victim, bool, string> Cases() => new()
     {
         { MoveHoldPoints.Prepared, Victim.SourceAgent, false, "the source's agent was restarted" },
         { MoveHoldPoints.Prepared, Victim.TargetAgent, false, "QEMU ended" },
+        { MoveHoldPoints.Prepared, Victim.BothAgents, false, "the source's agent was restarted" },
         { MoveHoldPoints.Prepared, Victim.Server, true, "" },
         { MoveHoldPoints.Prepared, Victim.TargetQemu, false, "QEMU ended before the guest had arrived" },
         { MoveHoldPoints.Prepared, Victim.Move, false, "" },
         { Precopying, Victim.SourceAgent, false, "the source's agent was restarted" },
         { Precopying, Victim.TargetAgent, false, "QEMU ended the stream" },
+        { Precopying, Victim.BothAgents, false, "the source's agent was restarted" },
         { Precopying, Victim.Server, true, "" },
         { Precopying, Victim.TargetQemu, false, "QEMU ended" },
         { Precopying, Victim.Move, false, "" },
         { MoveHoldPoints.Barrier, Victim.SourceAgent, false, "the source's agent was restarted" },
         { MoveHoldPoints.Barrier, Victim.TargetAgent, false, "QEMU ended" },
+        { MoveHoldPoints.Barrier, Victim.BothAgents, false, "the source's agent was restarted" },
         { MoveHoldPoints.Barrier, Victim.Server, true, "" },
         { MoveHoldPoints.Barrier, Victim.TargetQemu, false, "QEMU ended" },
         { MoveHoldPoints.Barrier, Victim.Move, false, "" },
         { MoveHoldPoints.Arrived, Victim.SourceAgent, true, "" },
         { MoveHoldPoints.Arrived, Victim.TargetAgent, true, "" },
+        { MoveHoldPoints.Arrived, Victim.BothAgents, true, "" },
         { MoveHoldPoints.Arrived, Victim.Server, true, "" },
         { MoveHoldPoints.Arrived, Victim.TargetQemu, false, "QEMU ended before the order to run came" },
         { MoveHoldPoints.Arrived, Victim.Move, true, "" },
         { MoveHoldPoints.Granted, Victim.SourceAgent, true, "" },
         { MoveHoldPoints.Granted, Victim.TargetAgent, true, "" },
+        { MoveHoldPoints.Granted, Victim.BothAgents, true, "" },
         { MoveHoldPoints.Granted, Victim.Server, true, "" },
         { MoveHoldPoints.Granted, Victim.TargetQemu, false, "QEMU ended before it was told to run the guest" },
         { MoveHoldPoints.Granted, Victim.Move, true, "" },
         { MoveHoldPoints.Moved, Victim.SourceAgent, true, "" },
         { MoveHoldPoints.Moved, Victim.TargetAgent, true, "" },
+        { MoveHoldPoints.Moved, Victim.BothAgents, true, "" },
         { MoveHoldPoints.Moved, Victim.Server, true, "" },
         { MoveHoldPoints.Moved, Victim.Move, true, "" },
     };
@@ -62,6 +67,7 @@ public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedG
     {
         var guest = await shared.TakeAsync("tiny.rate=20M tiny.set=16M tiny.ballast=16M");
         var (counter, sourceQemu) = (await guest.CounterAsync(), Assert.Single(guest.ProcessIds()));
+        await using var witness = RunWitness.Of(guest);
         var held = point != Precopying;
         var move = await TroubledMove.StartAsync(lab, guest, "precopy", held ? point : null, held ? null : "24M");
         await (held ? move.IsHeldAtAsync(point) : move.SourceEntersAsync(Precopying));
@@ -80,6 +86,7 @@ public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedG
 
         var status = await move.EndsAsync();
         await guest.MustBeWholeAsync(moves ? move.Target : move.Source, counter);
+        witness.MustHaveSeenOneAtATime();
         MustSay(status, victim, moves, reason);
         shared.GiveBack(guest);
     }

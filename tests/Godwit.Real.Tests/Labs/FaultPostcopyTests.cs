@@ -20,12 +20,14 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
     [Theory]
     [InlineData(Victim.SourceAgent)]
     [InlineData(Victim.TargetAgent)]
+    [InlineData(Victim.BothAgents)]
     [InlineData(Victim.Server)]
     [InlineData(Victim.Move)]
     public async Task Whoever_dies_while_memory_is_pulled_it_goes_on_and_nothing_is_lost(Victim victim)
     {
         var guest = await shared.TakeAsync(Settings);
         var counter = await guest.CounterAsync();
+        await using var witness = RunWitness.Of(guest);
         var move = await TroubledMove.StartAsync(lab, guest, "postcopy", bandwidth: Bandwidth);
         await move.TargetEntersAsync("Running");
 
@@ -34,6 +36,7 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
 
         var status = await move.EndsAsync();
         await guest.MustBeWholeAsync(move.Target, counter);
+        witness.MustHaveSeenOneAtATime();
         if (victim == Victim.Move)
         {
             Assert.Null(status); // Too late to cancel: it went on, and its object went when it was over.
@@ -54,6 +57,7 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
     {
         var guest = await shared.TakeAsync(Settings);
         var counter = await guest.CounterAsync();
+        await using var witness = RunWitness.Of(guest);
         var move = await TroubledMove.StartAsync(lab, guest, "postcopy", MoveHoldPoints.Arrived, Bandwidth);
         await move.IsHeldAtAsync(MoveHoldPoints.Arrived);
         await move.TargetEntersAsync("Arrived");
@@ -64,6 +68,7 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
 
         Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
         await guest.MustBeWholeAsync(move.Target, counter);
+        witness.MustHaveSeenOneAtATime();
         shared.GiveBack(guest);
     }
 
@@ -72,6 +77,7 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
     {
         var guest = await shared.TakeAsync(Settings);
         var counter = await guest.CounterAsync();
+        await using var witness = RunWitness.Of(guest);
         var move = await TroubledMove.StartAsync(lab, guest, "postcopy", bandwidth: Bandwidth);
         await move.TargetEntersAsync("Running");
 
@@ -88,6 +94,7 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
 
         Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
         await guest.MustBeWholeAsync(move.Target, counter);
+        witness.MustHaveSeenOneAtATime();
         shared.GiveBack(guest);
     }
 

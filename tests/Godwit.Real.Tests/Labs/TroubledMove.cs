@@ -11,6 +11,7 @@ public enum Victim
 {
     SourceAgent,
     TargetAgent,
+    BothAgents,
     Server,
     TargetQemu,
 
@@ -104,6 +105,9 @@ internal sealed class TroubledMove
                 break;
             case Victim.TargetAgent:
                 await GodwitLab.KillAsync(lab.AgentProcessId(Target));
+                break;
+            case Victim.BothAgents:
+                await Task.WhenAll(GodwitLab.KillAsync(lab.AgentProcessId(Source)), GodwitLab.KillAsync(lab.AgentProcessId(Target)));
                 break;
             case Victim.Server:
                 await GodwitLab.KillAsync(lab.ServerProcessId());
