@@ -206,7 +206,7 @@ internal sealed partial class Container
         var wait = RestartDecision.Decide(record, exit, restartStreak);
         var next = wait is { } delay ? new ContainerState.Restarting(exit, parts.Time.GetUtcNow() + delay) : (ContainerState)new ContainerState.Exited(exit);
         restartStreak = RestartDecision.WasGood(exit) ? 1 : restartStreak + 1;
-        Save(record with { State = next, RestartCount = wait is null ? record.RestartCount : record.RestartCount + 1 });
+        SaveEnd(record with { State = next, RestartCount = wait is null ? record.RestartCount : record.RestartCount + 1 });
         Log.Ended(parts.Log, Name, exit.Code);
         if (exit.OutOfMemory)
         {
@@ -223,6 +223,23 @@ internal sealed partial class Container
         else if (record.Spec.AutoRemove)
         {
             await RemoveInTurnAsync(volumes: true, CancellationToken.None);
+        }
+    }
+
+    /// <summary>An end is a fact, whether the disk takes it or not: those who wait are told. A later engine finds the monitor ended and comes to the same.</summary>
+    private void SaveEnd(ContainerRecord next)
+    {
+        try
+        {
+            Save(next);
+        }
+        catch (Exception full) when (full is Linux.LinuxException or IOException)
+        {
+            Log.NotSaved(parts.Log, Name, full);
+            lock (removed)
+            {
+                record = next;
+            }
         }
     }
 

@@ -110,6 +110,11 @@ internal sealed partial class Container
         await CleanUpInTurnAsync(CancellationToken.None);
         Save(record with { State = state, Ports = [] });
         TellExit(new ContainerExit(code, OutOfMemory: false, at, at, failure.Message));
+        if (record.Spec.AutoRemove)
+        {
+            // Its end has come, if before its beginning.
+            await RemoveInTurnAsync(volumes: true, CancellationToken.None);
+        }
     }
 
     /// <summary>From now on its end is noticed, and its health looked at.</summary>

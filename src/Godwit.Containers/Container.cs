@@ -206,7 +206,7 @@ internal sealed partial class Container : IDisposable
         [LoggerMessage(EventId = 4004, Level = LogLevel.Information, Message = "Adopted container {Name}, process {ProcessId}")]
         internal static partial void Adopted(ILogger log, string name, int processId);
 
-        [LoggerMessage(EventId = 4005, Level = LogLevel.Warning, Message = "Container {Name}: its start was not finished by the engine before; cleaned up")]
-        internal static partial void Unfinished(ILogger log, string name);
+        [LoggerMessage(EventId = 4006, Level = LogLevel.Error, Message = "The end of container {Name} could not be written to disk")]
+        internal static partial void NotSaved(ILogger log, string name, Exception failure);
     }
 }

@@ -112,6 +112,7 @@ public sealed class ContainerLifecycleTests
         var removed = lab.Engine.WaitAsync(id, WaitCondition.Removed, EngineLab.Stopping);
         await lab.Engine.StartAsync(id, EngineLab.Stopping);
         Assert.Equal(4, (await removed.WaitAsync(EngineLab.Bound, EngineLab.Stopping)).Code);
+        await Assert.ThrowsAsync<ContainerStartException>(() => lab.StartAsync(EngineLab.Spec("/bin/nothing") with { AutoRemove = true }));
         Assert.Empty(lab.Engine.List());
         Assert.Empty(Directory.EnumerateDirectories(Path.Combine(lab.Options.DataFolder, "containers")));
         Assert.Empty(Directory.EnumerateDirectories(Path.Combine(lab.Options.RunFolder, "containers")));
