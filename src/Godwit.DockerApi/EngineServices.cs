@@ -1,3 +1,4 @@
+using Godwit.Builder;
 using Godwit.Containers;
 using Godwit.Images;
 using Microsoft.Extensions.Logging;
@@ -10,6 +11,11 @@ public sealed record EngineServices
     public required ContainerEngine Containers { get; init; }
 
     public required ImageStore Images { get; init; }
+
+    public required ImageBuilder Builder { get; init; }
+
+    /// <summary>Where contexts of builds are unpacked; what lies there when the engine starts is nobody's.</summary>
+    public required string BuildsFolder { get; init; }
 
     public required TimeProvider Time { get; init; }
 

@@ -1,4 +1,6 @@
 using Godwit.App.Clusters;
+using Godwit.Builder;
+using Godwit.Builder.Building;
 using Godwit.Containers;
 using Godwit.DockerApi;
 using Godwit.Images;
@@ -48,6 +50,8 @@ internal static class EngineRole
         {
             Containers = engine,
             Images = images,
+            Builder = new ImageBuilder(images, new ContainerStepRunner(engine, images), Path.Combine(options.Engine.DataFolder, "builder"), time),
+            BuildsFolder = EmptyFolder(Path.Combine(options.Engine.DataFolder, "contexts")),
             Time = time,
             Loggers = loggers,
             Version = options.Version,
@@ -56,6 +60,16 @@ internal static class EngineRole
         await using var api = await DockerApiHost.StartAsync(options.SocketPath, services, stopping);
         answering?.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static string EmptyFolder(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            Directory.Delete(path, recursive: true);
+        }
+
+        return Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
     }
 
     private static void RequirePrograms(params ReadOnlySpan<string> paths)

@@ -16,6 +16,7 @@ internal static class EndpointList
         .. new ExecutionEndpoints(services).List(),
         .. new ImageEndpoints(services).List(),
         .. new ImageTransferEndpoints(services).List(),
+        .. new BuildEndpoints(services).List(),
         .. new NetworkEndpoints(services).List(),
         .. new VolumeEndpoints(services).List(),
         .. MissingEndpoints.List(),
@@ -30,7 +31,7 @@ internal static class MissingEndpoints
         ("swarm", "a swarm"), ("swarm/{rest*}", "a swarm"), ("nodes", "a swarm"), ("nodes/{rest*}", "a swarm"), ("services", "a swarm"), ("services/{rest*}", "a swarm"), ("tasks", "a swarm"),
         ("tasks/{rest*}", "a swarm"), ("secrets", "a swarm"), ("secrets/{rest*}", "a swarm"), ("configs", "a swarm"), ("configs/{rest*}", "a swarm"),
         ("plugins/{rest*}", "a plugin"), ("session", "BuildKit: set DOCKER_BUILDKIT=0, then its session"), ("grpc", "BuildKit: set DOCKER_BUILDKIT=0, then its connection"),
-        ("build", "building images"), ("images/search", "searching a registry"), ("containers/{id}/checkpoints", "a checkpoint"), ("containers/{id}/checkpoints/{rest*}", "a checkpoint"),
+        ("images/search", "searching a registry"), ("containers/{id}/checkpoints", "a checkpoint"), ("containers/{id}/checkpoints/{rest*}", "a checkpoint"),
         ("containers/{id}/attach/ws", "attaching by WebSocket"),
     ];
 

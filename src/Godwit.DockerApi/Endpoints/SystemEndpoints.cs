@@ -19,7 +19,6 @@ internal sealed class SystemEndpoints(EngineServices services)
         new("GET", "info", exchange => exchange.WriteJsonAsync(DescribeEngine(), DockerJson.Default.InfoAnswer)),
         new("GET", "system/df", DescribeUsageAsync),
         new("POST", "auth", CheckCredentialsAsync),
-        new("POST", "build/prune", exchange => exchange.WriteJsonAsync(new PruneBuildAnswer([], 0), DockerJson.Default.PruneBuildAnswer)),
     ];
 
     private static async Task PingAsync(Exchange exchange)

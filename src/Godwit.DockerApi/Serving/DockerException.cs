@@ -1,4 +1,5 @@
 using Godwit.Base;
+using Godwit.Builder;
 using Godwit.Containers;
 using Godwit.Images;
 using Godwit.Networks.Containers;
@@ -33,6 +34,7 @@ internal static class DockerErrors
         ConflictException conflict => (409, ErrorChain.Describe(conflict)),
         InvalidRequestException invalid => (400, ErrorChain.Describe(invalid)),
         ContainerStartException start => (StartStatus(start.Code), StartWords(start)),
+        BuildException build => (build.ExitCode is null ? 400 : 500, ErrorChain.Describe(build)),
         ImageException image => (ImageStatus(image.Kind), ErrorChain.Describe(image)),
         NetworkException { IsMissing: true } network => (404, network.Message),
         NetworkException network => (409, ErrorChain.Describe(network)),

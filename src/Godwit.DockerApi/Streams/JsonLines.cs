@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Godwit.Builder;
 using Godwit.DockerApi.Serving;
 using Godwit.DockerApi.Wire;
 
@@ -47,7 +48,7 @@ internal sealed class JsonLines(Exchange exchange) : IDisposable
         catch (Exception error) when (exchange.Http.Response.HasStarted && !exchange.Stopping.IsCancellationRequested)
         {
             var words = DockerErrors.Describe(error).Words ?? error.Message;
-            await WriteAsync(new ProgressLine { ErrorDetail = new ErrorDetail(words), Error = words });
+            await WriteAsync(new ProgressLine { ErrorDetail = new ErrorDetail(words) { Code = (error as BuildException)?.ExitCode }, Error = words });
         }
     }
 

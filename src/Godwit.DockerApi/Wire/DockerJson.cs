@@ -27,6 +27,8 @@ namespace Godwit.DockerApi.Wire;
 [JsonSerializable(typeof(EventAnswer))]
 [JsonSerializable(typeof(ProgressLine))]
 [JsonSerializable(typeof(AuthBody))]
+[JsonSerializable(typeof(Dictionary<string, string?>))]
+[JsonSerializable(typeof(Dictionary<string, AuthBody>))]
 [JsonSerializable(typeof(AuthAnswer))]
 [JsonSerializable(typeof(DiskUsageAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<ImageListEntry>))]

@@ -215,7 +215,13 @@ internal sealed record ProgressDetail
     public long? Total { get; init; }
 }
 
-internal sealed record ErrorDetail([property: JsonPropertyName("message")] string Message);
+internal sealed record ErrorDetail([property: JsonPropertyName("message")] string Message)
+{
+    /// <summary>The exit code of the step that failed; the client exits with it.</summary>
+    [JsonPropertyName("code")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Code { get; init; }
+}
 
 /// <summary>What a push or build has made.</summary>
 internal sealed record ProgressResult
