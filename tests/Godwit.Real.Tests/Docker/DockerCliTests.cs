@@ -1,0 +1,41 @@
+namespace Godwit.Real.Tests.Docker;
+
+/// <summary>The real <c>docker</c> command against the engine.</summary>
+[Trait("Needs", "docker")]
+public sealed class DockerCliTests
+{
+    [Fact]
+    public async Task Docker_runs_executes_copies_and_removes()
+    {
+        await using var lab = await DockerLab.OpenAsync();
+        Assert.Equal((0, "hello\n"), Only(await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "echo", "hello")));
+        Assert.Equal((0, "typed\n"), Only(await lab.DockerAsync("typed\n", ["run", "--rm", "-i", "--network", "none", DockerLab.Busybox, "cat"])));
+        Assert.Equal(7, (await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "sh", "-c", "exit 7")).Code);
+        Assert.Equal(0, (await lab.DockerAsync("run", "-d", "--name", "web", "--network", "none", DockerLab.Busybox, "sh", "-c", "echo out; echo err >&2; exec sleep 1000")).Code);
+        Assert.Equal((0, "ran\n"), Only(await lab.DockerAsync("exec", "web", "echo", "ran")));
+        Assert.Equal((0, "piped\n"), Only(await lab.DockerAsync("piped\n", ["exec", "-i", "web", "cat"])));
+        Assert.Equal(9, (await lab.DockerAsync("exec", "web", "sh", "-c", "exit 9")).Code);
+        Assert.Equal((0, "out\n", "err\n"), await lab.DockerAsync("logs", "web"));
+        Assert.Equal(0, (await lab.DockerAsync("cp", "/etc/hosts", "web:/tmp/copied")).Code);
+        Assert.Equal(await File.ReadAllTextAsync("/etc/hosts", TestContext.Current.CancellationToken), (await lab.DockerAsync("exec", "web", "cat", "/tmp/copied")).Output);
+        Assert.Contains("A /tmp/copied", (await lab.DockerAsync("diff", "web")).Output, StringComparison.Ordinal);
+        Assert.Equal((0, "running web\n"), Only(await lab.DockerAsync("inspect", "--format", "{{.State.Status}} {{slice .Name 1}}", "web")));
+        Assert.Equal(0, (await lab.DockerAsync("rm", "-f", "web")).Code);
+        Assert.Equal((0, ""), Only(await lab.DockerAsync("ps", "-aq")));
+    }
+
+    [Fact]
+    public async Task Docker_exits_with_125_126_and_127_as_people_know_them()
+    {
+        await using var lab = await DockerLab.OpenAsync();
+        Assert.Equal(125, (await lab.DockerAsync("run", "--rm", "--restart", "always", DockerLab.Busybox)).Code);
+        Assert.Equal(126, (await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "/tmp")).Code);
+        Assert.Equal(127, (await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "nothing-of-this-name")).Code);
+        Assert.Equal((0, ""), Only(await lab.DockerAsync("ps", "-aq")));
+        var (code, _, error) = await lab.DockerAsync("start", "nobody");
+        Assert.Equal(1, code);
+        Assert.Contains("No such container: nobody", error, StringComparison.Ordinal);
+    }
+
+    private static (int Code, string Output) Only((int Code, string Output, string Error) result) => (result.Code, result.Output);
+}

@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using Godwit.Containers;
+using Godwit.DockerApi;
+using Godwit.Images;
+using Godwit.Linux.Files;
+using Godwit.Real.Tests.Containers;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Godwit.Real.Tests.Docker;
+
+/// <summary>An engine behind its Docker API, and the real <c>docker</c> command speaking to it.</summary>
+internal sealed class DockerLab : IAsyncDisposable
+{
+    /// <summary>An image with a static busybox and nothing else, under this name.</summary>
+    public const string Busybox = "busybox-lab";
+
+    private static readonly string? DockerPath =
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(place => Path.Combine(place, "docker")).FirstOrDefault(File.Exists);
+
+    private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "ls", "tty"];
+
+    private readonly string folder;
+    private readonly EngineOptions options;
+    private readonly ImageStore images;
+    private readonly ContainerEngine engine;
+    private readonly DockerApiHost api;
+
+    private DockerLab(string folder, EngineOptions options, ImageStore images, ContainerEngine engine, DockerApiHost api) =>
+        (this.folder, this.options, this.images, this.engine, this.api) = (folder, options, images, engine, api);
+
+    private string Socket => Path.Combine(folder, "docker.sock");
+
+    public static async Task<DockerLab> OpenAsync()
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
+        Assert.SkipUnless(DockerPath is not null, "needs the docker command: install the package docker-cli");
+        Assert.SkipUnless(File.Exists("/usr/bin/crun") && File.Exists("/usr/bin/conmon") && File.Exists("/bin/busybox"), "needs crun, conmon and busybox: install crun, conmon and busybox-static");
+        var unique = $"{Environment.ProcessId % 10_000}d";
+        var place = Path.Combine("/var/tmp", $"gwd-{unique}-{Guid.NewGuid().ToString("N")[..6]}");
+        var chosen = new EngineOptions
+        {
+            DataFolder = Path.Combine(place, "data"),
+            RunFolder = Path.Combine(place, "run"),
+            ControlGroup = $"gwd-{unique}",
+            DevicePrefix = $"gd{unique}",
+            FilterTable = $"gwd-{unique}",
+            AddressPools = [$"10.{200 + (Environment.ProcessId % 50)}.0.0/20,24"],
+        };
+        Directory.CreateDirectory(chosen.DataFolder);
+        var imagesFolder = Path.Combine(chosen.DataFolder, "images");
+        var store = ImageStore.Open(new ImageStoreOptions { Folder = imagesFolder }, TimeProvider.System, NullLogger<ImageStore>.Instance);
+        var opened = await ContainerEngine.OpenAsync(chosen, new ImageRootFileSystems(imagesFolder, store), TimeProvider.System, NullLogger.Instance, EngineLab.Stopping);
+        var services = new EngineServices { Containers = opened, Images = store, Time = TimeProvider.System, Loggers = NullLoggerFactory.Instance, Version = "0.0.1", DataFolder = chosen.DataFolder };
+        var served = await DockerApiHost.StartAsync(Path.Combine(place, "docker.sock"), services, EngineLab.Stopping);
+        var lab = new DockerLab(place, chosen, store, opened, served);
+        await lab.ImportAsync();
+        return lab;
+    }
+
+    /// <summary>Runs <c>docker</c> to its end.</summary>
+    public Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerAsync("", arguments);
+
+    /// <summary>Runs <c>docker</c> to its end, with this as its standard input.</summary>
+    public async Task<(int Code, string Output, string Error)> DockerAsync(string input, string[] arguments)
+    {
+        var start = new ProcessStartInfo(DockerPath!, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOCKER_HOST"] = $"unix://{Socket}";
+        start.Environment["DOCKER_CONFIG"] = Path.Combine(folder, "config");
+        using var docker = Process.Start(start)!;
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(EngineLab.Stopping);
+        bound.CancelAfter(EngineLab.Bound);
+        try
+        {
+            var output = docker.StandardOutput.ReadToEndAsync(bound.Token);
+            var error = docker.StandardError.ReadToEndAsync(bound.Token);
+            await docker.StandardInput.WriteAsync(input.AsMemory(), bound.Token);
+            docker.StandardInput.Close();
+            await docker.WaitForExitAsync(bound.Token);
+            return (docker.ExitCode, await output, await error);
+        }
+        catch (OperationCanceledException late)
+        {
+            docker.Kill(entireProcessTree: true);
+            throw new TimeoutException($"docker {string.Join(' ', arguments)} did not end within {EngineLab.Bound}", late);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var container in engine.List())
+        {
+            await engine.RemoveAsync(container.Id.Value, new RemoveOptions(Force: true, Volumes: true), CancellationToken.None);
+        }
+
+        await api.DisposeAsync();
+        await engine.Networks.RemoveFromHostAsync(CancellationToken.None);
+        await engine.DisposeAsync();
+        images.Dispose();
+        foreach (var mount in Mounts.List().Where(mount => mount.Path.StartsWith(folder, StringComparison.Ordinal)).Reverse().ToList())
+        {
+            Mounts.Unmount(mount.Path);
+        }
+
+        foreach (var group in Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup").Select(hierarchy => Path.Combine(hierarchy, options.ControlGroup)).Where(Directory.Exists))
+        {
+            Directory.Delete(group);
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task ImportAsync()
+    {
+        var root = Path.Combine(folder, "root");
+        Directory.CreateDirectory(Path.Combine(root, "bin"));
+        Directory.CreateDirectory(Path.Combine(root, "tmp"));
+        File.Copy("/bin/busybox", Path.Combine(root, "bin/busybox"));
+        foreach (var applet in Applets)
+        {
+            File.CreateSymbolicLink(Path.Combine(root, "bin", applet), "busybox");
+        }
+
+        var tar = Path.Combine(folder, "root.tar");
+        await EngineLab.HostAsync("tar", "-C", root, "-cf", tar, ".");
+        var (code, _, error) = await DockerAsync("import", "--change", "ENV PATH=/bin", "--change", "CMD [\"sh\"]", tar, Busybox);
+        Assert.True(code == 0, error);
+    }
+}
