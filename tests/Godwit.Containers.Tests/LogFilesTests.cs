@@ -57,7 +57,8 @@ public sealed class LogFilesTests : IDisposable
         var files = new LogFiles(place);
         await File.WriteAllTextAsync(place, "", TestContext.Current.CancellationToken);
         var ended = new TaskCompletionSource();
-        var reading = Task.Run(() => ReadAsync(LogReader.ReadAsync(files, files.OpenEnd(), new LogQuery(), ended.Task, TestContext.Current.CancellationToken)));
+        var start = files.OpenEnd(); // Before anything is written.
+        var reading = Task.Run(() => ReadAsync(LogReader.ReadAsync(files, start, new LogQuery(), ended.Task, TestContext.Current.CancellationToken)));
         for (var round = 0; round < 200; round++)
         {
             await File.AppendAllTextAsync(place, $"{At} stdout F {round}\n", TestContext.Current.CancellationToken);

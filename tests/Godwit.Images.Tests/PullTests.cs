@@ -9,6 +9,8 @@ namespace Godwit.Images.Tests;
 [Trait("Needs", "root")]
 public sealed class PullTests : IAsyncLifetime
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly TemporaryFolder folder = new();
     private readonly FakeRegistry registry = new();
     private readonly byte[] random = new byte[3 << 20]; // Does not compress: its layer is as long.
@@ -120,14 +122,21 @@ public sealed class PullTests : IAsyncLifetime
         Assert.Equal(ImageErrorKind.Corrupt, refusal.Kind);
     }
 
+    private static Task Hold(TaskCompletionSource asked, TaskCompletionSource go)
+    {
+        asked.TrySetResult();
+        return go.Task;
+    }
+
     [Fact]
     public async Task Pulls_at_the_same_time_share_what_they_both_need()
     {
-        var both = new TaskCompletionSource();
-        registry.BeforeBody = line => line == LayerLine ? both.Task : Task.CompletedTask;
+        var (asked, both) = (new TaskCompletionSource(), new TaskCompletionSource());
+        registry.BeforeBody = line => line == LayerLine ? Hold(asked, both) : Task.CompletedTask;
         registry.Manifests["team/app/v2"] = registry.Manifests["team/app/v1"];
         using var store = Open();
         var first = PullAsync(store);
+        await asked.Task.WaitAsync(Patience, Sample.Stopping); // It is at the layer, so the second will find it there.
         var heard = new Heard { Also = step => _ = step.Stage is TransferStage.Shared && both.TrySetResult() };
         var second = store.PullAsync(store.ParseReference(Name.Replace(":v1", ":v2", StringComparison.Ordinal)), new PullOptions(), heard, Sample.Stopping);
         Assert.Equal((await first).Id, (await second).Id);
@@ -138,14 +147,15 @@ public sealed class PullTests : IAsyncLifetime
     [Fact]
     public async Task One_who_gives_up_does_not_take_the_layer_from_the_other()
     {
-        var go = new TaskCompletionSource();
-        registry.BeforeBody = line => line == LayerLine ? go.Task : Task.CompletedTask;
+        var (asked, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        registry.BeforeBody = line => line == LayerLine ? Hold(asked, go) : Task.CompletedTask;
         using var store = Open();
         using var impatient = new CancellationTokenSource();
         var first = store.PullAsync(store.ParseReference(Name), new PullOptions(), new Heard(), impatient.Token);
+        await asked.Task.WaitAsync(Patience, Sample.Stopping);
         var joined = new TaskCompletionSource();
         var second = PullAsync(store, new Heard { Also = step => _ = step.Stage is TransferStage.Shared && joined.TrySetResult() });
-        await joined.Task.WaitAsync(TimeSpan.FromSeconds(60), Sample.Stopping);
+        await joined.Task.WaitAsync(Patience, Sample.Stopping);
         await impatient.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         go.SetResult();

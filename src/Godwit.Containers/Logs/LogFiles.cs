@@ -7,26 +7,22 @@ namespace Godwit.Containers.Logs;
 /// <summary>
 /// A container's log: the file that is written, and those put aside, the oldest last: <c>log</c>, <c>log.1</c>, <c>log.2</c>. Putting aside is renaming, and the
 /// monitor is told to open the name anew; whoever reads holds its file open and goes on from it to the next newer one.
+/// <para>
+/// Files are known by inode, because names pass from one to the other while a reader looks. Renaming goes from the oldest on, so at every
+/// instant the order of the names is the order of the files, though with gaps; but a look takes many instants. So only what two looks
+/// find alike is believed, and what is opened is compared with it.
+/// </para>
 /// </summary>
 internal sealed class LogFiles(string path)
 {
     private const int FilesMax = 1000;
+    private const int LooksMax = 100;
     private const int BlockBytes = 64 << 10;
 
     internal string Current => path;
 
     /// <summary>From the oldest to the one that is written.</summary>
-    internal IReadOnlyList<string> List()
-    {
-        var files = new List<string> { path };
-        for (var i = 1; i < FilesMax && File.Exists(Aside(i)); i++)
-        {
-            files.Add(Aside(i));
-        }
-
-        files.Reverse();
-        return files;
-    }
+    internal IReadOnlyList<string> List() => Look() is { Count: > 0 } found ? [.. found.Select(file => file.Path)] : [path];
 
     /// <summary>Puts the file aside, and drops the oldest. The monitor still writes to it, until it has been told.</summary>
     internal void PutAside(int filesMax)
@@ -85,20 +81,47 @@ internal sealed class LogFiles(string path)
         }
     }
 
-    /// <summary>The next newer file after the one that the cursor is in; null when that is the one being written.</summary>
+    /// <summary>The next newer file after the one that the cursor is in; null when that is the newest.</summary>
     internal LogCursor? OpenNext(LogCursor cursor)
     {
-        var files = List();
-        for (var i = 0; i < files.Count - 1; i++)
+        for (var looks = 0; looks < LooksMax; looks++)
         {
-            if (FileIdentity.Find(files[i])?.InodeNumber == cursor.InodeNumber)
+            var files = Look();
+            var place = files.FindIndex(file => file.InodeNumber == cursor.InodeNumber);
+            if (files.Count == 0 || place == files.Count - 1)
             {
-                return LogCursor.TryOpen(files[i + 1]);
+                return null;
             }
+
+            if (!files.SequenceEqual(Look()))
+            {
+                continue;
+            }
+
+            // Not there: dropped meanwhile. What was in between is gone, the oldest that there is comes next.
+            var next = LogCursor.TryOpen(files[place + 1].Path);
+            if (next?.InodeNumber == files[place + 1].InodeNumber)
+            {
+                return next;
+            }
+
+            next?.Dispose();
         }
 
-        // Dropped meanwhile: what was in between is gone, the oldest that there is comes next.
-        return FileIdentity.Find(path)?.InodeNumber == cursor.InodeNumber ? null : LogCursor.TryOpen(files[0]);
+        return null; // They change faster than we look: the next change brings us back.
+    }
+
+    /// <summary>What is there, from the oldest to the newest.</summary>
+    private List<LogFile> Look()
+    {
+        var prefix = path + '.';
+        var aside = Directory.EnumerateFiles(Path.GetDirectoryName(path)!)
+            .Where(file => file.StartsWith(prefix, StringComparison.Ordinal))
+            .Select(file => int.TryParse(file.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)
+            .Where(number => number is > 0 and < FilesMax)
+            .OrderDescending()
+            .Select(Aside);
+        return [.. aside.Append(path).Select(file => FileIdentity.Find(file) is { } found ? new LogFile(file, found.InodeNumber) : default).Where(file => file.Path is not null).DistinctBy(file => file.InodeNumber)];
     }
 
     private string Aside(int number) => string.Create(CultureInfo.InvariantCulture, $"{path}.{number}");
@@ -175,6 +198,9 @@ internal sealed class LogFiles(string path)
     }
 }
 
+/// <summary>A file of a log, as one look found it.</summary>
+internal readonly record struct LogFile(string Path, ulong InodeNumber);
+
 /// <summary>A place in one file of a log.</summary>
 internal sealed class LogCursor : IDisposable
 {
@@ -197,8 +223,8 @@ internal sealed class LogCursor : IDisposable
         try
         {
             var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            // The name may lead elsewhere by now; then the next look finds a stranger and opens again.
-            return new LogCursor(file, FileIdentity.Find(path)?.InodeNumber ?? 0);
+            // Asked of the open file: the name may be another's by now.
+            return new LogCursor(file, FileIdentity.Of(file).InodeNumber);
         }
         catch (FileNotFoundException)
         {

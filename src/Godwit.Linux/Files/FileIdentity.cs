@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Godwit.Linux.Native;
+using Microsoft.Win32.SafeHandles;
 
 namespace Godwit.Linux.Files;
 
@@ -45,10 +46,30 @@ public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, Fi
     }
 
     /// <summary>The file that is open there, whatever leads to it now.</summary>
-    internal static unsafe FileIdentity Of(Descriptor file)
+    /// <exception cref="LinuxException">It cannot be looked at.</exception>
+    public static FileIdentity Of(SafeFileHandle file)
+    {
+        var isHeld = false;
+        try
+        {
+            file.DangerousAddRef(ref isHeld);
+            return Of((int)file.DangerousGetHandle());
+        }
+        finally
+        {
+            if (isHeld)
+            {
+                file.DangerousRelease();
+            }
+        }
+    }
+
+    internal static FileIdentity Of(Descriptor file) => Of(file.Value);
+
+    private static unsafe FileIdentity Of(int file)
     {
         var statistics = stackalloc byte[StatisticsBytes];
-        return LibC.StatX(file.Value, "", EmptyPath, BasicStatistics, statistics) == 0 ? Read(statistics) : throw LinuxException.FromLastCall("look at an open file");
+        return LibC.StatX(file, "", EmptyPath, BasicStatistics, statistics) == 0 ? Read(statistics) : throw LinuxException.FromLastCall("look at an open file");
     }
 
     /// <summary>Whether it is the same file, though size or owner may have changed between the two looks.</summary>

@@ -37,5 +37,44 @@ public sealed class DockerCliTests
         Assert.Contains("No such container: nobody", error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Docker_builds_from_a_context_knows_what_it_built_before_and_exits_with_a_steps_code()
+    {
+        await using var lab = await DockerLab.OpenAsync();
+        using var context = new BuildFolder();
+        context.Write("file", "from the context");
+        context.Write("Dockerfile", $"""
+            FROM {DockerLab.Busybox} AS first
+            ARG WHO=nobody
+            RUN echo "hello $WHO" > /greeting
+            FROM {DockerLab.Busybox}
+            COPY --from=first /greeting /greeting
+            COPY file /file
+            CMD ["cat", "/greeting", "/file"]
+            """);
+        var built = await lab.DockerAsync("build", "--network", "none", "--build-arg", "WHO=builder", "-t", "greeting", context.Path);
+        Assert.True(built.Code == 0, built.Output + built.Error);
+        Assert.Contains("Successfully tagged greeting:latest", built.Output, StringComparison.Ordinal);
+        Assert.Equal((0, "hello builder\nfrom the context\n"), Only(await lab.DockerAsync("run", "--rm", "--network", "none", "greeting")));
+        Assert.Contains("Using cache", (await lab.DockerAsync("build", "--network", "none", "--build-arg", "WHO=builder", "-t", "greeting", context.Path)).Output, StringComparison.Ordinal);
+
+        context.Write("Dockerfile", $"FROM {DockerLab.Busybox}\nRUN exit 42\n");
+        var failed = await lab.DockerAsync("build", "--network", "none", context.Path);
+        Assert.Equal(42, failed.Code);
+        Assert.Contains("returned a non-zero code: 42", failed.Error, StringComparison.Ordinal);
+        context.Write("Dockerfile", $"FROM {DockerLab.Busybox}\nFETCH something\n");
+        Assert.Contains("unknown instruction: FETCH", (await lab.DockerAsync("build", context.Path)).Error, StringComparison.Ordinal);
+        Assert.Equal((0, ""), Only(await lab.DockerAsync("ps", "-aq")));
+    }
+
     private static (int Code, string Output) Only((int Code, string Output, string Error) result) => (result.Code, result.Output);
+
+    private sealed class BuildFolder : IDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("gwd-context-").FullName;
+
+        public void Write(string name, string text) => File.WriteAllText(System.IO.Path.Combine(Path, name), text + "\n");
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
+    }
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Godwit.Builder;
+using Godwit.Builder.Building;
 using Godwit.Containers;
 using Godwit.DockerApi;
 using Godwit.Images;
@@ -50,7 +52,17 @@ internal sealed class DockerLab : IAsyncDisposable
         var imagesFolder = Path.Combine(chosen.DataFolder, "images");
         var store = ImageStore.Open(new ImageStoreOptions { Folder = imagesFolder }, TimeProvider.System, NullLogger<ImageStore>.Instance);
         var opened = await ContainerEngine.OpenAsync(chosen, new ImageRootFileSystems(imagesFolder, store), TimeProvider.System, NullLogger.Instance, EngineLab.Stopping);
-        var services = new EngineServices { Containers = opened, Images = store, Time = TimeProvider.System, Loggers = NullLoggerFactory.Instance, Version = "0.0.1", DataFolder = chosen.DataFolder };
+        var services = new EngineServices
+        {
+            Containers = opened,
+            Images = store,
+            Builder = new ImageBuilder(store, new ContainerStepRunner(opened, store), Path.Combine(chosen.DataFolder, "builder"), TimeProvider.System),
+            BuildsFolder = Path.Combine(chosen.DataFolder, "contexts"),
+            Time = TimeProvider.System,
+            Loggers = NullLoggerFactory.Instance,
+            Version = "0.0.1",
+            DataFolder = chosen.DataFolder,
+        };
         var served = await DockerApiHost.StartAsync(Path.Combine(place, "docker.sock"), services, EngineLab.Stopping);
         var lab = new DockerLab(place, chosen, store, opened, served);
         await lab.ImportAsync();
@@ -64,6 +76,7 @@ internal sealed class DockerLab : IAsyncDisposable
     public async Task<(int Code, string Output, string Error)> DockerAsync(string input, string[] arguments)
     {
         var start = new ProcessStartInfo(DockerPath!, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOCKER_BUILDKIT"] = "0"; // Where the buildx plugin is installed, it would be asked first.
         start.Environment["DOCKER_HOST"] = $"unix://{Socket}";
         start.Environment["DOCKER_CONFIG"] = Path.Combine(folder, "config");
         using var docker = Process.Start(start)!;
