@@ -46,6 +46,7 @@ internal sealed class QemuSystem(Stage stage, BenchSetup setup) : IMovingSystem
     public async Task PrepareAsync(CancellationToken stopping)
     {
         target = await LaunchAsync(Other, isIncoming: true, stopping);
+        await source!.Monitor.ExecuteAsync(QmpCommands.MigrateSetParameters(new QmpMigrationParameters { MaxBandwidth = 0 }), stopping);
         await target.Monitor.ExecuteAsync(QmpCommands.MigrateIncoming($"tcp:{stage.Address(Other)}:{MigrationPort}"), stopping);
     }
 
