@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Godwit.ContainerBench;
+
+/// <summary>Everything that the rows need: the engines with the tiny image in each, and a registry with a big one on each engine's own loopback.</summary>
+internal sealed class Stage : IAsyncDisposable
+{
+    public const string Tiny = "bench-tiny";
+    public const string Big = "127.0.0.1:5000/big:1";
+
+    /// <summary>Where the tiny image's web server serves from, on port 80.</summary>
+    private const string Page = "srv/page";
+    private const int PageBytes = 1000;
+    private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "seq", "httpd", "touch", "mkdir"];
+
+    private readonly string folder = Directory.CreateDirectory("/var/tmp/godwit-container-bench").FullName;
+    private readonly List<Engine> engines = [];
+    private readonly List<Process> registries = [];
+
+    private Stage()
+    {
+    }
+
+    public IReadOnlyList<Engine> Engines => engines;
+
+    /// <summary>A Dockerfile of five steps and what it copies.</summary>
+    public string BuildFolder => Path.Combine(folder, "build");
+
+    public static async Task<Stage> BuildAsync(IReadOnlyList<string> systems, string godwit, Action<string> say, CancellationToken stopping)
+    {
+        var stage = new Stage();
+        say("unpacking the other engines, if they are not yet");
+        await Tools.RunAsync(Tools.Script, ["fetch", Tools.Engines], stopping);
+        var tiny = await stage.MakeTinyAsync(stopping);
+        stage.WriteBuild();
+        foreach (var name in systems)
+        {
+            say($"starting {name}");
+            var engine = await stage.MakeEngineAsync(name, godwit, stopping);
+            stage.engines.Add(engine);
+            await engine.StartAsync(stopping);
+            await engine.RunAsync(stopping, "import", "--change", "ENV PATH=/bin", "--change", "CMD [\"sh\"]", tiny, Tiny);
+        }
+
+        await stage.MakeRegistriesAsync(say, stopping);
+        return stage;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var registry in registries)
+        {
+            registry.Kill(entireProcessTree: true);
+            registry.Dispose();
+        }
+
+        foreach (var engine in engines)
+        {
+            await engine.DisposeAsync();
+        }
+    }
+
+    private async Task<Engine> MakeEngineAsync(string name, string godwit, CancellationToken stopping)
+    {
+        var holder = int.Parse(await Tools.RunAsync(Tools.Script, ["host", $"bench-{name}"], stopping), CultureInfo.InvariantCulture);
+        var place = Path.Combine(folder, name);
+        return name switch
+        {
+            "godwit" => new DaemonEngine(name, holder, place, (data, socket) => [godwit, "engine", "--instance", "bench", "--data", $"{data}/data", "--socket", socket, "--log-level", "Warning"]),
+            "dockerd" => new DaemonEngine(name, holder, place, (data, socket) => ["dockerd", "--data-root", $"{data}/data", "--exec-root", $"{data}/run", "--pidfile", $"{data}/pid", "--host", $"unix://{socket}"]),
+            "podman" => new PodmanEngine(holder, place),
+            _ => throw new ArgumentException($"'{name}' is no engine: godwit, dockerd, podman"),
+        };
+    }
+
+    private async Task<string> MakeTinyAsync(CancellationToken stopping)
+    {
+        var root = Path.Combine(folder, "tiny");
+        var tar = Path.Combine(folder, "tiny.tar");
+        Directory.CreateDirectory(Path.Combine(root, "bin"));
+        Directory.CreateDirectory(Path.Combine(root, "srv"));
+        File.Copy("/bin/busybox", Path.Combine(root, "bin", "busybox"), overwrite: true);
+        await File.WriteAllTextAsync(Path.Combine(root, Page), new string('x', PageBytes), stopping);
+        foreach (var applet in Applets.Where(applet => !File.Exists(Path.Combine(root, "bin", applet))))
+        {
+            File.CreateSymbolicLink(Path.Combine(root, "bin", applet), "busybox");
+        }
+
+        await Tools.RunAsync("tar", ["-C", root, "-cf", tar, "."], stopping);
+        return tar;
+    }
+
+    private void WriteBuild()
+    {
+        Directory.CreateDirectory(BuildFolder);
+        File.WriteAllText(Path.Combine(BuildFolder, "file"), "from the context\n");
+        File.WriteAllText(
+            Path.Combine(BuildFolder, "Dockerfile"),
+            $"""
+            FROM {Tiny}
+            ENV WHO=bench
+            COPY file /file
+            RUN mkdir -p /made && echo "$WHO" > /made/one
+            RUN cat /file /made/one > /made/two
+            CMD ["cat", "/made/two"]
+
+            """);
+    }
+
+    // One folder of content, made once and read by a registry on the loopback of each engine's network namespace.
+    private async Task MakeRegistriesAsync(Action<string> say, CancellationToken stopping)
+    {
+        var content = Path.Combine(folder, "registry");
+        var configuration = Path.Combine(folder, "registry.yaml");
+        await File.WriteAllTextAsync(configuration, $"version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: {content} }} }}\nhttp: {{ addr: 127.0.0.1:5000 }}\n", stopping);
+        foreach (var engine in engines)
+        {
+            var start = Tools.Inside(engine.Holder, ["docker-registry", "serve", configuration]);
+            start.RedirectStandardError = start.RedirectStandardOutput = true;
+            var registry = Process.Start(start)!;
+            registry.BeginErrorReadLine();
+            registry.BeginOutputReadLine();
+            registries.Add(registry);
+        }
+
+        if (!Directory.Exists(Path.Combine(content, "docker/registry/v2/repositories/big/_manifests/tags/1")) && engines.Find(engine => engine.Name == "dockerd") is { } maker)
+        {
+            say("making the big image, once");
+            var source = Path.Combine(folder, "big");
+            Directory.CreateDirectory(source);
+            var tar = (await Tools.RunAsync(Path.Combine(Tools.Folder, "..", "examples", "mysql-phpmyadmin", "base.sh"), [], stopping)).Trim();
+            await maker.RunAsync(stopping, "import", tar, "bench-base");
+            await Tools.RunAsync("cp", ["-a", $"{Tools.Engines}/usr/sbin", $"{Tools.Engines}/usr/libexec", source], stopping);
+            await File.WriteAllTextAsync(Path.Combine(source, "Dockerfile"), "FROM bench-base\nCOPY sbin /opt/sbin\nCOPY libexec /opt/libexec\n", stopping);
+            await maker.RunAsync(stopping, "build", "-t", Big, source);
+            await maker.RunAsync(stopping, "push", Big);
+            await maker.RunAsync(stopping, "rmi", Big);
+        }
+    }
+}
