@@ -18,6 +18,9 @@ internal abstract class Engine(string name, int holder, string folder) : IAsyncD
     /// <summary>What this engine's command wants beyond the common arguments in order to use a registry without TLS.</summary>
     public virtual IReadOnlyList<string> PlainRegistry => [];
 
+    /// <summary>Removes running containers without asking them to end first.</summary>
+    public virtual IReadOnlyList<string> RemoveNow => ["rm", "-f"];
+
     /// <summary>Starts the engine; says how long until it answered. Null: there is no such process.</summary>
     public abstract Task<TimeSpan?> StartAsync(CancellationToken stopping);
 

@@ -9,6 +9,9 @@ internal sealed class PodmanEngine(int holder, string folder) : Engine("podman",
 
     public override IReadOnlyList<string> PlainRegistry => ["--tls-verify=false"];
 
+    // Its `rm -f` waits ten seconds for a first process that takes no SIGTERM; docker's does not wait.
+    public override IReadOnlyList<string> RemoveNow => ["rm", "-f", "-t", "0"];
+
     public override ProcessStartInfo Client(params IReadOnlyList<string> arguments)
     {
         var start = Tools.Inside(Holder, ["podman", "--root", $"{Folder}/data", "--runroot", $"{Folder}/run", "--tmpdir", $"{Folder}/tmp", "--network-config-dir", $"{Folder}/networks", .. arguments]);

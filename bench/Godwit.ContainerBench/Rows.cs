@@ -20,7 +20,7 @@ internal static partial class Rows
 {
     private const int Lines = 1_000_000;
     private const int InParallel = 20;
-    private const string Requests = "6000";
+    private const string Requests = "10000";
     private static int count;
 
     public static IReadOnlyList<Row> All(Stage stage) =>
@@ -50,7 +50,7 @@ internal static partial class Rows
     private static async Task<double?> RunAndRemoveAsync(Engine engine, CancellationToken stopping)
     {
         var name = NextName();
-        return await engine.TimeAsync(stopping, "run", "-d", "--name", name, Stage.Tiny, "sleep", "1000") + await engine.TimeAsync(stopping, "rm", "-f", name);
+        return await engine.TimeAsync(stopping, "run", "-d", "--name", name, Stage.Tiny, "sleep", "1000") + await engine.TimeAsync(stopping, [.. engine.RemoveNow, name]);
     }
 
     private static Func<Engine, CancellationToken, Task<double?>> WithSleeper(Func<Engine, string, CancellationToken, Task<double>> measureAsync) => async (engine, stopping) =>
@@ -58,7 +58,7 @@ internal static partial class Rows
         var name = NextName();
         await engine.RunAsync(stopping, "run", "-d", "--name", name, Stage.Tiny, "sleep", "1000");
         var value = await measureAsync(engine, name, stopping);
-        await engine.RunAsync(stopping, "rm", "-f", name);
+        await engine.RunAsync(stopping, [.. engine.RemoveNow, name]);
         return value;
     };
 
@@ -68,7 +68,7 @@ internal static partial class Rows
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(names.Select(name => engine.RunAsync(stopping, "run", "-d", "--name", name, Stage.Tiny, "sleep", "1000")));
         var value = clock.Elapsed.TotalMilliseconds;
-        await engine.RunAsync(stopping, ["rm", "-f", .. names]);
+        await engine.RunAsync(stopping, [.. engine.RemoveNow, .. names]);
         return value;
     }
 
@@ -97,14 +97,14 @@ internal static partial class Rows
             }
         }
 
-        await engine.RunAsync(stopping, "rm", "-f", name);
+        await engine.RunAsync(stopping, [.. engine.RemoveNow, name]);
         return value;
     }
 
     private static async Task<double?> HttpAsync(Engine engine, CancellationToken stopping)
     {
         var name = NextName();
-        await engine.RunAsync(stopping, "run", "-d", "--name", name, "-p", "127.0.0.1:8090:80", Stage.Tiny, "httpd", "-f", "-h", "/srv");
+        await engine.RunAsync(stopping, "run", "-d", "--name", name, "-p", "127.0.0.1:8090:80", Stage.Tiny, "responder", "80");
         string[] load = ["ab", "-q", "-r", "-c", "8", "-n", Requests, "http://127.0.0.1:8090/page"];
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         for (var looks = 0; ; looks++)
@@ -121,7 +121,7 @@ internal static partial class Rows
         }
 
         var report = await Tools.RunAsync(Tools.Inside(engine.Holder, load), stopping);
-        await engine.RunAsync(stopping, "rm", "-f", name);
+        await engine.RunAsync(stopping, [.. engine.RemoveNow, name]);
         if (!Failed().Match(report).Groups["count"].Value.Equals("0", StringComparison.Ordinal) || report.Contains("Non-2xx", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"Not every request to {engine.Name} was answered:\n{report}");

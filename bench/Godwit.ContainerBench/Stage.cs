@@ -9,10 +9,7 @@ internal sealed class Stage : IAsyncDisposable
     public const string Tiny = "bench-tiny";
     public const string Big = "127.0.0.1:5000/big:1";
 
-    /// <summary>Where the tiny image's web server serves from, on port 80.</summary>
-    private const string Page = "srv/page";
-    private const int PageBytes = 1000;
-    private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "seq", "httpd", "touch", "mkdir"];
+    private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "seq", "mkdir"];
 
     private readonly string folder = Directory.CreateDirectory("/var/tmp/godwit-container-bench").FullName;
     private readonly List<Engine> engines = [];
@@ -79,9 +76,8 @@ internal sealed class Stage : IAsyncDisposable
         var root = Path.Combine(folder, "tiny");
         var tar = Path.Combine(folder, "tiny.tar");
         Directory.CreateDirectory(Path.Combine(root, "bin"));
-        Directory.CreateDirectory(Path.Combine(root, "srv"));
         File.Copy("/bin/busybox", Path.Combine(root, "bin", "busybox"), overwrite: true);
-        await File.WriteAllTextAsync(Path.Combine(root, Page), new string('x', PageBytes), stopping);
+        await Tools.RunAsync("gcc", ["-O2", "-static", "-o", Path.Combine(root, "bin", "responder"), Path.Combine(Tools.Folder, "tools", "responder.c")], stopping);
         foreach (var applet in Applets.Where(applet => !File.Exists(Path.Combine(root, "bin", applet))))
         {
             File.CreateSymbolicLink(Path.Combine(root, "bin", applet), "busybox");
