@@ -88,6 +88,7 @@ internal sealed partial class Container
             User = ContainerUsers.Find(root, spec.Process),
             ControlGroupPath = ControlGroupPath,
             Namespaces = NamespacePlan.Build(spec, joined.NamespacePath, parts),
+            SharedMemoryFolder = spec.Isolation.IpcNamespace is NamespaceSpec.OfSandbox ? parts.FindSandbox(spec.Network.Sandbox).SharedMemoryFolder : null,
             Mounts = mounts,
             Devices = HostDevices.Find(spec.Isolation),
             Throttled = HostDevices.FindThrottled(spec.Resources),

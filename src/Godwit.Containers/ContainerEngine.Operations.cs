@@ -3,6 +3,19 @@ namespace Godwit.Containers;
 /// <summary>What can be done to containers.</summary>
 public sealed partial class ContainerEngine
 {
+    /// <summary>Takes a sandbox away, with the containers that were in it and have ended. Idempotent.</summary>
+    /// <exception cref="ConflictException">A container runs in it.</exception>
+    public async Task RemoveSandboxAsync(string id, CancellationToken stopping)
+    {
+        var inside = containers.Values.Where(container => container.Record.Spec.Network is { Mode: NetworkMode.Sandbox } network && network.Sandbox == id).ToList();
+        foreach (var container in inside)
+        {
+            await container.RemoveAsync(new RemoveOptions(Volumes: true), stopping);
+        }
+
+        await parts.Sandboxes.RemoveAsync(id, stopping);
+    }
+
     /// <exception cref="NothingToDoException">It runs.</exception>
     /// <exception cref="ContainerStartException">Its program cannot be started; the code is the one to exit with.</exception>
     public Task StartAsync(string container, CancellationToken stopping) => Find(container).StartAsync(stopping);

@@ -48,6 +48,8 @@ public sealed partial class ContainerEngine : IAsyncDisposable
 
     public EventLog Events => parts.Events;
 
+    public Sandboxes Sandboxes => parts.Sandboxes;
+
     /// <summary>Opens the folders, and takes over the containers that run.</summary>
     /// <exception cref="InvalidOperationException">Another engine has them.</exception>
     public static async Task<ContainerEngine> OpenAsync(EngineOptions options, IRootFileSystems roots, TimeProvider time, ILogger log, CancellationToken stopping)
@@ -66,12 +68,14 @@ public sealed partial class ContainerEngine : IAsyncDisposable
                 DevicePrefix = options.DevicePrefix,
                 FilterTable = options.FilterTable,
                 AddressPools = options.AddressPools,
+                HasDefaultNetwork = !options.UsesSandboxes,
             },
             time,
             log,
             stopping);
-        var monitors = new Monitors(options, time);
         var groups = ControlGroupHost.Detect(time);
+        var sandboxes = Sandboxes.Open(options, groups, time);
+        var monitors = new Monitors(options, time);
         var ending = new CancellationTokenSource();
         var made = new EngineParts
         {
@@ -92,6 +96,7 @@ public sealed partial class ContainerEngine : IAsyncDisposable
             Networks = networks,
             Volumes = VolumeEngine.Open(Path.Combine(options.DataFolder, "volumes"), time),
             Events = new EventLog(time),
+            Sandboxes = sandboxes,
             Find = _ => throw new InvalidOperationException("the engine is not open yet"),
             Closing = ending.Token,
         };

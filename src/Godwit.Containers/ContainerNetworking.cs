@@ -34,6 +34,9 @@ internal static class ContainerNetworking
                 var other = parts.Find(record.Spec.Network.Container);
                 var process = other.RequireAlive("share its network").ProcessId;
                 return new JoinedNetwork(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/net"), other.Folder.Data, Nowhere, []);
+            case NetworkMode.Sandbox:
+                var sandbox = parts.FindSandbox(record.Spec.Network.Sandbox);
+                return new JoinedNetwork(sandbox.NetworkFile, sandbox.Folder, Nowhere, []);
             default:
                 return await JoinNetworksAsync(record, folder, parts, stopping);
         }

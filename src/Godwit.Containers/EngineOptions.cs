@@ -21,6 +21,9 @@ public sealed record EngineOptions
     /// <summary>Ranges that networks are cut from, as <c>range,prefix length</c>.</summary>
     public IReadOnlyList<string> AddressPools { get; init; } = ["172.17.0.0/16,16", "172.18.0.0/15,16", "172.20.0.0/14,16", "172.24.0.0/14,16", "192.168.0.0/16,20"];
 
+    /// <summary>Containers live in sandboxes (<see cref="Containers.Sandboxes"/>), and there is no network of the engine's own that they would join by default.</summary>
+    public bool UsesSandboxes { get; init; }
+
     public string RuntimePath { get; init; } = "/usr/bin/crun";
 
     public string MonitorPath { get; init; } = "/usr/bin/conmon";

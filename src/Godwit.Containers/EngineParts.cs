@@ -32,8 +32,13 @@ internal sealed record EngineParts
 
     public required EventLog Events { get; init; }
 
+    public required Sandboxes Sandboxes { get; init; }
+
     /// <summary>Another container, by id or name.</summary>
     public required Func<string, Container> Find { get; init; }
+
+    /// <exception cref="NotThereException">There is none.</exception>
+    public Sandbox FindSandbox(string id) => Sandboxes.Find(id) ?? throw new NotThereException($"there is no sandbox {id}");
 
     /// <summary>The engine ends; its containers do not.</summary>
     public required CancellationToken Closing { get; init; }

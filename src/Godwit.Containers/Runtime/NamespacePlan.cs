@@ -45,6 +45,20 @@ internal static class NamespacePlan
                     var process = parts.Find(other.Container).RequireAlive($"share its {type} namespace").ProcessId;
                     spaces.Add(new(type, string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/{type}")));
                     break;
+                case NamespaceSpec.OfSandbox:
+                    var sandbox = parts.FindSandbox(spec.Network.Sandbox);
+                    var file = type switch
+                    {
+                        "ipc" => sandbox.CommunicationFile,
+                        "uts" => sandbox.HostNameFile,
+                        _ => throw new InvalidRequestException($"a sandbox has no {type} namespace to share"),
+                    };
+                    if (file is not null)
+                    {
+                        spaces.Add(new(type, file));
+                    }
+
+                    break;
             }
         }
     }

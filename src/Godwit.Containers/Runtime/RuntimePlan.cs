@@ -49,6 +49,9 @@ internal sealed record RuntimePlan
     /// <summary>With their paths: none for those of the host, no path for new ones.</summary>
     public required IReadOnlyList<RuntimeNamespace> Namespaces { get; init; }
 
+    /// <summary>What <c>/dev/shm</c> is, for a container in a sandbox with a namespace of communication; else null.</summary>
+    public string? SharedMemoryFolder { get; init; }
+
     /// <summary>The user's mounts, with their sources found.</summary>
     public IReadOnlyList<RuntimeMount> Mounts { get; init; } = [];
 

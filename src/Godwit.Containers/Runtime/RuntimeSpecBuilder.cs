@@ -146,7 +146,11 @@ internal static class RuntimeSpecBuilder
                 Options = ["nosuid", "noexec", "nodev", "mode=1777", string.Create(CultureInfo.InvariantCulture, $"size={spec.Isolation.SharedMemoryBytes}")],
             });
         }
-        else if (spec.Isolation.IpcNamespace is NamespaceSpec.OfHost)
+        else if (plan.SharedMemoryFolder is { } shared)
+        {
+            mounts.Add(new("/dev/shm", "bind", shared) { Options = ["rbind", "rprivate", "nosuid", "noexec", "nodev"] });
+        }
+        else if (spec.Isolation.IpcNamespace is NamespaceSpec.OfHost or NamespaceSpec.OfSandbox)
         {
             mounts.Add(new("/dev/shm", "bind", "/dev/shm") { Options = ["rbind", "rprivate", "nosuid", "noexec", "nodev"] });
         }

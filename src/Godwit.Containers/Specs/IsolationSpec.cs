@@ -77,6 +77,7 @@ public abstract record SystemCallFilter
 [System.Text.Json.Serialization.JsonDerivedType(typeof(Private), "private")]
 [System.Text.Json.Serialization.JsonDerivedType(typeof(OfHost), "host")]
 [System.Text.Json.Serialization.JsonDerivedType(typeof(OfContainer), "container")]
+[System.Text.Json.Serialization.JsonDerivedType(typeof(OfSandbox), "sandbox")]
 public abstract record NamespaceSpec
 {
     private NamespaceSpec()
@@ -95,6 +96,9 @@ public abstract record NamespaceSpec
 
     /// <summary>That of another container, by id or name, which must run when this one starts.</summary>
     public sealed record OfContainer(string Container) : NamespaceSpec;
+
+    /// <summary>That of the sandbox that the container is in; not for processes.</summary>
+    public sealed record OfSandbox : NamespaceSpec;
 }
 
 /// <summary>Ids 0 to <paramref name="Count"/>-1 of the container are these of the host.</summary>

@@ -10,6 +10,9 @@ public sealed record NetworkSpec
     /// <summary>The container whose network this one shares, in mode <see cref="NetworkMode.Container"/>.</summary>
     public string Container { get; init; } = "";
 
+    /// <summary>The sandbox whose network and names this one has, in mode <see cref="NetworkMode.Sandbox"/>.</summary>
+    public string Sandbox { get; init; } = "";
+
     /// <summary>The networks to join at the start, in mode <see cref="NetworkMode.Networks"/>; empty is the default one.</summary>
     public IReadOnlyList<EndpointSpec> Endpoints { get; init; } = [];
 
@@ -47,6 +50,9 @@ public enum NetworkMode
 
     /// <summary>That of another container.</summary>
     Container,
+
+    /// <summary>That of a sandbox, with its files of names.</summary>
+    Sandbox,
 }
 
 /// <summary>A container's place in one network.</summary>

@@ -52,6 +52,9 @@ public abstract class ControlGroup
     /// <summary>Its folder in each hierarchy that it has a part in.</summary>
     internal abstract IReadOnlyList<string> Folders { get; }
 
+    /// <summary>Where there may be something to remove of it: others may have made groups of its name, or inside it, in hierarchies that we have no part in.</summary>
+    private protected virtual IEnumerable<string> Traces => Folders;
+
     /// <summary>Moves a process (all its threads) into the group.</summary>
     public void Add(int processId)
     {
@@ -87,7 +90,7 @@ public abstract class ControlGroup
     public async Task RemoveAsync(CancellationToken stopping)
     {
         var start = time.GetTimestamp();
-        foreach (var folder in Folders)
+        foreach (var folder in Traces)
         {
             // A process that has just ended stays in the books of its group for a moment.
             while (!TryRemove(folder, out var refusal))

@@ -40,7 +40,7 @@ public sealed class ControlGroupHost
         return layout switch
         {
             ControlGroupLayout.Unified unified => new UnifiedControlGroup(unified.Path, name, time),
-            ControlGroupLayout.Separate separate => new SeparateControlGroup(separate.Paths, name, time),
+            ControlGroupLayout.Separate separate => new SeparateControlGroup(separate, name, time),
             _ => throw new InvalidOperationException($"unknown cgroup layout {layout}"),
         };
     }

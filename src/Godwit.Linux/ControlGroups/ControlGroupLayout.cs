@@ -18,6 +18,7 @@ internal abstract record ControlGroupLayout
     internal static ControlGroupLayout? Parse(string mounts, Func<string, string> unifiedControllers)
     {
         var separate = new Dictionary<string, string>(StringComparer.Ordinal);
+        var all = new List<string>();
         string? unified = null;
         foreach (var line in mounts.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -29,9 +30,11 @@ internal abstract record ControlGroupLayout
             if (type == "cgroup2")
             {
                 unified ??= path;
+                all.Add(path);
             }
             else if (type == "cgroup")
             {
+                all.Add(path);
                 foreach (var controller in options.Split(',').Where(Controllers.Contains))
                 {
                     separate.TryAdd(controller, path);
@@ -44,12 +47,16 @@ internal abstract record ControlGroupLayout
             return new Unified(unified);
         }
 
-        return separate.Count > 0 ? new Separate(separate) : null;
+        return separate.Count > 0 ? new Separate(separate) { Hierarchies = all } : null;
     }
 
     /// <summary>cgroup v2, mounted at the path.</summary>
     internal sealed record Unified(string Path) : ControlGroupLayout;
 
     /// <summary>cgroup v1: controller to its mount's path; two controllers may share one.</summary>
-    internal sealed record Separate(IReadOnlyDictionary<string, string> Paths) : ControlGroupLayout;
+    internal sealed record Separate(IReadOnlyDictionary<string, string> Paths) : ControlGroupLayout
+    {
+        /// <summary>Every mount, of controllers that we do not use too: other programs, container runtimes among them, make their groups in all of them.</summary>
+        internal IReadOnlyList<string> Hierarchies { get; init; } = [];
+    }
 }

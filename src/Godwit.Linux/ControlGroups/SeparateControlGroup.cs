@@ -3,12 +3,16 @@ using System.Globalization;
 namespace Godwit.Linux.ControlGroups;
 
 /// <summary>A group of cgroup v1: a folder of the same name in each controller's hierarchy (the kernel's Documentation/admin-guide/cgroup-v1).</summary>
-internal sealed class SeparateControlGroup(IReadOnlyDictionary<string, string> mounts, string name, TimeProvider time) : ControlGroup(name, time)
+internal sealed class SeparateControlGroup(ControlGroupLayout.Separate layout, string name, TimeProvider time) : ControlGroup(name, time)
 {
     /// <summary>v1 counts CPU weight in shares, and a group without a setting has 1024 of them where v2's weight is 100.</summary>
     private const long SharesOfWeight100 = 1024;
 
-    internal override IReadOnlyList<string> Folders { get; } = [.. mounts.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(mount => Path.Combine(mount, name))];
+    private readonly IReadOnlyDictionary<string, string> mounts = layout.Paths;
+
+    internal override IReadOnlyList<string> Folders { get; } = [.. layout.Paths.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(mount => Path.Combine(mount, name))];
+
+    private protected override IEnumerable<string> Traces => Folders.Union(layout.Hierarchies.Select(mount => Path.Combine(mount, Name)));
 
     public override void SetLimits(ControlGroupLimits limits)
     {

@@ -82,6 +82,8 @@ internal static class NamespaceFlags
 {
     internal const int CLONE_NEWNET = 0x40000000;
     internal const int CLONE_NEWNS = 0x00020000;
+    internal const int CLONE_NEWIPC = 0x08000000;
+    internal const int CLONE_NEWUTS = 0x04000000;
     internal const int CLONE_FS = 0x00000200;
 }
 

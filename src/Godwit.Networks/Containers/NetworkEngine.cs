@@ -43,7 +43,7 @@ public sealed partial class NetworkEngine : IAsyncDisposable
         NetworkNamespace.ShareNames();
         KernelSetting.TrySet(NetworkNamespace.Own, "ipv4/ip_forward", "1");
         engine.networks = [.. engine.store.Load()];
-        if (!engine.networks.Any(network => network.IsDefault))
+        if (options.HasDefaultNetwork && !engine.networks.Any(network => network.IsDefault))
         {
             var planned = NetworkPlanner.Plan(new ContainerNetworkRequest { Name = options.DefaultNetwork }, options, engine.networks, NetworkPlumbing.ListRouted(), time.GetUtcNow());
             var made = planned with { Bridge = options.DevicePrefix + "0", IsDefault = true };

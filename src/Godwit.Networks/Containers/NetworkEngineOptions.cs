@@ -19,6 +19,9 @@ public sealed record NetworkEngineOptions
     public required IReadOnlyList<string> AddressPools { get; init; }
 
     public string DefaultNetwork { get; init; } = "bridge";
+
+    /// <summary>Whether the default network is made.</summary>
+    public bool HasDefaultNetwork { get; init; } = true;
 }
 
 /// <summary>A container, as networks see it.</summary>

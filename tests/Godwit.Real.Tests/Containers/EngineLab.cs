@@ -126,9 +126,15 @@ internal sealed class EngineLab : IAsyncDisposable
             await Engine.RemoveAsync(container.Id.Value, new RemoveOptions(Force: true, Volumes: true), CancellationToken.None);
         }
 
+        foreach (var sandbox in Engine.Sandboxes.List())
+        {
+            await Engine.RemoveSandboxAsync(sandbox.Spec.Id, CancellationToken.None);
+        }
+
         await Engine.Networks.RemoveFromHostAsync(CancellationToken.None);
         await Engine.DisposeAsync();
         Mounts.Unmount(roots.Folder);
+        Mounts.Unmount(Path.Combine(Options.RunFolder, "sandboxes"));
         foreach (var hierarchy in Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup"))
         {
             var group = Path.Combine(hierarchy, Options.ControlGroup);
