@@ -7,12 +7,15 @@
 //   writer    a working set whose pages are rewritten at a settable rate and in a settable pattern. A page's first word is
 //             its generation g (how often it was written); word 1 + (g mod 510) holds mix(page, g). A page whose stored
 //             word does not match its generation was torn, lost or taken from another moment.
+//   disk      the same for the first blocks of /dev/vda, past the guest's cache: memory remembers each block's generation, so
+//             a disk that is not of the same moment as the memory shows.
 //
-// HTTP on port 80:  GET /counter  GET /memory  GET /writer[?rateBytesPerSecond=&workingSetBytes=&pattern=]  GET /
+// HTTP on port 80:  GET /counter  GET /memory  GET /disk  GET /writer[?rateBytesPerSecond=&workingSetBytes=&pattern=]  GET /
 // UDP echo on port 7000, for probes that want an answer from user space.
-// Arguments: --rate BYTES_PER_S (-1: as fast as it can) --set BYTES --ballast BYTES --pattern NAME --report SECONDS
+// Arguments: --rate BYTES_PER_S (-1: as fast as it can) --set BYTES --ballast BYTES --pattern NAME --report SECONDS --disk-set BYTES --disk-rate BYTES_PER_S
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -152,6 +155,76 @@ static uint64_t check_memory(void)
     return bad;
 }
 
+// The disk: one thread writes, whoever asks reads; both hold the lock for one request at a time.
+enum { DISK_BATCH = 16 };
+static pthread_mutex_t disk_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t *disk_generations; // Of each block of PAGE bytes; as last written and acknowledged.
+static size_t disk_blocks;
+static double disk_rate;
+static int disk = -1;
+static _Atomic uint64_t disk_writes, disk_errors;
+
+static void fill_block(uint64_t *words, size_t block, uint32_t generation)
+{
+    for (int i = 0; i < WORDS; i++) words[i] = mix(block * WORDS + i, generation);
+}
+
+// Blocks FIRST and on, each at its next generation.
+static void write_blocks(uint64_t *buffer, size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) fill_block(buffer + i * WORDS, first + i, disk_generations[first + i] + 1);
+    if (pwrite(disk, buffer, count * PAGE, (off_t)first * PAGE) != (ssize_t)(count * PAGE)) { atomic_fetch_add(&disk_errors, 1); return; }
+    for (size_t i = 0; i < count; i++) disk_generations[first + i]++;
+    atomic_fetch_add(&disk_writes, count);
+}
+
+static void *run_disk(void *unused)
+{
+    uint64_t *buffer = map_pages(DISK_BATCH), step = 0;
+    for (size_t first = 0; first < disk_blocks; first += DISK_BATCH) {
+        pthread_mutex_lock(&disk_lock);
+        write_blocks(buffer, first, disk_blocks - first < DISK_BATCH ? disk_blocks - first : DISK_BATCH);
+        pthread_mutex_unlock(&disk_lock);
+    }
+    for (double next = now(); disk_rate > 0;) {
+        pthread_mutex_lock(&disk_lock);
+        write_blocks(buffer, mix(step++, 77) % disk_blocks, 1);
+        pthread_mutex_unlock(&disk_lock);
+        sleep_until(next += PAGE / disk_rate);
+        if (now() - next > 0.25) next = now();
+    }
+    return unused;
+}
+
+// Rereads every block from the disk itself; a check holds the writer up, so that all is of one moment.
+static uint64_t check_disk(void)
+{
+    uint64_t bad = 0, *read_words = map_pages(DISK_BATCH), *wanted = map_pages(1);
+    pthread_mutex_lock(&disk_lock);
+    for (size_t first = 0; first < disk_blocks; first += DISK_BATCH) {
+        size_t count = disk_blocks - first < DISK_BATCH ? disk_blocks - first : DISK_BATCH;
+        int failed = pread(disk, read_words, count * PAGE, (off_t)first * PAGE) != (ssize_t)(count * PAGE);
+        for (size_t i = 0; i < count; i++) {
+            if (disk_generations[first + i] == 0) continue; // Not written yet.
+            fill_block(wanted, first + i, disk_generations[first + i]);
+            if (failed || memcmp(wanted, read_words + i * WORDS, PAGE) != 0) bad++;
+        }
+    }
+    pthread_mutex_unlock(&disk_lock);
+    munmap(read_words, DISK_BATCH * PAGE);
+    munmap(wanted, PAGE);
+    return bad;
+}
+
+static void start_disk(size_t bytes)
+{
+    disk_blocks = bytes / PAGE;
+    if (disk_blocks == 0) return;
+    disk = open("/dev/vda", O_RDWR | O_DIRECT);
+    disk_generations = calloc(disk_blocks, sizeof *disk_generations);
+    if (disk < 0 || !disk_generations) { perror("tinyd: /dev/vda"); disk_blocks = 0; }
+}
+
 static int parse_pattern(const char *name)
 {
     for (int i = 0; i < 4; i++) if (strcmp(name, PATTERNS[i]) == 0) return i;
@@ -223,6 +296,10 @@ static void handle(int client, char *request)
         snprintf(body, sizeof body, "{\"intact\":%s,\"badPages\":%llu,\"pages\":%zu,\"ballastBytes\":%zu,\"workingSetBytes\":%zu,\"rounds\":%llu}\n",
                  bad ? "false" : "true", (unsigned long long)bad, ballast_pages + set_pages, ballast_pages * PAGE, set_pages * PAGE,
                  (unsigned long long)atomic_load(&check_rounds));
+    } else if (length == 5 && memcmp(target, "/disk", 5) == 0) {
+        uint64_t bad = check_disk();
+        snprintf(body, sizeof body, "{\"intact\":%s,\"badBlocks\":%llu,\"blocks\":%zu,\"writes\":%llu,\"errors\":%llu}\n", bad ? "false" : "true",
+                 (unsigned long long)bad, disk_blocks, (unsigned long long)atomic_load(&disk_writes), (unsigned long long)atomic_load(&disk_errors));
     } else if (length == 7 && memcmp(target, "/writer", 7) == 0) {
         if (query && !configure_writer(query + 1)) { answer(client, "400 Bad Request", "{\"error\":\"unknown pattern, or not enough memory\"}\n"); return; }
         snprintf(body, sizeof body, "{\"rateBytesPerSecond\":%.0f,\"workingSetBytes\":%zu,\"pattern\":\"%s\",\"writtenPages\":%llu}\n",
@@ -232,7 +309,7 @@ static void handle(int client, char *request)
         gethostname(name, sizeof name - 1);
         snprintf(body, sizeof body, "{\"name\":\"%s\",\"counter\":%llu,\"requests\":%llu}\n", name,
                  (unsigned long long)atomic_load(&counter), (unsigned long long)served);
-    } else { answer(client, "404 Not Found", "{\"error\":\"try /counter, /memory or /writer\"}\n"); return; }
+    } else { answer(client, "404 Not Found", "{\"error\":\"try /counter, /memory, /disk or /writer\"}\n"); return; }
     answer(client, "200 OK", body);
 }
 
@@ -303,11 +380,13 @@ static void *run_echo(void *unused)
 int main(int argc, char **argv)
 {
     double report = 0;
-    size_t set_bytes = 0;
+    size_t set_bytes = 0, disk_bytes = 0;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--rate") == 0) rate = strtod(argv[i + 1], NULL);
         else if (strcmp(argv[i], "--set") == 0) set_bytes = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--ballast") == 0) ballast_pages = strtoull(argv[i + 1], NULL, 10) / PAGE;
+        else if (strcmp(argv[i], "--disk-set") == 0) disk_bytes = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--disk-rate") == 0) disk_rate = strtod(argv[i + 1], NULL);
         else if (strcmp(argv[i], "--report") == 0) report = strtod(argv[i + 1], NULL);
         else if (strcmp(argv[i], "--pattern") == 0) { int p = parse_pattern(argv[i + 1]); pattern = p < 0 ? SEQUENTIAL : p; }
     }
@@ -318,6 +397,8 @@ int main(int argc, char **argv)
     set = map_pages(set_pages);
     if (!set) set_pages = 0;
     fill_set();
+    start_disk(disk_bytes);
+    if (disk_blocks > 0) start(run_disk, NULL, 64 << 10);
     start(run_counter, NULL, 64 << 10);
     start(run_writer, NULL, 64 << 10);
     start(run_http, NULL, 64 << 10);

@@ -142,6 +142,9 @@ public interface IMachine : IAsyncDisposable
 
     /// <summary>The machine's end of a migration.</summary>
     IMachineMigration Migration { get; }
+
+    /// <summary>The copies of its disks that a migration takes along.</summary>
+    IMachineDiskCopies DiskCopies { get; }
 }
 
 /// <summary>Resource use as the host sees it: CPU time since start, resident bytes, bytes of disk and network.</summary>

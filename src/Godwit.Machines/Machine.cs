@@ -53,6 +53,7 @@ internal sealed partial class Machine : IMachine
         }
 
         migration = new QemuMigration(monitor, parts.Spec.DisplayName, context.Clock);
+        DiskCopies = new QemuDiskCopies(monitor, parts.Spec.DisplayName, context.Clock);
     }
 
     public MachineSpec Spec => parts.Spec;
@@ -66,6 +67,8 @@ internal sealed partial class Machine : IMachine
     public string RunStateReason => status.Reason;
 
     public IMachineMigration Migration => migration;
+
+    public IMachineDiskCopies DiskCopies { get; }
 
     /// <summary>A machine whose process ended earlier.</summary>
     public static Machine Ended(MachineContext context, MachineParts parts, MachineEnd end)

@@ -42,7 +42,16 @@ public sealed record DirectKernel(string KernelPath, string? InitrdPath, string 
 
 
 /// <summary>A virtio disk. <see cref="Name"/> is unique in the machine and part of the guest-visible identity (serial).</summary>
-public sealed record MachineDisk(string Name, string Path, DiskFormat Format, bool ReadOnly, int? BootOrder = null);
+public sealed record MachineDisk(string Name, string Path, DiskFormat Format, bool ReadOnly, int? BootOrder = null)
+{
+    /// <summary>The image below it, which is not written; null: it stands alone, or it is not known any more what it was.</summary>
+    public DiskBacking? Backing { get; init; }
+}
+
+/// <summary>An image below a disk.</summary>
+/// <param name="Path">On this host.</param>
+/// <param name="Stamp">Which file lay there when the disk was made (<see cref="FileStamp"/>): one that was put in its place since is another image.</param>
+public sealed record DiskBacking(string Path, string Stamp);
 
 /// <summary>A virtio NIC on a tap that exists already, is owned by the machine's user and is named <see cref="TapName"/>.</summary>
 /// <param name="Name">Unique in the machine.</param>

@@ -108,7 +108,7 @@ internal static class QemuCommandLine
 
     private static void AddDisk(List<string> arguments, MachineDisk disk, int index, string bus)
     {
-        var node = Text($"disk{index}");
+        var node = DiskNode(index);
         arguments.AddRange(["-blockdev", FileNode(node, disk).ToJsonString(), "-blockdev", FormatNode(node, disk).ToJsonString()]);
         var device = new List<(string, string)>
         {
@@ -147,6 +147,9 @@ internal static class QemuCommandLine
         ["discard"] = "unmap",
         ["read-only"] = disk.ReadOnly,
     };
+
+    /// <summary>The name of a disk's block node.</summary>
+    internal static string DiskNode(int index) => Text($"disk{index}");
 
     /// <summary>QEMU's option syntax: a comma inside a value is doubled.</summary>
     private static string Options(string first, params ReadOnlySpan<(string Key, string Value)> options)

@@ -27,6 +27,29 @@ internal static class QmpArguments
     internal sealed record CalculateDirtyRate(long CalcTime, string CalcTimeUnit, string Mode);
 
     internal sealed record Balloon(long Value);
+
+    internal sealed record NbdServer(NbdServerAddress Addr, int MaxConnections);
+
+    internal sealed record NbdServerAddress(string Type, UnixPath Data);
+
+    internal sealed record UnixPath(string Path);
+
+    internal sealed record UnixAddress(string Type, string Path);
+
+    internal sealed record BlockExport(string Type, string Id, string NodeName, string Name, bool Writable);
+
+    internal sealed record NbdNode(string Driver, string NodeName, UnixAddress Server, string Export, string Discard, string DetectZeroes);
+
+    internal sealed record Node(string NodeName);
+
+    internal sealed record BlockMirror(
+        string JobId, string Device, string Target, string Sync, long Speed, string CopyMode, string OnSourceError, string OnTargetError, bool AutoDismiss);
+
+    internal sealed record BlockJobChange(string Id, string Type, string CopyMode);
+
+    internal sealed record BlockJobCancel(string Device, bool Force);
+
+    internal sealed record Job(string Id);
 }
 
 /// <summary>Parameters of <c>migrate-set-parameters</c>; what is null stays as it is.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace Godwit.Qmp;
 
 /// <summary>The commands that Godwit speaks. Names and meanings are those of QEMU's QMP reference.</summary>
-public static class QmpCommands
+public static partial class QmpCommands
 {
     public static QmpCommand<QmpStatus> QueryStatus { get; } = new("query-status", QmpJson.Default.QmpStatus);
 

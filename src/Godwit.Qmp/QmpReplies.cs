@@ -104,6 +104,31 @@ public sealed record QmpBlockStatistics
     public long WrittenBytes { get; init; }
 }
 
+/// <summary><c>query-block-jobs</c>, one of it.</summary>
+public sealed record QmpBlockJob
+{
+    /// <summary>The job's name.</summary>
+    public required string Device { get; init; }
+
+    /// <summary><c>running</c>, <c>ready</c>, <c>concluded</c>…</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Bytes of <see cref="Len"/> that are done.</summary>
+    public long Offset { get; init; }
+
+    /// <summary>Bytes in all as known now; it grows with the guest's writes.</summary>
+    public long Len { get; init; }
+
+    /// <summary>A mirror: all was copied once.</summary>
+    public bool Ready { get; init; }
+
+    /// <summary>A mirror: both sides are alike, and stay so.</summary>
+    public bool? ActivelySynced { get; init; }
+
+    /// <summary>Why it failed, once it has ended.</summary>
+    public string? Error { get; init; }
+}
+
 public sealed record QmpMachineType
 {
     public required string Name { get; init; }
@@ -175,4 +200,13 @@ public sealed record QmpYankInstance
 [JsonSerializable(typeof(QmpArguments.Announce))]
 [JsonSerializable(typeof(QmpArguments.CalculateDirtyRate))]
 [JsonSerializable(typeof(QmpArguments.Balloon))]
+[JsonSerializable(typeof(IReadOnlyList<QmpBlockJob>))]
+[JsonSerializable(typeof(QmpArguments.NbdServer))]
+[JsonSerializable(typeof(QmpArguments.BlockExport))]
+[JsonSerializable(typeof(QmpArguments.NbdNode))]
+[JsonSerializable(typeof(QmpArguments.Node))]
+[JsonSerializable(typeof(QmpArguments.BlockMirror))]
+[JsonSerializable(typeof(QmpArguments.BlockJobChange))]
+[JsonSerializable(typeof(QmpArguments.BlockJobCancel))]
+[JsonSerializable(typeof(QmpArguments.Job))]
 internal sealed partial class QmpJson : JsonSerializerContext;

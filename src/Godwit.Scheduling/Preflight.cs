@@ -115,15 +115,6 @@ public sealed record Preflight
             };
             yield return new Obstacle(reason, reported.Message ?? "its node says that the guest cannot move", "see the guest's condition LiveMigratable");
         }
-        else if (reported is null)
-        {
-            // The agent, which knows where each file lies, has not said: judge by the kinds of the volumes.
-            foreach (var volume in Vmi.Spec.Volumes.Where(volume => IsLocal(volume)))
-            {
-                yield return new Obstacle(
-                    ObstacleReasons.DiskNotShared, $"the disk {volume.Name} is only on the guest's node", "use a hostDisk on storage that both nodes see");
-            }
-        }
     }
 
     private IEnumerable<Obstacle> FindCpuObstacles(NodeFacts target)
@@ -163,8 +154,4 @@ public sealed record Preflight
             yield return new Obstacle(ObstacleReasons.DiskNotShared, "shares no storage with the source", "mount the guest's storage there, at the same path");
         }
     }
-
-    // The seed for cloud-init is made anew on the target; the other kinds hold what the guest wrote.
-    // A hostDisk may lie on storage that the target sees too: the agents compare, and FindStorageObstacles as far as it can.
-    private static bool IsLocal(Volume volume) => volume.ContainerDisk is not null || volume.EmptyDisk is not null;
 }

@@ -19,6 +19,13 @@ internal sealed record Qcow2Header(int Version, long VirtualSizeBytes)
 
     public static bool IsQcow2(ReadOnlySpan<byte> start) => start.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(start) == Magic;
 
+    /// <summary>The size alone, of an image that may have others below it.</summary>
+    /// <exception cref="FormatException">Not a qcow2 image, or of a size that is not believed.</exception>
+    public static long ReadVirtualSize(ReadOnlySpan<byte> start) =>
+        IsQcow2(start) && start.Length >= 32 && BinaryPrimitives.ReadUInt64BigEndian(start[24..]) is var size and > 0 and <= DiskImage.VirtualSizeBytesMax
+            ? (long)size
+            : throw new FormatException("it does not begin as a qcow2 image of a possible size does");
+
     /// <summary>The header of an image that stands alone; everything else is refused with its reason.</summary>
     /// <param name="start">The first bytes of the file; as many as there are, up to <see cref="Bytes"/>.</param>
     /// <exception cref="FormatException">Not a qcow2 image that may be used.</exception>

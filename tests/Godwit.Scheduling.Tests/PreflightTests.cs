@@ -37,8 +37,6 @@ public sealed class PreflightTests
         { ObstacleReasons.ModeNotAllowed, good => good with { Mode = "teleport" } },
         { ObstacleReasons.ModeNotAllowed, good => good with { Mode = MigrationModes.Postcopy, IsPostcopyAllowed = false } },
         { ObstacleReasons.ModeNotAllowed, good => good with { Mode = MigrationModes.Hybrid, IsPostcopyAllowed = false } },
-        { ObstacleReasons.DiskNotShared, good => WithVolume(good, new Volume { Name = "d", ContainerDisk = new() { Image = "debian" } }) },
-        { ObstacleReasons.DiskNotShared, good => WithVolume(good, new Volume { Name = "d", EmptyDisk = new() }) },
         { ObstacleReasons.DiskNotShared, good => WithCondition(good, "DisksNotLiveMigratable") },
         { ObstacleReasons.HostDeviceAttached, good => WithCondition(good, "HostDeviceNotLiveMigratable") },
         { ObstacleReasons.GuestNotMigratable, good => WithCondition(good, "SomethingElse") },
@@ -88,15 +86,10 @@ public sealed class PreflightTests
     }
 
     [Fact]
-    public void The_agents_word_that_the_guest_can_move_counts_more_than_the_kind_of_its_volumes()
+    public void Disks_that_are_on_the_guests_node_alone_go_along_and_are_no_obstacle()
     {
-        var movable = WithVolume(Good, new Volume { Name = "d", EmptyDisk = new() });
-        movable = movable with
-        {
-            Vmi = movable.Vmi with { Status = movable.Vmi.Status with { Conditions = [new Condition { Type = "LiveMigratable", Status = "True" }] } },
-        };
-
-        Assert.Empty(movable.FindSourceObstacles());
+        Assert.Empty(WithVolume(Good, new Volume { Name = "d", EmptyDisk = new() }).FindSourceObstacles());
+        Assert.Empty(WithVolume(Good, new Volume { Name = "d", ContainerDisk = new() { Image = "debian" } }).FindSourceObstacles());
     }
 
     [Fact]

@@ -35,6 +35,9 @@ internal sealed class FaultPlan
         "target:Running", "target:Refusing", "target:Refused", "target:Completed", "target:Burying",
     ];
 
+    /// <summary>The phases of those moves that take disks along.</summary>
+    public static readonly string[] DiskPhases = ["source:Mirroring", "source:FinishingDisks"];
+
     private readonly World world;
     private readonly Simulation simulation;
     private readonly List<Fault> pending = [];
@@ -45,9 +48,10 @@ internal sealed class FaultPlan
         this.simulation = simulation;
         var kinds = Enum.GetValues<FaultKind>();
         var count = world.Random.Next(5);
+        string[] phases = simulation.MovesDisks ? [.. Phases, .. DiskPhases, .. DiskPhases] : Phases;
         for (var i = 0; i < count; i++)
         {
-            var phase = world.Chance(0.8) ? Phases[world.Random.Next(Phases.Length)] : null;
+            var phase = world.Chance(0.8) ? phases[world.Random.Next(phases.Length)] : null;
             var delay = phase is null ? world.Between(0, 6000) : world.Chance(0.4) ? TimeSpan.Zero : world.Between(0, world.Chance(0.5) ? 10 : 300);
             pending.Add(new(kinds[world.Random.Next(kinds.Length)], phase, delay));
         }

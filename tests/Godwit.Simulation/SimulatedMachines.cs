@@ -83,6 +83,12 @@ internal sealed partial class SimulatedMachines
                 pausedByAgent = true;
                 SetSource(GuestState.Paused);
                 return null;
+            case SourceEffect.StartMirrors:
+                return StartMirrors();
+            case SourceEffect.KeepDisksInStep:
+                return KeepInStep();
+            case SourceEffect.FinishMirrors:
+                return FinishMirrors();
             case SourceEffect.StartStream:
                 return StartStream();
             case SourceEffect.SetDowntimeLimit limit:
@@ -96,6 +102,7 @@ internal sealed partial class SimulatedMachines
             case SourceEffect.ContinueSwitchover:
                 return Continue();
             case SourceEffect.CancelStream:
+                EndMirrors();
                 return Cancel();
             case SourceEffect.ResumeGuest:
                 return Resume();
@@ -176,6 +183,7 @@ internal sealed partial class SimulatedMachines
     {
         if (relayed)
         {
+            BreakMirrors();
             Break();
         }
     }
@@ -258,6 +266,8 @@ internal sealed partial class SimulatedMachines
             return "not at the barrier";
         }
 
+        world.Check(mirrors is null, "DiskOfTheSameMoment", () => "QEMU was to leave the barrier while it mirrors disks");
+
         if (!whole)
         {
             EndSourceStream(StreamStatus.Failed);
@@ -335,6 +345,7 @@ internal sealed partial class SimulatedMachines
 
     private void KillSource()
     {
+        EndMirrors();
         SourceGuest = GuestState.Gone;
         Break();
         SourceStream = StreamStatus.None;
@@ -342,6 +353,7 @@ internal sealed partial class SimulatedMachines
 
     private void KillTarget()
     {
+        BreakMirrors();
         TargetGuest = GuestState.Gone;
         Break();
         TargetStream = StreamStatus.None;
@@ -352,6 +364,7 @@ internal sealed partial class SimulatedMachines
         SourceGuest = state;
         if (state == GuestState.Running)
         {
+            targetDiskExact = false;
             world.Log("source", () => "the guest runs");
             world.Check(!targetEverRan, "NeverBackInTime", () => "the source ran the guest after the target had");
         }
@@ -364,6 +377,7 @@ internal sealed partial class SimulatedMachines
         TargetGuest = state;
         if (state == GuestState.Running)
         {
+            world.Check(targetDiskExact || targetEverRan || !MovesDisks, "DiskOfTheSameMoment", () => "the target ran the guest with another disk than the source's");
             targetEverRan = true;
             world.Log("target", () => "the guest runs");
         }

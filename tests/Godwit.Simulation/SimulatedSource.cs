@@ -19,7 +19,8 @@ internal sealed class SimulatedSource
         this.simulation = simulation;
         this.plan = plan;
         Disk = new(world) { Lies = record => simulation.Mutation == Mutation.HandingOverNotRecorded && record == SourceRecord.HandingOver };
-        worker = new(world, simulation.Machines.Execute, effect => simulation.Machines.SourceMonitorHangs && effect is not SourceEffect.CancelStream)
+        simulation.Machines.DisksFinished = () => Input(new SourceInput.DisksFinished());
+        worker = new(world, Execute, effect => simulation.Machines.SourceMonitorHangs && effect is not SourceEffect.CancelStream)
         {
             Done = (effect, error) =>
             {
@@ -175,6 +176,21 @@ internal sealed class SimulatedSource
         }
 
         world.After(world.Between(0.1, 5), () => IfAlive(current, () => Input(new SourceInput.Observed(reading))));
+        if (Phase is SourcePhase.Mirroring or SourcePhase.Precopying or SourcePhase.EndingRounds && simulation.Machines.ReadDisks(worker.DoneCount) is { } disks)
+        {
+            world.After(world.Between(0.1, 5), () => IfAlive(current, () => Input(new SourceInput.DisksObserved(disks))));
+        }
+    }
+
+    private string? Execute(SourceEffect.Machine effect)
+    {
+        if (simulation.Mutation == Mutation.FinishesNoDisks && effect is SourceEffect.FinishMirrors)
+        {
+            Input(new SourceInput.DisksFinished());
+            return null;
+        }
+
+        return simulation.Machines.Execute(effect);
     }
 
     private void IfAlive(int current, Action action)

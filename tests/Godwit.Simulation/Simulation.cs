@@ -16,6 +16,7 @@ internal enum Mutation
     RefusalNotRecorded,
     RefusesWithoutKilling,
     TrustsOldReadings,
+    FinishesNoDisks,
 }
 
 /// <summary>
@@ -26,6 +27,7 @@ internal enum Mutation
 /// <item><b>NeverTwoRunning</b>: never do both copies run.</item>
 /// <item><b>NeverBackInTime</b>: the source's copy never runs once the target's has.</item>
 /// <item><b>RunsOnlyWhatArrived</b>: the target is never told to run what has not arrived.</item>
+/// <item><b>DiskOfTheSameMoment</b>: the target never runs with a disk that is not of the moment of its memory, and QEMU never leaves the barrier with a mirror.</item>
 /// <item><b>NoneLostUnlessHostLost</b>: at the end one copy runs, unless a host or a QEMU was killed.</item>
 /// <item><b>AbortReturnsToSource</b>: a move that was turned back leaves the guest running on the source.</item>
 /// <item><b>NothingLeftBehind</b>: at the end there is no second QEMU.</item>
@@ -42,14 +44,18 @@ internal sealed class Simulation
     {
         world = new(seed, keepsLog);
         Mutation = mutation;
+        MovesDisks = seed % 4 == 2;
         Network = new(world) { LossShare = world.Chance(0.5) ? 0 : 0.2, DuplicateShare = world.Chance(0.5) ? 0 : 0.2 };
-        Machines = new(world, Network) { TargetAgentAlive = () => Target!.Alive };
+        Machines = new(world, Network) { TargetAgentAlive = () => Target!.Alive, MovesDisks = MovesDisks };
         Faults = new(world, this);
         Source = new(world, this, Plan());
         Target = new(world, this);
     }
 
     public Mutation Mutation { get; }
+
+    /// <summary>In every fourth run the guest has disks that go along.</summary>
+    public bool MovesDisks { get; }
 
     public SimulatedNetwork Network { get; }
 
@@ -100,6 +106,7 @@ internal sealed class Simulation
             Target = new("b"),
             Mode = mode,
             PostcopyOpen = postcopy,
+            MovesDisks = MovesDisks,
             Convergence = new()
             {
                 OnePassOnly = mode == MigrationMode.Postcopy,

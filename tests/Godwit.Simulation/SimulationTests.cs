@@ -56,7 +56,7 @@ public sealed class SimulationTests
         }
 
         string[] ends = ["source:Completed", "source:Aborted", "source:GuestLost", "target:Lost"];
-        Assert.Empty(FaultPlan.Phases.Concat(ends).Except(seen));
+        Assert.Empty(FaultPlan.Phases.Concat(FaultPlan.DiskPhases).Concat(ends).Except(seen));
     }
 
     [Theory]
@@ -68,6 +68,7 @@ public sealed class SimulationTests
     [InlineData(nameof(Mutation.RefusalNotRecorded), "NeverTwoRunning,NeverBackInTime,OneOwner,NoneLostUnlessHostLost,NothingLeftBehind")]
     [InlineData(nameof(Mutation.RefusesWithoutKilling), "NothingLeftBehind,NeverTwoRunning")]
     [InlineData(nameof(Mutation.TrustsOldReadings), "NeverTwoRunning,NeverBackInTime,EverythingEnds,NoneLostUnlessHostLost,AbortReturnsToSource,NothingLeftBehind")]
+    [InlineData(nameof(Mutation.FinishesNoDisks), "DiskOfTheSameMoment")]
     public void A_broken_engine_is_caught_by_name(string mutation, string invariants)
     {
         var kind = Enum.Parse<Mutation>(mutation);

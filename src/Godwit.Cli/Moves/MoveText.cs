@@ -24,6 +24,7 @@ internal static class MoveText
             },
             MovePhases.Preflight => "checking",
             MovePhases.Preparing => "preparing the target",
+            MovePhases.CopyingDisks => $"copying disks, {Human.Bytes(progress.DiskCopiedBytes ?? 0)} of {Human.Bytes(progress.DiskTotalBytes ?? 0)}",
             MovePhases.Precopying => $"copying, round {Human.Number(progress.Round ?? 1)}",
             MovePhases.SwitchingOver => "switching over",
             MovePhases.Activating => "starting on the target",

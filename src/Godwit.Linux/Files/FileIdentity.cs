@@ -45,6 +45,19 @@ public readonly record struct FileIdentity(ulong DeviceId, ulong InodeNumber, Fi
         return Read(statistics);
     }
 
+    /// <summary>Room that the file at this path takes on its storage, which is less than its size where it has holes; zero when there is none.</summary>
+    /// <exception cref="LinuxException">It is there, or may be, but cannot be looked at.</exception>
+    public static unsafe long FindAllocatedBytes(string path)
+    {
+        var statistics = stackalloc byte[StatisticsBytes];
+        if (LibC.StatX(CurrentFolder, path, NoFollow, BasicStatistics, statistics) != 0)
+        {
+            return (Errno)Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.ENOTDIR ? 0 : throw LinuxException.FromLastCall($"look at {path}");
+        }
+
+        return BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>(statistics, StatisticsBytes)[48..]) * 512; // stx_blocks
+    }
+
     /// <summary>The file that is open there, whatever leads to it now.</summary>
     /// <exception cref="LinuxException">It cannot be looked at.</exception>
     public static FileIdentity Of(SafeFileHandle file)

@@ -32,6 +32,9 @@ public sealed record MigrationPlan
     /// <summary>The stream was opened so that post-copy can follow: it cannot be switched on later.</summary>
     public bool PostcopyOpen { get; init; }
 
+    /// <summary>The guest has disks that the target does not see: they are copied first.</summary>
+    public bool MovesDisks { get; init; }
+
     /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
     public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience) => new()
     {
@@ -54,6 +57,9 @@ public sealed record PatienceSettings
 
     /// <summary>Without one byte moved while the guest runs on the source; QEMU itself never notices a dead link.</summary>
     public TimeSpan Progress { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Without any progress while disks are copied; longer than for memory, because a target that flushes is silent.</summary>
+    public TimeSpan Disks { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Without any step forward while the guest stands still on the source.</summary>
     public TimeSpan Switchover { get; init; } = TimeSpan.FromSeconds(4);

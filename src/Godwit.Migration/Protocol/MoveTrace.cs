@@ -16,6 +16,7 @@ public enum TurnBackKind
     JournalFailed,
     AgentRestarted,
     NotConverging,
+    DisksFailed,
 }
 
 /// <summary>Why a move was turned back: the word, and the story for people.</summary>
@@ -24,6 +25,15 @@ public sealed record TurnBackReason(TurnBackKind Kind, string Text);
 /// <summary>What has happened so far, for the report. Times of things that have not happened are null.</summary>
 public sealed record MoveTrace(DateTimeOffset BeganAt)
 {
+    /// <summary>Null when no disk goes along.</summary>
+    public DateTimeOffset? DisksStartedAt { get; init; }
+
+    public DateTimeOffset? DisksInStepAt { get; init; }
+
+    public long DiskCopiedBytes { get; init; }
+
+    public long DiskTotalBytes { get; init; }
+
     public DateTimeOffset? StreamStartedAt { get; init; }
 
     /// <summary>The source saw the guest stand still.</summary>
@@ -61,6 +71,12 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
     public double BytesPerSecond { get; init; }
 
     public double DirtyBytesPerSecond { get; init; }
+
+    internal MoveTrace With(DiskReading reading) => this with
+    {
+        DiskCopiedBytes = Math.Max(DiskCopiedBytes, reading.CopiedBytes),
+        DiskTotalBytes = Math.Max(DiskTotalBytes, reading.TotalBytes),
+    };
 
     internal MoveTrace With(QemuReading reading) => reading.Stream == StreamStatus.None ? this : this with
     {

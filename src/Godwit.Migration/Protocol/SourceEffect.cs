@@ -26,6 +26,18 @@ public abstract record SourceEffect
 
     public sealed record StartStream : Machine;
 
+    /// <summary>Begin to copy the disks that go along to the target's export.</summary>
+    public sealed record StartMirrors : Machine;
+
+    /// <summary>From now on acknowledge a write to the guest only when the target has it too.</summary>
+    public sealed record KeepDisksInStep : Machine;
+
+    /// <summary>
+    /// At the barrier: end the mirrors with the target's disks exact and flushed. Answered by
+    /// <see cref="SourceInput.DisksFinished"/> and by nothing else: an outcome that is unknown is not that.
+    /// </summary>
+    public sealed record FinishMirrors : Machine;
+
     public sealed record SetDowntimeLimit(double LimitMs) : Machine;
 
     /// <summary>
@@ -40,7 +52,7 @@ public abstract record SourceEffect
     /// <summary>Leave the barrier: send the rest.</summary>
     public sealed record ContinueSwitchover : Machine;
 
-    /// <summary>End the stream, by force if it hangs. QEMU then runs the guest again by itself unless all had been sent.</summary>
+    /// <summary>End the mirrors of disks, and the stream, by force if it hangs. QEMU then runs the guest again by itself unless all had been sent.</summary>
     public sealed record CancelStream : Machine;
 
     public sealed record ResumeGuest : Machine;
@@ -69,7 +81,12 @@ public abstract record SourceInput
 
     public sealed record Observed(QemuReading Reading) : SourceInput;
 
-    /// <summary>Bytes that the stream has carried, as counted outside QEMU: its monitor hangs while it sends the last of them.</summary>
+    public sealed record DisksObserved(DiskReading Reading) : SourceInput;
+
+    /// <summary>The mirrors have ended, and the target's disks are exact.</summary>
+    public sealed record DisksFinished : SourceInput;
+
+    /// <summary>Bytes that the stream and the mirrors have carried, as counted outside QEMU: its monitor hangs while it sends the last of them.</summary>
     public sealed record StreamMoved(long Bytes) : SourceInput;
 
     /// <summary>An effect on QEMU was refused; a reading follows.</summary>

@@ -29,6 +29,7 @@ public sealed record SourceEngine
     public SourceStep Step(SourceInput input, DateTimeOffset now) => input switch
     {
         SourceInput.Observed observed when observed.Reading.EffectCount < EffectCount => new(this, []),
+        SourceInput.DisksObserved observed when observed.Reading.EffectCount < EffectCount => new(this, []),
         SourceInput.Slept slept => new(new(Phase.Awoken(slept.Time), EffectCount), []),
         SourceInput.Forecasted forecasted => new(new(Phase.Knowing(forecasted.Dirty), EffectCount), []),
         _ => Step(Phase.On(input, now), EffectCount),

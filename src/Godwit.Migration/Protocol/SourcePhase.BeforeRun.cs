@@ -21,6 +21,8 @@ public abstract partial record SourcePhase
             SourceInput.CancelRequested cancel => TurnBack(TurnBackKind.Cancelled, cancel.Reason, now),
             SourceInput.TargetDeclaredDead dead => TurnBack(TurnBackKind.TargetDead, dead.Reason, now),
             SourceInput.Reported { Report: { Standing: TargetStanding.Refused } report } => TurnBack(TurnBackKind.TargetRefused, report.Reason, now),
+            SourceInput.DisksObserved { Reading: { State: DiskCopyState.Broken } reading } =>
+                TurnBack(TurnBackKind.DisksFailed, $"a disk could not be copied: {reading.Failure}", now),
             SourceInput.PersistFailed failed => TurnBack(TurnBackKind.JournalFailed, failed.Reason, now),
             SourceInput.Observed { Reading.Guest: GuestState.Gone } => Fencing.Enter(
                 Move, new(TurnBackKind.StreamFailed, "the source's QEMU ended while the guest was still its own"), guestGone: true, now),
@@ -80,24 +82,9 @@ public abstract partial record SourcePhase
 
         private protected override SourceMove Further(SourceInput input, DateTimeOffset now)
         {
-            if (input is not SourceInput.Persisted { Record: SourceRecord.HandingOver })
-            {
-                return Stay;
-            }
-
-            var cold = Plan.Mode == MigrationMode.Cold;
-            var precopying = new Precopying(
-                Move.Note(trace => trace with
-                {
-                    StreamStartedAt = now,
-                    PausedAt = cold ? now : null,
-                    EndedBy = cold ? TerminationRule.StoppedFirst : null,
-                }),
-                new(Plan.Convergence),
-                new(0, StreamStatus.None, now));
-            return cold
-                ? Go(precopying, new SourceEffect.PauseGuest(), new SourceEffect.StartStream())
-                : Go(precopying, new SourceEffect.StartStream());
+            return input is not SourceInput.Persisted { Record: SourceRecord.HandingOver } ? Stay
+                : Plan.MovesDisks ? Mirroring.Enter(Move, now)
+                : Precopying.Enter(Move, now);
         }
     }
 
@@ -112,6 +99,23 @@ public abstract partial record SourcePhase
         }
 
         public ConvergenceController Controller { get; private init; }
+
+        internal static SourceMove Enter(Move move, DateTimeOffset now)
+        {
+            var cold = move.Plan.Mode == MigrationMode.Cold;
+            var precopying = new Precopying(
+                move.Note(trace => trace with
+                {
+                    StreamStartedAt = now,
+                    PausedAt = cold ? now : null,
+                    EndedBy = cold ? TerminationRule.StoppedFirst : null,
+                }),
+                new(move.Plan.Convergence),
+                new(0, StreamStatus.None, now));
+            return cold
+                ? Go(precopying, new SourceEffect.PauseGuest(), new SourceEffect.StartStream())
+                : Go(precopying, new SourceEffect.StartStream());
+        }
 
         internal ProgressWatch Watch { get; init; }
 
@@ -276,6 +280,13 @@ public abstract partial record SourcePhase
             RestBytes = reading.RemainingBytes,
             EndedBy = trace.EndedBy ?? TerminationRule.FitsDowntimeLimit,
         });
+        if (move.Plan.MovesDisks)
+        {
+            return reading.Stream == StreamStatus.PreSwitchover
+                ? Go(new FinishingDisks(paused, watch.Saw(reading, now)), new SourceEffect.FinishMirrors())
+                : TurningBack.Enter(move, new(TurnBackKind.DisksFailed, "QEMU left the barrier before the disks were finished"), now).And(new SourceEffect.CancelStream());
+        }
+
         var switching = new SwitchingOver(paused, watch.Saw(reading, now), Repetition.From(now, move.Plan.Patience));
         return reading.Stream == StreamStatus.PreSwitchover
             ? Go(switching, new SourceEffect.ContinueSwitchover(), new SourceEffect.Send(new Order.Ask()))

@@ -5,6 +5,7 @@ namespace Godwit.Migration.Protocol;
 /// <summary>
 /// The source's side of a move: who owns the guest at every moment, and what may follow.
 /// <code>
+///  (disks that go along are copied between Arming and Precopying, and finished at the barrier: SourcePhase.Disks.cs)
 ///  Recording ─▶ Preparing ─▶ Arming ─▶ Precopying ─▶ EndingRounds ─▶ SwitchingOver
 ///  [Outgoing]    "prepare"   [Handing-     └──────────────────────────▶  │    │
 ///                              Over]                                     │    │

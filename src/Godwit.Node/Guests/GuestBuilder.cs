@@ -1,7 +1,9 @@
+using System.Globalization;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Linux.Files;
 using Godwit.Linux.Processes;
 using Godwit.Machines;
+using Godwit.Node.Migrations;
 using Godwit.Volumes;
 
 namespace Godwit.Node.Guests;
@@ -19,20 +21,30 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
     /// <summary>When neither the guest nor its image says what its kernel is told: a console that can be read.</summary>
     private const string DefaultKernelCommandLine = "console=ttyS0";
 
+    private readonly ImageDigests digests = new();
+
     /// <summary>Builds the guest's machine; its ports stay silent.</summary>
+    /// <param name="instance">The guest's object.</param>
+    /// <param name="start">To boot, or to receive a guest.</param>
+    /// <param name="stopping">Leaves half a build, which may be begun again.</param>
+    /// <param name="arriving">To receive: the disks whose contents the source sends.</param>
     /// <exception cref="UnsupportedGuestException">The spec asks for what this node cannot do: it will not help to try again.</exception>
     /// <exception cref="MachineException">QEMU or the host refused.</exception>
     /// <exception cref="VolumeException">A disk or image cannot be had.</exception>
-    public async Task<BuiltGuest> BuildAsync(VirtualMachineInstance instance, MachineStart start, CancellationToken stopping)
+    public async Task<BuiltGuest> BuildAsync(
+        VirtualMachineInstance instance, MachineStart start, CancellationToken stopping, IReadOnlyList<MovedDisk>? arriving = null)
     {
         var facts = await host.GetFactsAsync(stopping);
         var blueprint = BlueprintReader.Read(instance, facts, out var problems) ?? throw new UnsupportedGuestException(problems);
         var place = await host.ReserveAsync(blueprint.Id, stopping);
         var kernel = blueprint.Kernel is null ? null : FindKernel(blueprint.Kernel);
         var disks = new List<MachineDisk>();
-        foreach (var wish in blueprint.Disks)
+        for (var index = 0; index < blueprint.Disks.Count; index++)
         {
-            disks.Add(await MakeDiskAsync(instance, blueprint, wish, place, stopping));
+            var wish = blueprint.Disks[index];
+            disks.Add(start is MachineStart.Incoming && wish is { ReadOnly: false, Source: DiskSource.Image or DiskSource.Empty }
+                ? await MakeArrivingAsync(wish, index, arriving?.SingleOrDefault(disk => disk.Index == index), place, stopping)
+                : await MakeDiskAsync(instance, wish, index, place, stopping));
         }
 
         var ports = PortsOf(blueprint);
@@ -84,54 +96,81 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
             wish.CommandLine ?? image.KernelCommandLine ?? DefaultKernelCommandLine);
     }
 
-    private async Task<MachineDisk> MakeDiskAsync(
-        VirtualMachineInstance instance, GuestBlueprint blueprint, DiskWish wish, MachinePlace place, CancellationToken stopping)
+    /// <summary>SHA-256 of the disk of an image of this host; null: there is no such image, or it has no disk.</summary>
+    public async Task<string?> DigestOfImageAsync(string reference, CancellationToken stopping)
     {
-        // The name of a disk is the user's; the name of its file is ours.
-        var path = Path.Combine(place.Folder, $"disk-{IndexOf(blueprint, wish)}");
-        var owner = new ProcessUser(place.UserId, place.UserId);
-        DiskImage made;
+        try
+        {
+            return storage.Images.Open(reference).Disk is { } disk ? await digests.OfAsync(disk.Path, stopping) : null;
+        }
+        catch (VolumeException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The file that a guest's disk will be written to from its source: a layer over the same image, or room for all of it.</summary>
+    private async Task<MachineDisk> MakeArrivingAsync(DiskWish wish, int index, MovedDisk? moved, MachinePlace place, CancellationToken stopping)
+    {
+        if (moved is null)
+        {
+            throw new VolumeException($"The source does not send the disk '{wish.Name}', which is on its host alone.");
+        }
+
+        var path = PathOf(place, index) + ".qcow2";
+        if (moved.ImageDigest is null)
+        {
+            return Own(Disk(wish, await storage.Disks.CreateEmptyAsync(path, DiskFormat.Qcow2, moved.VirtualSizeBytes, stopping)), place);
+        }
+
+        var image = (wish.Source as DiskSource.Image)?.Reference ?? throw new VolumeException($"The disk '{wish.Name}' has no image, but the source says so.");
+        if (await DigestOfImageAsync(image, stopping) != moved.ImageDigest)
+        {
+            throw new VolumeException($"The image '{image}' is not the one any more that the source was told of.");
+        }
+
+        return Own(await OverImageAsync(wish, path, image, moved.VirtualSizeBytes, stopping), place);
+    }
+
+    private async Task<MachineDisk> OverImageAsync(DiskWish wish, string path, string reference, long? sizeBytes, CancellationToken stopping)
+    {
+        var opened = storage.Images.Open(reference);
+        var disk = opened.Disk ?? throw new VolumeException($"The image '{reference}' has no disk: put disk.qcow2, disk.raw or disk.img into {opened.Folder}.");
+        var backing = new DiskBacking(disk.Path, FileStamp.Of(disk.Path));
+        return Disk(wish, await storage.Disks.CreateOverlayAsync(path, disk, sizeBytes, stopping)) with { Backing = backing };
+    }
+
+    /// <summary>The name of a disk is the user's; the name of its file is ours.</summary>
+    private static string PathOf(MachinePlace place, int index) => Path.Combine(place.Folder, string.Create(CultureInfo.InvariantCulture, $"disk-{index}"));
+
+    private static MachineDisk Own(MachineDisk disk, MachinePlace place)
+    {
+        Ownership.Change(disk.Path, new ProcessUser(place.UserId, place.UserId));
+        return disk;
+    }
+
+    private async Task<MachineDisk> MakeDiskAsync(VirtualMachineInstance instance, DiskWish wish, int index, MachinePlace place, CancellationToken stopping)
+    {
+        var path = PathOf(place, index);
         switch (wish.Source)
         {
             case DiskSource.Image image:
-                var opened = storage.Images.Open(image.Reference);
-                var disk = opened.Disk ?? throw new VolumeException($"The image '{image.Reference}' has no disk: put disk.qcow2, disk.raw or disk.img into {opened.Folder}.");
-                made = await storage.Disks.CreateOverlayAsync($"{path}.qcow2", disk, sizeBytes: null, stopping);
-                break;
+                return Own(await OverImageAsync(wish, $"{path}.qcow2", image.Reference, sizeBytes: null, stopping), place);
             case DiskSource.Empty empty:
-                made = await storage.Disks.CreateEmptyAsync($"{path}.qcow2", DiskFormat.Qcow2, empty.SizeBytes, stopping);
-                break;
+                return Own(Disk(wish, await storage.Disks.CreateEmptyAsync($"{path}.qcow2", DiskFormat.Qcow2, empty.SizeBytes, stopping)), place);
             case DiskSource.CloudInit source:
-                var data = await cloudInit.ReadAsync(instance, source.Data, blueprint.HostName, stopping);
-                made = await storage.Seeds.CreateAsync($"{path}.iso", data, stopping);
-                break;
+                var data = await cloudInit.ReadAsync(instance, source.Data, instance.Metadata.Name, stopping);
+                return Own(Disk(wish, await storage.Seeds.CreateAsync($"{path}.iso", data, stopping)), place);
             case DiskSource.HostFile { CreateBytes: { } sizeBytes } file:
-                made = await storage.HostDisks.OpenOrCreateAsync(file.Path, sizeBytes, stopping);
-                return Disk(wish, made); // Not ours: who owns a disk on shared storage is its operator's affair.
+                return Disk(wish, await storage.HostDisks.OpenOrCreateAsync(file.Path, sizeBytes, stopping)); // Not ours: who owns a disk on shared storage is its operator's affair.
             case DiskSource.HostFile file:
                 return Disk(wish, storage.HostDisks.Open(file.Path));
             default:
                 throw new InvalidOperationException($"A disk from {wish.Source} is not known.");
         }
-
-        Ownership.Change(made.Path, owner);
-        return Disk(wish, made);
     }
 
     private static MachineDisk Disk(DiskWish wish, DiskImage image) => new(wish.Name, image.Path, image.Format, wish.ReadOnly, wish.BootOrder);
-
-    private static int IndexOf(GuestBlueprint blueprint, DiskWish wish)
-    {
-        for (var index = 0; index < blueprint.Disks.Count; index++)
-        {
-            if (ReferenceEquals(blueprint.Disks[index], wish))
-            {
-                return index;
-            }
-        }
-
-        throw new InvalidOperationException($"Disk '{wish.Name}' is not one of {blueprint.DisplayName}.");
-    }
 }
 
 /// <summary>A machine with its CPUs stopped and its ports silent.</summary>

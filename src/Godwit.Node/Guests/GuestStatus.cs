@@ -30,7 +30,7 @@ internal static class GuestStatus
         status = InPhase(status, VirtualMachineInstancePhases.Running, view.Now);
         status = With(status, VirtualMachineInstanceConditions.Ready, !isPaused, isPaused ? "GuestPaused" : "GuestRunning", isPaused ? machine.Reason : "", view.Now);
         status = With(status, VirtualMachineInstanceConditions.Synchronized, true, "Synchronized", "", view.Now);
-        status = Migratable(status, instance, view.Now);
+        status = Migratable(status, view.Now);
         return isPaused
             ? With(status, VirtualMachineInstanceConditions.Paused, true, "Paused", machine.Reason, view.Now)
             : Without(status, VirtualMachineInstanceConditions.Paused);
@@ -77,17 +77,9 @@ internal static class GuestStatus
                 PhaseTransitionTimestamps = [.. status.PhaseTransitionTimestamps.Where(entry => entry.Phase != phase), new PhaseTransition { Phase = phase, Timestamp = now }],
             };
 
-    /// <summary>Disks with a private layer on this host do not move; what is made anew from the spec does. Whether a host's file is shared, preflight finds out.</summary>
-    private static VirtualMachineInstanceStatus Migratable(VirtualMachineInstanceStatus status, VirtualMachineInstance instance, DateTimeOffset now)
-    {
-        var local = instance.Spec.Volumes
-            .Where(volume => volume is { ContainerDisk: not null } or { EmptyDisk: not null })
-            .Select(volume => volume.Name)
-            .ToArray();
-        return local.Length == 0
-            ? With(status, VirtualMachineInstanceConditions.LiveMigratable, true, "Migratable", "", now)
-            : With(status, VirtualMachineInstanceConditions.LiveMigratable, false, "DisksNotLiveMigratable", $"These volumes are on this node alone: {string.Join(", ", local)}.", now);
-    }
+    /// <summary>Disks that are on this host alone go along; whether the target has room for them, and whether a host's file is shared, preflight finds out.</summary>
+    private static VirtualMachineInstanceStatus Migratable(VirtualMachineInstanceStatus status, DateTimeOffset now) =>
+        With(status, VirtualMachineInstanceConditions.LiveMigratable, true, "Migratable", "", now);
 
     private static VirtualMachineInstanceStatus With(
         VirtualMachineInstanceStatus status, string type, bool value, string reason, string message, DateTimeOffset now)

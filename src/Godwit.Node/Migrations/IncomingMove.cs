@@ -28,6 +28,7 @@ internal sealed partial class IncomingMove : IDisposable
     private volatile TargetEngine engine;
     private volatile PeerConnection? source;
     private volatile Listening? listening;
+    private volatile IncomingStream? diskStream;
     private IReadOnlyList<GuestPort> ports = [];
     private Task lastWrite = Task.CompletedTask;
     private CancellationToken running;
@@ -93,6 +94,7 @@ internal sealed partial class IncomingMove : IDisposable
     {
         hold?.Dispose();
         listening?.Stream.Dispose();
+        diskStream?.Dispose();
     }
 
     public MoveReport Report(Report report) => new()
@@ -103,6 +105,7 @@ internal sealed partial class IncomingMove : IDisposable
         Reason = report.Reason,
         HeldAt = hold?.At,
         StreamToken = listening is { } open && open.Attempt == report.ListeningAttempt ? open.Stream.Token : null,
+        DiskToken = diskStream?.Token,
     };
 
     private void Take(TargetStep step, CancellationToken stopping)
@@ -183,6 +186,7 @@ internal sealed partial class IncomingMove : IDisposable
             case TargetEffect.Fence:
                 listening?.Stream.Dispose();
                 listening = null;
+                diskStream?.Dispose();
                 await parts.Builder.DemolishAsync(route.MachineId, stopping);
                 break;
         }
@@ -190,11 +194,23 @@ internal sealed partial class IncomingMove : IDisposable
 
     private async Task StartMachineAsync(CancellationToken stopping)
     {
-        var built = await parts.Builder.BuildAsync(await FindGuestAsync(stopping), MachineStart.Incoming, stopping);
+        var built = await parts.Builder.BuildAsync(await FindGuestAsync(stopping), MachineStart.Incoming, stopping, route.Preparation.Disks);
         ports = built.Ports;
+        await ExportDisksAsync(built.Machine, stopping);
         await built.Machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
         await built.Machine.Migration.StartIncomingAsync($"unix:{Listen(built.Machine, 0)}", stopping);
         _ = ListenAsync(running);
+    }
+
+    /// <summary>The source writes the guest's disks here, until the guest is about to run.</summary>
+    private async Task ExportDisksAsync(IMachine machine, CancellationToken stopping)
+    {
+        if (route.Preparation.Disks.Count > 0)
+        {
+            var path = machine.Place.MigrationSocket("disks");
+            await machine.DiskCopies.ExportAsync(path, [.. route.Preparation.Disks.Select(disk => disk.Index)], stopping);
+            diskStream = parts.Incoming.Prepare(SourceNode(), path, route.Preparation.Disks.Count);
+        }
     }
 
     /// <summary>The port first: the guest's first words after its arrival must not be lost. Then the segment learns where it is.</summary>
@@ -209,6 +225,13 @@ internal sealed partial class IncomingMove : IDisposable
         if (hold is not null)
         {
             await hold.PassAsync(MoveHoldPoints.Granted, stopping);
+        }
+
+        if (route.Preparation.Disks.Count > 0)
+        {
+            // Nobody may write the guest's disks beside it. The source finished them before it let the guest's state go.
+            diskStream?.Dispose();
+            await machine.DiskCopies.CloseAsync(stopping);
         }
 
         await Task.WhenAll(ports.Select(port => parts.Network.AdmitAsync(port, stopping)));
@@ -252,12 +275,12 @@ internal sealed partial class IncomingMove : IDisposable
     {
         listening?.Stream.Dispose();
         var path = machine.Place.MigrationSocket($"in-{attempt}");
-        var awaited = NodeName.TryParse(route.Source, out var node)
-            ? parts.Incoming.Prepare(node, path, route.Preparation.Stream.ChannelCount)
-            : throw new MachineException($"'{route.Source}' is no name of a node.");
-        listening = new(attempt, awaited);
+        listening = new(attempt, parts.Incoming.Prepare(SourceNode(), path, route.Preparation.Stream.ChannelCount));
         return path;
     }
+
+    private NodeName SourceNode() =>
+        NodeName.TryParse(route.Source, out var node) ? node : throw new MachineException($"'{route.Source}' is no name of a node.");
 
     private IMachine Machine() =>
         parts.Machines.Find(route.MachineId) ?? throw new MachineException($"There is no machine {route.MachineId} on this host any more.");

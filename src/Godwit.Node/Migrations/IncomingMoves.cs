@@ -24,6 +24,7 @@ internal sealed partial class IncomingMoves(MoveParts parts) : IDisposable
     public void Map(PeerMethods methods)
     {
         methods.Map(MoveMethods.Order, ReceiveAsync);
+        methods.Map(MoveMethods.Disks, (_, question, stopping) => new MovingDisks(parts).AnswerAsync(question, stopping));
         methods.Map(MoveMethods.Facts, async (_, _, stopping) => new MoveFacts((await parts.Host.GetFactsAsync(stopping)).PostcopyObstacle));
     }
 

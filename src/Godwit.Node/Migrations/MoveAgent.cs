@@ -27,6 +27,7 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
         parts = new()
         {
             Node = services.Options.Node,
+            DataFolder = services.Options.DataFolder,
             Cluster = services.Client,
             Guests = services.Instances,
             Migrations = new(services.Client.For<VirtualMachineInstanceMigration>(), ListOptions.All, services.Time, logger),

@@ -58,7 +58,11 @@ internal enum MoveOrderKind
 }
 
 /// <summary>Which guest, by which migration object, and how QEMU is to be set: both ends must agree.</summary>
-internal sealed record MovePreparation(string GuestNamespace, string GuestName, string MigrationName, StreamSettings Stream);
+internal sealed record MovePreparation(string GuestNamespace, string GuestName, string MigrationName, StreamSettings Stream)
+{
+    /// <summary>The disks that go along.</summary>
+    public IReadOnlyList<MovedDisk> Disks { get; init; } = [];
+}
 
 /// <summary>What both QEMUs of a stream must be told alike, before it starts.</summary>
 internal sealed record StreamSettings
@@ -69,6 +73,9 @@ internal sealed record StreamSettings
 
     /// <summary>In bytes a second; zero: all that the link gives.</summary>
     public long BandwidthBytesPerSecond { get; init; }
+
+    /// <summary>For disks, all together; zero: all that the link gives.</summary>
+    public long DiskBytesPerSecond { get; init; }
 
     public double DowntimeLimitMs { get; init; }
 
@@ -94,6 +101,9 @@ internal sealed record MoveReport
     /// <summary>A secret. Shown by the channels of the stream of <see cref="ListeningAttempt"/>; null when none is awaited.</summary>
     public string? StreamToken { get; init; }
 
+    /// <summary>A secret, as <see cref="StreamToken"/>, for the export of the guest's disks.</summary>
+    public string? DiskToken { get; init; }
+
     public Report ToReport() => new(Standing, ListeningAttempt, Reason);
 }
 
@@ -109,6 +119,8 @@ internal static class MoveMethods
 
     public static PeerMethod<MoveOrder, MoveReport> Order { get; } = new("move.order", MoveJson.Default.MoveOrder, MoveJson.Default.MoveReport);
 
+    public static PeerMethod<DiskQuestion, DiskAnswer> Disks { get; } = new("move.disks", MoveJson.Default.DiskQuestion, MoveJson.Default.DiskAnswer);
+
     public static PeerMethod<MoveFactsRequest, MoveFacts> Facts { get; } = new("move.facts", MoveJson.Default.MoveFactsRequest, MoveJson.Default.MoveFacts);
 }
 
@@ -122,6 +134,8 @@ internal static class MoveMethods
 [JsonSerializable(typeof(MoveFactsRequest))]
 [JsonSerializable(typeof(MoveFacts))]
 [JsonSerializable(typeof(MoveRecord))]
+[JsonSerializable(typeof(DiskQuestion))]
+[JsonSerializable(typeof(DiskAnswer))]
 [JsonSerializable(typeof(MoveHistoryFile))]
 [JsonSerializable(typeof(CostHistoryFile))]
 internal sealed partial class MoveJson : JsonSerializerContext;

@@ -13,6 +13,9 @@ internal sealed record MoveParts
 {
     public required NodeName Node { get; init; }
 
+    /// <summary>Below it lie the guests' own disks.</summary>
+    public required string DataFolder { get; init; }
+
     public required ClusterClient Cluster { get; init; }
 
     public required ResourceCache<VirtualMachineInstance> Guests { get; init; }

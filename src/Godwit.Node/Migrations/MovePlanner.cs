@@ -22,14 +22,15 @@ internal sealed record MoveWish
 /// <summary>How a move is going to be made: for the engine, and for both QEMUs.</summary>
 internal sealed record MoveDesign(MigrationMode Mode, ConvergenceSettings Convergence, StreamSettings Stream)
 {
-    public MigrationPlan ToPlan(MoveId id, NodeName source, NodeName target) => new()
+    public MigrationPlan ToPlan(MoveId id, NodeName source, OutgoingRoute route) => new()
     {
         Id = id,
         Source = new(source.Value),
-        Target = new(target.Value),
+        Target = new(route.Target.Node.Value),
         Mode = Mode,
         Convergence = Convergence,
         PostcopyOpen = Stream.Postcopy,
+        MovesDisks = route.Preparation.Disks.Count > 0,
     };
 }
 
@@ -83,6 +84,7 @@ internal static class MovePlanner
             AutoConverge = !postcopy && mode != MigrationMode.Cold
                 && (wish.Policy.AllowAutoConverge == true || wish.Policy.Godwit?.OnNotConverging == NotConvergingActions.AutoConverge),
             BandwidthBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
+            DiskBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
             DowntimeLimitMs = convergence.DowntimeLimitFirstMs,
         };
         return (new(mode, convergence, stream), null);

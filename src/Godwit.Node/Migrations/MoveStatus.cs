@@ -11,6 +11,9 @@ internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBy
 {
     /// <summary>One of <see cref="MoveHoldPoints"/> while the move is held there; null: it is not held.</summary>
     public string? HeldAt { get; init; }
+
+    /// <summary>Bytes of disks on the wire, not in <see cref="WireBytes"/>.</summary>
+    public long DiskBytes { get; init; }
 }
 
 /// <summary>The status of a migration object, from where the engine is. Pure; what others wrote there is kept.</summary>
@@ -53,8 +56,9 @@ internal static class MoveStatus
     private static string GodwitPhase(SourcePhase phase) => phase switch
     {
         SourcePhase.Recording or SourcePhase.Preparing or SourcePhase.Arming => MovePhases.Preparing,
+        SourcePhase.Mirroring => MovePhases.CopyingDisks,
         SourcePhase.Precopying or SourcePhase.EndingRounds => MovePhases.Precopying,
-        SourcePhase.SwitchingOver => MovePhases.SwitchingOver,
+        SourcePhase.FinishingDisks or SourcePhase.SwitchingOver => MovePhases.SwitchingOver,
         SourcePhase.Activating => MovePhases.Activating,
         SourcePhase.Postcopying => MovePhases.Postcopying,
         SourcePhase.Recovering => MovePhases.Paused,
@@ -144,12 +148,18 @@ internal static class MoveStatus
     private static MigrationProgress ProgressFor(MoveView view, MigrationProgress? before)
     {
         var trace = view.Phase.Move.Trace;
-        var total = (double)trace.TransferredBytes + trace.RemainingBytes;
-        var percent = view.Phase is SourcePhase.Completing or SourcePhase.Completed ? 100 : total > 0 ? (int)(trace.TransferredBytes / total * 99) : 0;
+        var hasDisks = trace.DisksStartedAt is not null;
+        var memoryBytes = trace.StreamStartedAt is null && hasDisks ? view.MemoryBytes : trace.TransferredBytes + trace.RemainingBytes; // Still to come.
+        var total = (double)memoryBytes + trace.DiskTotalBytes;
+        var percent = view.Phase is SourcePhase.Completing or SourcePhase.Completed ? 100
+            : total > 0 ? (int)((trace.TransferredBytes + trace.DiskCopiedBytes) / total * 99)
+            : 0;
         return new()
         {
             Phase = GodwitPhase(view.Phase),
             Round = (int)Math.Min(trace.Rounds, int.MaxValue),
+            DiskCopiedBytes = hasDisks ? trace.DiskCopiedBytes : null,
+            DiskTotalBytes = hasDisks ? trace.DiskTotalBytes : null,
             TransferredBytes = Math.Max(view.WireBytes, before?.TransferredBytes ?? 0),
             RemainingBytes = trace.RemainingBytes,
             TotalBytes = view.MemoryBytes,
@@ -170,7 +180,9 @@ internal static class MoveStatus
             TotalMs = trace.CompletedAt is { } completed ? Milliseconds(trace.BeganAt, completed) : before?.TotalMs,
             DowntimeMs = trace.QemuDowntimeMs is { } counted ? (long)Math.Round(counted) : before?.DowntimeMs,
             PausedMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : before?.PausedMs,
-            Bytes = view.WireBytes,
+            Bytes = view.WireBytes + view.DiskBytes,
+            BytesByKind = trace.DisksStartedAt is null ? before?.BytesByKind : (before?.BytesByKind ?? new()) with { Disk = view.DiskBytes },
+            DisksMs = trace is { DisksStartedAt: { } began, DisksInStepAt: { } inStep } ? Milliseconds(began, inStep) : null,
             Rounds = (int)Math.Min(trace.Rounds, int.MaxValue),
             Termination = trace.EndedBy?.ToString(),
             ThroughputBytesPerSecond = seconds > 0 ? (long)(view.WireBytes / seconds) : null,

@@ -119,7 +119,7 @@ internal sealed partial class MoveSync : IDisposable
             var (route, design) = await DesignAsync(claimed, stopping);
             await NoteOnGuestAsync(claimed, stopping);
             var running = new Running(parts, claimed);
-            running.Begin(OutgoingMove.Begin(parts, route, design.ToPlan(id, parts.Node, route.Target.Node), running.Changed));
+            running.Begin(OutgoingMove.Begin(parts, route, design.ToPlan(id, parts.Node, route), running.Changed));
             moves[id] = running;
             running.Ended = RunAsync(id, running, stopping);
             _ = ExpectAsync(running, design, stopping);
@@ -171,7 +171,10 @@ internal sealed partial class MoveSync : IDisposable
             throw new MoveRefusedException(refusal!);
         }
 
-        var preparation = new MovePreparation(migration.Metadata.Namespace, migration.Spec.VmiName, migration.Metadata.Name, design.Stream);
+        var preparation = new MovePreparation(migration.Metadata.Namespace, migration.Spec.VmiName, migration.Metadata.Name, design.Stream)
+        {
+            Disks = await new MovingDisks(parts).AgreeAsync(guest, machine, target, stopping),
+        };
         return (new(machine.Spec.Id, target, preparation), design);
     }
 

@@ -18,6 +18,7 @@ internal sealed partial class OutgoingMove
             }
 
             await CloseStreamAsync();
+            await CloseDiskStreamAsync();
             await parts.Builder.DemolishAsync(route.Machine, stopping);
             return;
         }
@@ -30,6 +31,16 @@ internal sealed partial class OutgoingMove
                 break;
             case SourceEffect.ResumeGuest:
                 await machine.ResumeAsync(stopping);
+                break;
+            case SourceEffect.StartMirrors:
+                await StartMirrorsAsync(machine, stopping);
+                break;
+            case SourceEffect.KeepDisksInStep:
+                await machine.DiskCopies.KeepInStepAsync(stopping);
+                break;
+            case SourceEffect.FinishMirrors:
+                await PassAsync(MoveHoldPoints.Barrier, stopping);
+                await FinishMirrorsAsync(machine, stopping);
                 break;
             case SourceEffect.StartStream:
                 await machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
@@ -49,7 +60,7 @@ internal sealed partial class OutgoingMove
                 await machine.Migration.LimitPostcopyAsync(route.Preparation.Stream.BandwidthBytesPerSecond, stopping);
                 break;
             case SourceEffect.ContinueSwitchover:
-                await PassAsync(MoveHoldPoints.Barrier, stopping);
+                await PassAsync(MoveHoldPoints.Barrier, stopping); // Passed already when there were disks to finish.
                 await machine.Migration.ContinueSwitchoverAsync(stopping);
                 break;
             case SourceEffect.PauseStream:
@@ -57,8 +68,10 @@ internal sealed partial class OutgoingMove
                 await CloseStreamAsync();
                 break;
             case SourceEffect.CancelStream:
+                await CloseDiskStreamAsync();
                 await machine.Migration.CancelAsync(CancelBound, stopping);
                 await CloseStreamAsync();
+                await AbandonMirrorsAsync(machine, stopping);
                 break;
         }
     }

@@ -137,6 +137,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         hold?.Dispose();
+        await CloseDiskStreamAsync();
         if (stream is { } open)
         {
             await open.DisposeAsync();
@@ -273,10 +274,15 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             }
 
             lookedAt = now;
-            Offer(new SourceInput.StreamMoved(WireBytes));
-            if (effects.SettledCount is { } settled && await MachineLook.TakeAsync(parts.Machines.Find(route.Machine), settled, stopping) is { } reading)
+            Offer(new SourceInput.StreamMoved(WireBytes + DiskBytes));
+            if (effects.SettledCount is { } settled)
             {
-                Offer(new SourceInput.Observed(reading));
+                if (await MachineLook.TakeAsync(parts.Machines.Find(route.Machine), settled, stopping) is { } reading)
+                {
+                    Offer(new SourceInput.Observed(reading));
+                }
+
+                await LookAtDisksAsync(settled, stopping);
             }
 
             Offer(new SourceInput.Tick());
@@ -286,7 +292,8 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
 
     private static TimeSpan LookInterval(SourcePhase phase) => phase switch
     {
-        SourcePhase.SwitchingOver or SourcePhase.EndingRounds or SourcePhase.Activating or SourcePhase.TurningBack => TimeSpan.FromMilliseconds(10),
+        SourcePhase.SwitchingOver or SourcePhase.FinishingDisks or SourcePhase.EndingRounds or SourcePhase.Activating or SourcePhase.TurningBack => TimeSpan.FromMilliseconds(10),
+        SourcePhase.Mirroring => TimeSpan.FromMilliseconds(50),
         SourcePhase.Precopying or SourcePhase.Postcopying or SourcePhase.Completing => TimeSpan.FromMilliseconds(25),
         _ => TimeSpan.FromMilliseconds(200),
     };
@@ -308,6 +315,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private async Task ForgetAsync(CancellationToken stopping)
     {
         await CloseStreamAsync();
+        await CloseDiskStreamAsync();
         hold?.Dispose();
         await lastWrite;
         while (true)

@@ -89,7 +89,7 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
     private void Publish(SourcePhase phase)
     {
         var memoryBytes = parts.Machines.Find(Move.Route.Machine) is { } machine ? machine.Spec.MemoryBytes : reporter?.Newest.Progress?.TotalBytes ?? 0;
-        reporter?.Publish(new(phase, Move.WireBytes, memoryBytes, forecast?.Chosen, parts.Time.GetUtcNow()) { HeldAt = Move.HeldAt }, last: phase.IsEnd);
+        reporter?.Publish(new(phase, Move.WireBytes, memoryBytes, forecast?.Chosen, parts.Time.GetUtcNow()) { HeldAt = Move.HeldAt, DiskBytes = Move.DiskBytes }, last: phase.IsEnd);
     }
 
     private void StartReporting(CancellationToken stopping)

@@ -35,6 +35,41 @@ public sealed class SourceEngineTests
     }
 
     [Fact]
+    public void Disks_that_go_along_are_in_step_before_memory_and_finished_before_the_barrier_is_left()
+    {
+        var move = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        move.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready);
+        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).Expect<SourcePhase.Mirroring>(new SourceEffect.StartMirrors());
+        move.Give(Disks(move, DiskCopyState.Copying)).Expect<SourcePhase.Mirroring>();
+        move.Give(Disks(move, DiskCopyState.Copied)).Expect<SourcePhase.Mirroring>(new SourceEffect.KeepDisksInStep());
+        move.Give(Disks(move, DiskCopyState.Copied)).Expect<SourcePhase.Mirroring>();
+        move.Give(Disks(move, DiskCopyState.InStep)).Expect<SourcePhase.Precopying>(new SourceEffect.StartStream());
+        move.See(GuestState.Paused, StreamStatus.PreSwitchover).Expect<SourcePhase.FinishingDisks>(new SourceEffect.FinishMirrors());
+        move.See(GuestState.Paused, StreamStatus.PreSwitchover).Expect<SourcePhase.FinishingDisks>();
+        move.Give(new SourceInput.DisksFinished()).Expect<SourcePhase.SwitchingOver>(new SourceEffect.ContinueSwitchover(), new SourceEffect.Send(new Order.Ask()));
+    }
+
+    [Fact]
+    public void A_disk_that_cannot_be_copied_turns_the_move_back_at_every_point_before_the_barrier_is_left()
+    {
+        var copying = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        copying.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
+        copying.Give(Disks(copying, DiskCopyState.Broken)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+
+        var inStep = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        inStep.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
+        inStep.Give(Disks(inStep, DiskCopyState.InStep)).ExpectPhase<SourcePhase.Precopying>();
+        inStep.Give(Disks(inStep, DiskCopyState.Broken)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+
+        var atBarrier = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        atBarrier.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
+        atBarrier.Give(Disks(atBarrier, DiskCopyState.InStep)).See(GuestState.Paused, StreamStatus.PreSwitchover);
+        atBarrier.Give(new SourceInput.MachineFailed(new SourceEffect.FinishMirrors(), "no room")).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+    }
+
+    private static SourceInput.DisksObserved Disks(Script move, DiskCopyState state) => new(new(state, move.Engine.EffectCount));
+
+    [Fact]
     public void Run_is_not_ordered_before_QEMU_says_postmigrate()
     {
         var move = AtBarrier().Hear(TargetStanding.Arrived);

@@ -89,6 +89,8 @@ internal sealed class FakeMachine(MachineSpec spec, MachinePlace place, MachineS
 
     public byte[] Log { get; set; } = "first\nsecond\n"u8.ToArray();
 
+    public IMachineDiskCopies DiskCopies => throw new NotSupportedException("The tests of guests move none.");
+
     public IMachineMigration Migration => throw new NotSupportedException("The tests of guests move none.");
 
     /// <summary>What QEMU would say by itself.</summary>

@@ -14,7 +14,7 @@ public sealed class SharedGuest(GodwitLab lab) : IAsyncLifetime
     public async ValueTask DisposeAsync() => await DiscardAsync();
 
     /// <summary>The guest; a new one if there is none, or if the last case did not give it back whole.</summary>
-    internal async Task<TinyGuest> TakeAsync(string settings)
+    internal async Task<TinyGuest> TakeAsync(string settings, string? volume = null)
     {
         if (!isWhole)
         {
@@ -22,7 +22,7 @@ public sealed class SharedGuest(GodwitLab lab) : IAsyncLifetime
         }
 
         isWhole = false;
-        return guest ??= await TinyGuest.StartAsync(lab, $"hurt-{Interlocked.Increment(ref lastNumber)}", settings);
+        return guest ??= await TinyGuest.StartAsync(lab, $"hurt-{Interlocked.Increment(ref lastNumber)}", settings, volume: volume);
     }
 
     internal void GiveBack(TinyGuest whole) => isWhole = ReferenceEquals(whole, guest);

@@ -27,9 +27,9 @@ internal sealed class TinyGuest : IAsyncDisposable
     public string Address { get; }
 
     /// <summary>Makes the guest with kubectl and waits until its own program answers.</summary>
-    public static async Task<TinyGuest> StartAsync(GodwitLab lab, string name, string settings = "tiny.rate=20M tiny.set=32M tiny.ballast=32M", string? node = null, int memoryMib = 192)
+    public static async Task<TinyGuest> StartAsync(GodwitLab lab, string name, string settings = "tiny.rate=20M tiny.set=32M tiny.ballast=32M", string? node = null, int memoryMib = 192, string? volume = null)
     {
-        (await lab.KubectlAsync(Manifest(name, settings, node, memoryMib), "apply", "-f", "-")).MustSucceed();
+        (await lab.KubectlAsync(Manifest(name, settings, node, memoryMib, volume), "apply", "-f", "-")).MustSucceed();
         var address = await Eventually.GetAsync($"VMI {name} runs and has an address", Bound, async () =>
         {
             var vmi = await lab.FindAsync("vmi", name);
@@ -43,6 +43,15 @@ internal sealed class TinyGuest : IAsyncDisposable
     public async Task<long> CounterAsync() => (await ReadAsync("counter"))["counter"]!.GetValue<long>();
 
     public async Task<bool> MemoryIsIntactAsync() => (await ReadAsync("memory"))["intact"]!.GetValue<bool>();
+
+    /// <summary>Every block of the disk that was ever written holds what was written there last, read past the guest's cache.</summary>
+    public async Task MustHaveItsDiskAsync()
+    {
+        var disk = await ReadAsync("disk");
+        Assert.True(disk["intact"]!.GetValue<bool>() && disk["errors"]!.GetValue<long>() == 0 && disk["writes"]!.GetValue<long>() > 0, $"The disk of {Name} is not what was written to it: {disk}.");
+    }
+
+    public async Task<long> DiskWritesAsync() => (await ReadAsync("disk"))["writes"]!.GetValue<long>();
 
     public Task<JsonObject> SetWriterAsync(long rateBytesPerSecond, long workingSetBytes) =>
         ReadAsync(string.Create(CultureInfo.InvariantCulture, $"writer?rateBytesPerSecond={rateBytesPerSecond}&workingSetBytes={workingSetBytes}"));
@@ -103,11 +112,16 @@ internal sealed class TinyGuest : IAsyncDisposable
     private async Task<JsonObject> ReadAsync(string path) =>
         JsonNode.Parse(await http.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken))!.AsObject();
 
-    private static string Manifest(string name, string settings, string? node, int memoryMib)
+    private static string Manifest(string name, string settings, string? node, int memoryMib, string? volume)
     {
         var selector = node is null ? "" : $$"""
 
                   nodeSelector: { kubernetes.io/hostname: {{node}} }
+            """;
+        var disks = volume is null ? "" : ", disks: [ { name: data, disk: { bus: virtio } } ]";
+        var volumes = volume is null ? "" : $$"""
+
+                  volumes: [ { name: data, {{volume}} } ]
             """;
         return $$"""
             apiVersion: kubevirt.io/v1
@@ -122,12 +136,12 @@ internal sealed class TinyGuest : IAsyncDisposable
                   domain:
                     cpu: { cores: 1 }
                     memory: { guest: {{memoryMib}}Mi }
-                    devices: { interfaces: [ { name: default, bridge: {} } ] }
+                    devices: { interfaces: [ { name: default, bridge: {} } ]{{disks}} }
                     firmware:
                       kernelBoot:
                         container: { image: tiny, kernelPath: /vmlinuz, initrdPath: /initrd }
                         kernelArgs: console=ttyS0 quiet {{settings}}
-                  networks: [ { name: default, pod: {} } ]
+                  networks: [ { name: default, pod: {} } ]{{volumes}}
             """;
     }
 }

@@ -65,6 +65,9 @@ public static class MovePhases
 {
     public const string Preflight = "Preflight";
     public const string Preparing = "Preparing";
+
+    /// <summary>Disks that the target does not see are copied; memory follows.</summary>
+    public const string CopyingDisks = "CopyingDisks";
     public const string Precopying = "Precopying";
     public const string SwitchingOver = "SwitchingOver";
     public const string Activating = "Activating";
@@ -113,6 +116,12 @@ public sealed record MigrationProgress
     /// <summary>The guest's memory.</summary>
     public long? TotalBytes { get; init; }
 
+    /// <summary>Of the disks that go along; absent when none does.</summary>
+    public long? DiskCopiedBytes { get; init; }
+
+    /// <summary>What is to be copied of disks as known now: it grows as the guest writes.</summary>
+    public long? DiskTotalBytes { get; init; }
+
     public long? ThroughputBytesPerSecond { get; init; }
 
     public long? DirtyBytesPerSecond { get; init; }
@@ -148,6 +157,9 @@ public sealed record MigrationMeasurement
 
     public BytesByKind? BytesByKind { get; init; }
 
+    /// <summary>From the begin of the copy of disks to both sides being in step; absent when none went along.</summary>
+    public long? DisksMs { get; init; }
+
     public int? Rounds { get; init; }
 
     /// <summary>The rule that ended pre-copy.</summary>
@@ -169,4 +181,7 @@ public sealed record BytesByKind
 
     /// <summary>State of CPUs and devices.</summary>
     public long? Device { get; init; }
+
+    /// <summary>Disks that went along.</summary>
+    public long? Disk { get; init; }
 }

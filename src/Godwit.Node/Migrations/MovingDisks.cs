@@ -1,0 +1,128 @@
+using Godwit.Api.KubeVirt.V1;
+using Godwit.Base;
+using Godwit.Machines;
+using Godwit.Node.Guests;
+using Godwit.Node.Peers;
+using Godwit.Volumes;
+
+namespace Godwit.Node.Migrations;
+
+/// <summary>A disk that goes along with a guest, as both ends agreed on it before the move began.</summary>
+/// <param name="Index">Its place among the guest's disks.</param>
+/// <param name="VirtualSizeBytes">As the guest sees it.</param>
+/// <param name="ImageDigest">SHA-256 of the image that both hosts have below it, so that only the layer over it is copied; null: all of it is copied.</param>
+internal sealed record MovedDisk(int Index, long VirtualSizeBytes, string? ImageDigest);
+
+/// <summary>What the source asks of the target about disks before a move begins.</summary>
+internal sealed record DiskQuestion(IReadOnlyList<AskedDisk> Disks);
+
+/// <param name="Name">The user's, for words.</param>
+/// <param name="Image">The image's name; null: there is none below it.</param>
+/// <param name="ImageDigest">Null: it cannot be said any more which image it was.</param>
+/// <param name="LayerBytes">Room for the layer alone.</param>
+/// <param name="WholeBytes">Room for all, image included.</param>
+/// <param name="IsReadOnly">It cannot be copied to where it is only read: so the target must have the image.</param>
+internal sealed record AskedDisk(string Name, string? Image, string? ImageDigest, long LayerBytes, long WholeBytes, bool IsReadOnly);
+
+/// <param name="HasImage">For each disk, whether the target has the very image.</param>
+/// <param name="Refusal">Why the disks cannot come; null: they can.</param>
+internal sealed record DiskAnswer(IReadOnlyList<bool> HasImage, string? Refusal);
+
+/// <summary>Which disks of a guest go along, and whether the other host has room for them: preflight, before anything is touched.</summary>
+internal sealed class MovingDisks(MoveParts parts)
+{
+    /// <summary>The disks that are this host's alone, after the target agreed to take them.</summary>
+    /// <exception cref="MoveRefusedException">They cannot go along, and why.</exception>
+    public async Task<IReadOnlyList<MovedDisk>> AgreeAsync(VirtualMachineInstance guest, IMachine machine, PeerEndpoint target, CancellationToken stopping)
+    {
+        var facts = await parts.Host.GetFactsAsync(stopping);
+        if (BlueprintReader.Read(guest, facts, out _) is not { } blueprint || blueprint.Disks.Count != machine.Spec.Disks.Count)
+        {
+            throw new MoveRefusedException("the guest's object does not describe the disks that its machine has");
+        }
+
+        try
+        {
+            var looked = new List<(int Index, UsedDisk Disk, AskedDisk Asked)>();
+            for (var index = 0; index < machine.Spec.Disks.Count; index++)
+            {
+                if (blueprint.Disks[index].Source is DiskSource.Image or DiskSource.Empty)
+                {
+                    var (disk, asked) = await LookAsync(machine.Spec.Disks[index], blueprint.Disks[index].Source as DiskSource.Image, stopping);
+                    looked.Add((index, disk, asked));
+                }
+            }
+
+            return looked.Count == 0 ? [] : await AskAsync(looked, target, stopping);
+        }
+        catch (VolumeException error)
+        {
+            throw new MoveRefusedException($"the guest's disks cannot go along: {ErrorChain.Describe(error)}");
+        }
+    }
+
+    /// <summary>The target's side.</summary>
+    public async Task<DiskAnswer> AnswerAsync(DiskQuestion question, CancellationToken stopping)
+    {
+        var has = new List<bool>();
+        long neededBytes = 0;
+        foreach (var disk in question.Disks)
+        {
+            var same = disk.Image is not null && disk.ImageDigest is not null && await parts.Builder.DigestOfImageAsync(disk.Image, stopping) == disk.ImageDigest;
+            if (!same && disk.IsReadOnly)
+            {
+                return new([], $"ImageMissing: {parts.Node} does not have the image {disk.Image} of the read-only disk {disk.Name} as the source has it");
+            }
+
+            has.Add(same);
+            neededBytes = checked(neededBytes + Math.Max(0, same ? disk.LayerBytes : disk.WholeBytes));
+        }
+
+        try
+        {
+            DiskSpace.Require(Path.Combine(parts.DataFolder, "machines"), neededBytes, "the guest's disks");
+            return new(has, null);
+        }
+        catch (VolumeException error)
+        {
+            return new([], $"NoRoomForDisks: on {parts.Node}: {error.Message}");
+        }
+    }
+
+    private async Task<(UsedDisk Disk, AskedDisk Asked)> LookAsync(MachineDisk disk, DiskSource.Image? image, CancellationToken stopping)
+    {
+        var used = UsedDisk.Look(disk.Path, disk.Format);
+        var digest = image is not null && disk.Backing is { } backing && FileIdentityIs(backing) ? await parts.Builder.DigestOfImageAsync(image.Reference, stopping) : null;
+
+        // An image that was replaced is not there to be measured any more; then the whole of what the guest sees is the bound.
+        var imageBytes = image is null ? 0 : digest is null ? used.VirtualSizeBytes : Linux.Files.FileIdentity.FindAllocatedBytes(disk.Backing!.Path);
+        return (used, new(disk.Name, image?.Reference, digest, used.AllocatedBytes, used.AllocatedBytes + imageBytes, disk.ReadOnly));
+    }
+
+    private static bool FileIdentityIs(DiskBacking backing) => File.Exists(backing.Path) && FileStamp.Of(backing.Path) == backing.Stamp;
+
+    private async Task<IReadOnlyList<MovedDisk>> AskAsync(List<(int Index, UsedDisk Disk, AskedDisk Asked)> looked, PeerEndpoint target, CancellationToken stopping)
+    {
+        DiskAnswer answer;
+        try
+        {
+            answer = await parts.Links.RequestAsync(target, MoveMethods.Disks, new DiskQuestion([.. looked.Select(entry => entry.Asked)]), stopping);
+        }
+        catch (Exception error) when (error is PeerException or PeerRefusedException)
+        {
+            throw new MoveRefusedException($"the agent of {target.Node} was asked whether the guest's disks may come, and did not say: {ErrorChain.Describe(error)}");
+        }
+
+        if (answer.Refusal is not null || answer.HasImage.Count != looked.Count)
+        {
+            throw new MoveRefusedException(answer.Refusal ?? $"{target.Node} did not answer for every disk");
+        }
+
+        return
+        [
+            .. looked.Zip(answer.HasImage)
+                .Where(pair => !pair.First.Asked.IsReadOnly)
+                .Select(pair => new MovedDisk(pair.First.Index, pair.First.Disk.VirtualSizeBytes, pair.Second ? pair.First.Asked.ImageDigest : null)),
+        ];
+    }
+}
