@@ -9,6 +9,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 
 packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static crun conmon tini nftables iproute2 util-linux procps gcc libc6-dev zlib1g-dev cpio gzip xz-utils xorriso e2fsprogs mount curl ca-certificates mmdebstrap)
 [ "$want" = test ] && packages+=(git socat tmux openssh-client zsh fish docker-registry)
+# Debian 12's Compose is the old one, in Python; with it come Docker's own bindings for Python.
+[ "$want" = test ] && [ "${VERSION_ID:-}" = 12 ] && packages+=(docker-compose)
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
 
 # The oldest kubectl that is still about is Debian 12's; tests drive it beside the installed one, so it lies in a place of its own.
@@ -24,6 +26,19 @@ old_kubectl() {
   rm -rf "$fetched"
 }
 
+# The docker commands that are about: Debian 12's (20.10), Debian 13's (26.1, with Compose 2.26), each in a place of its own beside what is installed.
+docker_clients() {
+  local cache=/var/cache/godwit/docker suite packages
+  [ "$(id -u)" = 0 ] || return 0
+  for suite in bookworm trixie; do
+    [ -x $cache/$suite/usr/bin/docker ] && continue
+    case $suite in bookworm) packages=(docker.io) ;; *) packages=(docker-cli docker-compose docker-buildx) ;; esac
+    say "fetching the docker command of Debian $suite into $cache"
+    "$(dirname "$0")"/fetch-packages.sh $suite $cache/$suite "${packages[@]}" > /dev/null 2>&1 || say "it could not be fetched: the tests that drive it will be skipped"
+    rm -f $cache/$suite/usr/sbin/dockerd
+  done
+}
+
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
@@ -37,7 +52,7 @@ fi
 if ! command -v dotnet > /dev/null; then
   say "the .NET SDK 10 is missing; install it first (package dotnet-sdk-10.0)"; exit 1
 fi
-finish() { if [ "$want" = test ]; then old_kubectl; fi; exit 0; }
+finish() { if [ "$want" = test ]; then old_kubectl; docker_clients; fi; exit 0; }
 [ ${#missing[@]} -eq 0 ] && finish
 if [ "$(id -u)" != 0 ]; then
   say "these packages are missing: ${missing[*]}"; say "run this as root, or install them first"; exit 1

@@ -36,11 +36,12 @@ internal static class GodwitProgram
         root.Add(Instance);
         foreach (var (command, leftOut) in new (Command, string[])[]
         {
-            (UpCommand.Create(environment), ClusterOptions),
+            (UpCommand.Create(environment, Version), ClusterOptions),
             (DownCommand.Create(environment), ClusterOptions),
             (ServerCommand.Create(), [.. ClusterOptions, "--output"]),
             (AgentCommand.Create(), [.. ClusterOptions, "--output"]),
             (EngineCommand.Create(Version), [.. ClusterOptions, "--output"]),
+            (BuildCommand.Create(environment), [.. ClusterOptions, "--output"]),
             (DemoCommand.Create(environment), ClusterOptions),
         })
         {

@@ -163,6 +163,7 @@ public sealed partial class ContainerEngine : IAsyncDisposable
             await container.CloseAsync();
         }
 
+        await ClearHostAsync();
         await parts.Networks.DisposeAsync();
         parts.Monitors.Dispose();
         closing.Dispose();
@@ -245,6 +246,10 @@ public sealed partial class ContainerEngine : IAsyncDisposable
             await container.InBackgroundAsync(
                 () => container.State is ContainerState.Dead { Reason: UnfinishedReason } ? container.RemoveAsync(new RemoveOptions(Volumes: true), stopping) : container.AdoptAsync(stopping),
                 "taking over");
+            if (container.Record.Spec.EndsWithEngine)
+            {
+                await container.InBackgroundAsync(() => container.RemoveAsync(new RemoveOptions(Force: true, Volumes: true), stopping), "removing");
+            }
         }
     }
 

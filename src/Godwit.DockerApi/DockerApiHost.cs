@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Godwit.DockerApi;
 
 /// <summary>
-/// The Docker Engine API on a unix socket. Whoever may write to the socket is root on this host, as with every Docker
-/// engine: so it is the owner's and group's alone.
+/// The Docker Engine API on a unix socket, and behind <see cref="SecureDoor"/>s. Whoever may write to the socket is root on this host, as with every
+/// Docker engine: so it is the owner's and group's alone.
 /// </summary>
 public sealed class DockerApiHost : IAsyncDisposable
 {
@@ -27,23 +27,28 @@ public sealed class DockerApiHost : IAsyncDisposable
     /// <summary>Starts to serve; when this returns it answers.</summary>
     /// <param name="socketPath">Made here; what a dead engine left at this path is replaced.</param>
     /// <param name="services">What it speaks for, and does not own.</param>
+    /// <param name="doors">Where it answers over TCP besides.</param>
     /// <param name="stopping">Cancels the start.</param>
     /// <exception cref="IOException">Another engine answers there, or the path cannot be listened on.</exception>
-    public static async Task<DockerApiHost> StartAsync(string socketPath, EngineServices services, CancellationToken stopping)
+    public static async Task<DockerApiHost> StartAsync(string socketPath, EngineServices services, IReadOnlyList<SecureDoor> doors, CancellationToken stopping)
     {
         SocketPlace.Clear(socketPath);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(services.Loggers);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             Bound(kestrel.Limits);
             kestrel.AddServerHeader = false;
-            kestrel.ListenUnixSocket(socketPath, listen =>
+            kestrel.ListenUnixSocket(socketPath, Speak);
+            foreach (var door in doors)
             {
-                listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => connection => ClientLine.ServeAsync(connection, next));
-            });
+                kestrel.Listen(door.Address, listen =>
+                {
+                    door.Configure(listen); // Before the line: what it carries is what was encrypted.
+                    Speak(listen);
+                });
+            }
         });
         var app = builder.Build();
         var serving = new CancellationTokenSource();
@@ -58,7 +63,8 @@ public sealed class DockerApiHost : IAsyncDisposable
         {
             await app.DisposeAsync();
             serving.Dispose();
-            throw new IOException($"The Docker API cannot listen on {socketPath}: choose another path with --socket", reason);
+            var places = string.Join(" and ", doors.Select(door => $"tcp://{door.Address}").Prepend(socketPath));
+            throw new IOException($"The Docker API cannot listen on {places}: choose others with --socket and --host", reason);
         }
 
         return new DockerApiHost(app, serving);
@@ -71,6 +77,12 @@ public sealed class DockerApiHost : IAsyncDisposable
         await web.StopAsync(CancellationToken.None);
         await web.DisposeAsync();
         stop.Dispose();
+    }
+
+    private static void Speak(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        listen.Use(next => connection => ClientLine.ServeAsync(connection, next));
     }
 
     /// <summary>Streams may be silent for days, and archives be larger than any bound: those have none but the client's life.</summary>

@@ -41,6 +41,24 @@ public sealed class RegistryTests(RealRegistry registry) : IClassFixture<RealReg
         Assert.False(Directory.Exists(root.RootPath));
     }
 
+    [Fact]
+    public async Task What_another_repository_of_the_registry_has_is_mounted_from_there_and_not_sent()
+    {
+        RequireRegistry();
+        using var store = Sample.OpenStore(folder.Sub("maker"));
+        var image = await ImportAsync(store, $"{registry.Name}/one/app:v1");
+        var first = new Heard();
+        await store.PushAsync(store.ParseReference($"{registry.Name}/one/app:v1"), new(), first, Sample.Stopping);
+        Assert.True(first.Count(TransferStage.Uploading) > 0);
+        var other = store.ParseReference($"{registry.Name}/two/app:v1");
+        store.Tag(image.Id, other);
+        var second = new Heard();
+        await store.PushAsync(other, new(), second, Sample.Stopping);
+        Assert.True(second.Count(TransferStage.Mounted) > 0, "nothing was mounted");
+        using var taker = Sample.OpenStore(folder.Sub("taker"));
+        Assert.Equal(image.Id, (await taker.PullAsync(other, new PullOptions(), new Heard(), Sample.Stopping)).Id);
+    }
+
     private static Task<StoredImage> ImportAsync(ImageStore store, string name) => store.ImportAsync(
         new MemoryStream(Sample.Tar((Sample.Folder("bin/"), ""), (Sample.File("bin/tool", 0x1ed), "#!tool"), (Sample.Folder("etc/"), ""), (Sample.File("etc/greeting"), "hello"), (Sample.Link("lib", "usr/lib"), ""))),
         Sample.Step(name), new Heard(), Sample.Stopping);
@@ -49,5 +67,39 @@ public sealed class RegistryTests(RealRegistry registry) : IClassFixture<RealReg
     {
         Needs.Root();
         Needs.Program("docker-registry");
+    }
+}
+
+/// <summary>A registry that wants a name and a password.</summary>
+[Trait("Needs", "registry")]
+public sealed class LockedRegistryTests(LockedRegistry registry) : IClassFixture<LockedRegistry>, IDisposable
+{
+    private static readonly Oci.Distribution.RegistryCredentials Right = new() { UserName = LockedRegistry.UserName, Password = LockedRegistry.Password };
+
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task With_the_right_password_images_go_there_and_back_and_with_another_nothing_does()
+    {
+        Needs.Root();
+        Needs.Program("docker-registry");
+        using var store = Sample.OpenStore(folder.Sub("maker"));
+        var name = store.ParseReference($"{registry.Name}/team/app:v1");
+        var image = await store.ImportAsync(new MemoryStream(Sample.Tar((Sample.File("tool", 0x1ed), "#!tool"))), Sample.Step(name.ToString()), new Heard(), Sample.Stopping);
+        await store.CheckCredentialsAsync(registry.Name, Right, Sample.Stopping);
+        await store.PushAsync(name, Right, new Heard(), Sample.Stopping);
+        foreach (var wrong in new[] { new Oci.Distribution.RegistryCredentials(), Right with { Password = "guess" } })
+        {
+            Assert.Equal(ImageErrorKind.Unauthorized, (await Assert.ThrowsAsync<ImageException>(() => store.PushAsync(name, wrong, new Heard(), Sample.Stopping))).Kind);
+            var refusal = await Assert.ThrowsAsync<ImageException>(() => store.PullAsync(name, new PullOptions { Credentials = wrong }, new Heard(), Sample.Stopping));
+            Assert.Equal(ImageErrorKind.Unauthorized, refusal.Kind);
+            Assert.DoesNotContain("guess", refusal.ToString(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(ImageErrorKind.Unauthorized, (await Assert.ThrowsAsync<ImageException>(() => store.CheckCredentialsAsync(registry.Name, Right with { Password = "guess" }, Sample.Stopping))).Kind);
+        using var taker = Sample.OpenStore(folder.Sub("taker"));
+        Assert.Equal(image.Id, (await taker.PullAsync(name, new PullOptions { Credentials = Right }, new Heard(), Sample.Stopping)).Id);
     }
 }

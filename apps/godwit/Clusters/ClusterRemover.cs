@@ -44,6 +44,7 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
 
         say("ending guests");
         await EndGuestsAsync(stopping);
+        await EndContainersAsync(record, stopping);
         var lab = new LabNetwork(record.Instance, LabNetwork.ChooseSubnet(record.Instance));
         await EndNamespaceProcessesAsync(lab, record.LabNodes, stopping);
         await EndNameServicesAsync(stopping);
@@ -72,6 +73,24 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
     {
         var groups = ControlGroupHost.Detect(time);
         await RemoveGroupAsync(groups, places.ControlGroup, stopping);
+    }
+
+    // Containers outlive their engine too. One that was not started by 'up' has its folders locked: what it runs is not ours to end.
+    private async Task EndContainersAsync(ClusterRecord record, CancellationToken stopping)
+    {
+        if (record.LabNodes > 0 || !Directory.Exists(places.EngineFolder) || IsEngineOfAnother())
+        {
+            return;
+        }
+
+        say("ending containers");
+        await EngineRole.EndContainersAsync(EngineRoleOptions.EngineOf(places), NullLoggerFactory.Instance, stopping);
+    }
+
+    private bool IsEngineOfAnother()
+    {
+        using var only = FileLock.TryAcquire(Path.Combine(places.EngineFolder, EngineRole.LockFileName));
+        return only is null;
     }
 
     private static async Task RemoveGroupAsync(ControlGroupHost groups, string name, CancellationToken stopping)
@@ -150,10 +169,10 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
     private void MustBeUnused()
     {
         var agents = Directory.Exists(places.AgentsFolder) ? Directory.EnumerateDirectories(places.AgentsFolder).Select(folder => Path.Combine(folder, AgentHost.LockFileName)) : [];
-        foreach (var path in agents.Append(Path.Combine(places.ServerFolder, ServerRole.LockFileName)).Where(File.Exists))
+        foreach (var path in agents.Append(Path.Combine(places.ServerFolder, ServerRole.LockFileName)).Append(Path.Combine(places.EngineFolder, EngineRole.LockFileName)).Where(File.Exists))
         {
             using var only = FileLock.TryAcquire(path)
-                ?? throw new ClusterException($"A server or agent that 'godwit up' did not start runs on {Path.GetDirectoryName(path)}: stop it first. Nothing was deleted");
+                ?? throw new ClusterException($"A server, agent or engine that 'godwit up' did not start runs on {Path.GetDirectoryName(path)}: stop it first. Nothing was deleted");
         }
     }
 

@@ -39,6 +39,12 @@ internal sealed partial record Places
     /// <summary>What <c>up</c> started; its absence means that nothing is up.</summary>
     public string RecordPath => Path.Combine(RunFolder, "cluster.json");
 
+    /// <summary>Where the Docker API listens.</summary>
+    public string DockerSocketPath => Path.Combine(RunFolder, "docker.sock");
+
+    /// <summary>The container engine's.</summary>
+    public string EngineFolder => Path.Combine(DataFolder, "engine");
+
     public string ServerFolder => Path.Combine(DataFolder, "server");
 
     public string BootstrapTokenPath => Path.Combine(ServerFolder, "pki", "bootstrap-token");
@@ -52,7 +58,7 @@ internal sealed partial record Places
     public string AgentFolder(string nodeName) => Path.Combine(AgentsFolder, nodeName);
 
     /// <summary>All folders in which state is kept; images are not state.</summary>
-    public IReadOnlyList<string> StateFolders => [ServerFolder, AgentsFolder, LogsFolder];
+    public IReadOnlyList<string> StateFolders => [ServerFolder, AgentsFolder, EngineFolder, LogsFolder];
 
     public string LogsFolder => Path.Combine(DataFolder, "logs");
 

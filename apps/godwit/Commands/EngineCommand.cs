@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Net;
 using Godwit.App.Roles;
 using Godwit.Cli;
+using Godwit.DockerApi;
 using Godwit.Oci;
 using Godwit.Oci.Distribution;
 
@@ -19,15 +21,19 @@ internal static class EngineCommand
         var names = new Option<string[]>("--default-registry-name") { Description = "Name by which the default registry is also called; may be repeated", HelpName = "HOST" };
         var mirror = new Option<string[]>("--registry-mirror") { Description = "URL of a mirror that is asked before the default registry; may be repeated", HelpName = "URL" };
         var insecure = new Option<string[]>("--insecure-registry") { Description = "HOST[:PORT] that may be spoken to without TLS; may be repeated, loopback always is", HelpName = "HOST" };
+        var host = new Option<string[]>("--host") { Description = "tcp://ADDRESS:PORT to answer on besides the socket, to clients with a certificate; may be repeated", HelpName = "URL" };
+        var authority = new Option<string?>("--tlscacert") { Description = "PEM file of the authorities that sign clients' certificates", HelpName = "FILE" };
+        var certificate = new Option<string?>("--tlscert") { Description = "PEM file of this engine's certificate", HelpName = "FILE" };
+        var key = new Option<string?>("--tlskey") { Description = "PEM file of its key", HelpName = "FILE" };
         var command = new Command("engine", "Run the container engine: images and containers behind the Docker API")
-        { shared.Data, socket, registry, names, mirror, insecure, shared.LogFormat, shared.LogLevel };
+        { shared.Data, socket, registry, names, mirror, insecure, host, authority, certificate, key, shared.LogFormat, shared.LogLevel };
         Help.Add(
             command,
             [
                 ("godwit engine", "until Ctrl-C; containers run on"),
                 ($"docker context create godwit --docker host=unix://{Clusters.Places.DefaultRunFolder}/{SocketName}", "then: docker --context godwit run …"),
             ],
-            "The socket gives root on this host to whoever may write to it: root and its group.");
+            "The socket gives root on this host to whoever may write to it: root and its group. So does --host, to whoever has a certificate for clients.");
         command.SetAction(async (parsed, stopping) =>
         {
             HostOptions.RequireRoot("godwit engine");
@@ -36,9 +42,10 @@ internal static class EngineCommand
             var engine = EngineRoleOptions.EngineOf(places);
             var options = new EngineRoleOptions
             {
-                SocketPath = Path.GetFullPath(parsed.GetValue(socket) ?? Path.Combine(places.RunFolder, SocketName)),
+                SocketPath = Path.GetFullPath(parsed.GetValue(socket) ?? places.DockerSocketPath),
                 Engine = engine,
-                ImagesFolder = Path.Combine(engine.DataFolder, "images"),
+                Doors = [.. (parsed.GetValue(host) ?? []).Select(one => ReadDoor(one, parsed.GetValue(certificate), parsed.GetValue(key), parsed.GetValue(authority)))],
+                ImagesFolder = EngineRole.ImagesFolderOf(engine),
                 Registries = new RegistryOptions
                 {
                     References = new ReferenceRules { DefaultRegistryNames = parsed.GetValue(names) ?? [] },
@@ -54,6 +61,18 @@ internal static class EngineCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static SecureDoor ReadDoor(string text, string? certificate, string? key, string? authorities)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme != "tcp" || url.Port <= 0 || !IPAddress.TryParse(url.Host.Trim('[', ']'), out var address))
+        {
+            throw new CliException($"--host takes tcp://ADDRESS:PORT with a numeric address of this host, not '{text}'; the socket's path is --socket's.", ExitCodes.Usage);
+        }
+
+        return certificate is not null && key is not null && authorities is not null
+            ? SecureDoor.Load(new IPEndPoint(address, url.Port), certificate, key, authorities)
+            : throw new CliException($"--host {text} would give root to whoever reaches it: name the certificates of both sides with --tlscert, --tlskey and --tlscacert.", ExitCodes.Usage);
     }
 
     private static Uri RegistryUrl(string option, string text) => Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"

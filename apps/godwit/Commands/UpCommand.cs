@@ -11,7 +11,7 @@ namespace Godwit.App.Commands;
 /// <summary><c>godwit up</c>: a whole cluster on this host, in one process, or as a lab of several nodes.</summary>
 internal static class UpCommand
 {
-    public static Command Create(CliEnvironment environment)
+    public static Command Create(CliEnvironment environment, string version)
     {
         var shared = new HostOptions();
         var lab = new Option<int>("--lab") { Description = $"Make this many nodes (1 to {LabNetwork.NodesMax}), each in a network namespace of its own with its own agent", HelpName = "N" };
@@ -37,7 +37,7 @@ internal static class UpCommand
             if (parsed.GetValue(foreground))
             {
                 using var loggers = shared.LoggersFrom(parsed);
-                await OneHostRole.RunAsync(places, CheckPort(parsed.GetValue(port)) ?? ServerCommand.PortDefault, name, loggers, stopping);
+                await OneHostRole.RunAsync(places, CheckPort(parsed.GetValue(port)) ?? ServerCommand.PortDefault, name, version, loggers, stopping);
                 return 0;
             }
 
@@ -84,6 +84,11 @@ internal static class UpCommand
         environment.Error.WriteLine($"up: ready: {what}, API at {server}, logs in {places.LogsFolder}");
         var instance = places.Instance == Places.DefaultInstance ? "" : $" --instance {places.Instance}";
         environment.Error.WriteLine($"up: next: godwit vm create tiny{instance}; or for kubectl: godwit kubeconfig{instance} > admin.kubeconfig");
+        if (record.LabNodes == 0)
+        {
+            environment.Error.WriteLine($"up: containers: docker --host unix://{places.DockerSocketPath} run …");
+        }
+
         if (json)
         {
             var result = new UpResult(places.Instance, server, places.KubeconfigPath, record.LabNodes, record.LinkRate, places.LogsFolder);

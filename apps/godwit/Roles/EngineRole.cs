@@ -15,6 +15,9 @@ internal sealed record EngineRoleOptions
     /// <summary>Where the Docker API listens.</summary>
     public required string SocketPath { get; init; }
 
+    /// <summary>Where it listens over TCP besides.</summary>
+    public IReadOnlyList<SecureDoor> Doors { get; init; } = [];
+
     public required EngineOptions Engine { get; init; }
 
     public required string ImagesFolder { get; init; }
@@ -26,7 +29,7 @@ internal sealed record EngineRoleOptions
 
     public static EngineOptions EngineOf(Places places) => new()
     {
-        DataFolder = Path.Combine(places.DataFolder, "engine"),
+        DataFolder = places.EngineFolder,
         RunFolder = Path.Combine(places.RunFolder, "engine"),
         ControlGroup = $"{places.ControlGroup}-containers",
         DevicePrefix = $"{places.LinkPrefix}c",
@@ -37,6 +40,9 @@ internal sealed record EngineRoleOptions
 /// <summary>The container engine in one process: images, containers, and the Docker API before them. When it ends, containers run on.</summary>
 internal static class EngineRole
 {
+    /// <summary>In its data folder; held while it runs.</summary>
+    public const string LockFileName = "lock";
+
     /// <summary>Runs until cancelled. <paramref name="answering"/> is set once the API answers.</summary>
     /// <exception cref="ClusterException">Something that it needs is not on this host, or is another engine's.</exception>
     public static async Task RunAsync(EngineRoleOptions options, ILoggerFactory loggers, TaskCompletionSource? answering, CancellationToken stopping)
@@ -57,10 +63,39 @@ internal static class EngineRole
             Version = options.Version,
             DataFolder = options.Engine.DataFolder,
         };
-        await using var api = await DockerApiHost.StartAsync(options.SocketPath, services, stopping);
+        await using var api = await DockerApiHost.StartAsync(options.SocketPath, services, options.Doors, stopping);
         answering?.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    /// <summary>
+    /// Ends the containers of an engine that does not run any more, and takes their networks, mounts and cgroups away. They stay known, with their logs and files; those that are
+    /// always to run start again with the next engine.
+    /// </summary>
+    public static async Task EndContainersAsync(EngineOptions options, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        var imagesFolder = ImagesFolderOf(options);
+        if (!Directory.Exists(imagesFolder) || !File.Exists(options.RuntimePath) || !File.Exists(options.MonitorPath))
+        {
+            return;
+        }
+
+        using var images = ImageStore.Open(new ImageStoreOptions { Folder = imagesFolder }, TimeProvider.System, loggers.CreateLogger<ImageStore>());
+        await using var engine = await ContainerEngine.OpenAsync(options, new ImageRootFileSystems(imagesFolder, images), TimeProvider.System, loggers.CreateLogger<ContainerEngine>(), stopping);
+        await Task.WhenAll(engine.List().Where(container => container.State is ContainerState.Alive or ContainerState.Restarting).Select(async container =>
+        {
+            try
+            {
+                await engine.StopAsync(container.Id.Value, null, stopping);
+            }
+            catch (ContainerException gone) when (gone is NothingToDoException or NotThereException)
+            {
+                // It has ended by itself.
+            }
+        }));
+    }
+
+    public static string ImagesFolderOf(EngineOptions options) => Path.Combine(options.DataFolder, "images");
 
     private static string EmptyFolder(string path)
     {

@@ -1,13 +1,15 @@
 using System.Net;
 using Godwit.App.Clusters;
+using Godwit.Linux;
 using Godwit.Networks.Labs;
 using Godwit.Node;
+using Godwit.Oci.Distribution;
 using Microsoft.Extensions.Logging;
 
 namespace Godwit.App.Roles;
 
 /// <summary>
-/// Control plane and agent in one process on one host. Between the two lies the same HTTPS as between hosts: the agent
+/// Control plane, agent and container engine in one process on one host. Between the two lies the same HTTPS as between hosts: the agent
 /// joins with the bootstrap token and knows no shortcut.
 /// </summary>
 /// <remarks>
@@ -15,11 +17,11 @@ namespace Godwit.App.Roles;
 /// kernel lets one network namespace join the guests' network only once, which the agent does. The agent's own doors are for
 /// this process alone, so they take any free ports and tell the server which.
 /// </remarks>
-internal static class OneHostRole
+internal static partial class OneHostRole
 {
     private const string Command = "godwit up";
 
-    public static async Task RunAsync(Places places, int port, string nodeName, ILoggerFactory loggers, CancellationToken stopping)
+    public static async Task RunAsync(Places places, int port, string nodeName, string version, ILoggerFactory loggers, CancellationToken stopping)
     {
         var number = ClusterNumber.ChooseFree(); // Counts at the first start only: the cluster keeps the network that it was made with.
         var server = new ServerRoleOptions
@@ -55,7 +57,39 @@ internal static class OneHostRole
                     await answering.Task.WaitAsync(part);
                     await AgentHost.RunAsync(agent, TimeProvider.System, loggers, part);
                 },
+                part => RunEngineAsync(places, version, loggers, part),
             ],
             stopping);
+    }
+
+    /// <summary>
+    /// The container engine beside them. Machines do not depend on it: where it cannot be (no crun, another engine at work on these folders), that is told and the rest goes on.
+    /// </summary>
+    private static async Task RunEngineAsync(Places places, string version, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        var engine = EngineRoleOptions.EngineOf(places);
+        var options = new EngineRoleOptions
+        {
+            SocketPath = places.DockerSocketPath,
+            Engine = engine,
+            ImagesFolder = EngineRole.ImagesFolderOf(engine),
+            Registries = new RegistryOptions(),
+            Version = version,
+        };
+        try
+        {
+            await EngineRole.RunAsync(options, loggers, answering: null, stopping);
+        }
+        catch (Exception reason) when (reason is ClusterException or IOException or InvalidOperationException or LinuxException)
+        {
+            Log.NoEngine(loggers.CreateLogger(nameof(EngineRole)), reason);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 9101, Level = LogLevel.Error, Message = "There is no container engine on this host; machines are not touched by that")]
+        public static partial void NoEngine(ILogger logger, Exception reason);
     }
 }

@@ -61,5 +61,6 @@ public sealed class ContainerStepRunner(ContainerEngine engine, ImageStore image
                 : new MountSpec.Memory(mount.Target) { SizeBytes = mount.SizeBytes }),
         ],
         Log = new LogSpec { Kept = false },
+        EndsWithEngine = true,
     };
 }

@@ -28,6 +28,9 @@ public sealed record ContainerSpec
     /// <summary>Removed, with its anonymous volumes, as soon as it has ended. Nothing of it needs to survive the host.</summary>
     public bool AutoRemove { get; init; }
 
+    /// <summary>A step of some work of the engine's own, such as a build: when the engine is gone nobody wants it, and the next engine removes it.</summary>
+    public bool EndsWithEngine { get; init; }
+
     /// <summary>Null: none.</summary>
     public HealthCheckSpec? HealthCheck { get; init; }
 

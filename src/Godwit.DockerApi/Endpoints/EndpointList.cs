@@ -26,12 +26,15 @@ internal static class EndpointList
 /// <summary>Parts of Docker that are not here: each says so by its name.</summary>
 internal static class MissingEndpoints
 {
+    private const string BuildKit = "BuildKit (docker buildx): build with DOCKER_BUILDKIT=0 in the environment, or with 'godwit build'; its protocol";
+
     private static readonly (string Path, string What)[] Missing =
     [
         ("swarm", "a swarm"), ("swarm/{rest*}", "a swarm"), ("nodes", "a swarm"), ("nodes/{rest*}", "a swarm"), ("services", "a swarm"), ("services/{rest*}", "a swarm"), ("tasks", "a swarm"),
         ("tasks/{rest*}", "a swarm"), ("secrets", "a swarm"), ("secrets/{rest*}", "a swarm"), ("configs", "a swarm"), ("configs/{rest*}", "a swarm"),
-        ("plugins/{rest*}", "a plugin"), ("session", "BuildKit: set DOCKER_BUILDKIT=0, then its session"), ("grpc", "BuildKit: set DOCKER_BUILDKIT=0, then its connection"),
-        ("images/search", "searching a registry"), ("containers/{id}/checkpoints", "a checkpoint"), ("containers/{id}/checkpoints/{rest*}", "a checkpoint"),
+        ("plugins/{rest*}", "a plugin"), ("session", BuildKit), ("grpc", BuildKit), ("build/cancel", "cancelling a build by its id (BuildKit): ending the client ends its build; this"),
+        ("images/search", "searching a registry"), ("distribution/{name*}/json", "describing an image at its registry"), ("volumes/{id}", "changing a volume (of a swarm)"),
+        ("containers/{id}/checkpoints", "a checkpoint"), ("containers/{id}/checkpoints/{rest*}", "a checkpoint"),
         ("containers/{id}/attach/ws", "attaching by WebSocket"),
     ];
 

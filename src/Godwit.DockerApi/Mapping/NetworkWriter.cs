@@ -19,8 +19,19 @@ internal static class NetworkWriter
         Internal = network.Internal,
         Attachable = network.Attachable,
         Containers = members.ToDictionary(member => member.ContainerId, member => Write(member.Name, member.Addresses), StringComparer.Ordinal),
-        Options = network.Options,
+        Options = network.IsDefault ? Describe(network) : network.Options,
         Labels = network.Labels,
+    };
+
+    /// <summary>The default network's options, which nobody gave, as clients look them up.</summary>
+    private static SortedDictionary<string, string> Describe(ContainerNetwork network) => new(StringComparer.Ordinal)
+    {
+        ["com.docker.network.bridge.default_bridge"] = "true",
+        ["com.docker.network.bridge.enable_icc"] = "true",
+        ["com.docker.network.bridge.enable_ip_masquerade"] = "true",
+        ["com.docker.network.bridge.host_binding_ipv4"] = "0.0.0.0",
+        ["com.docker.network.bridge.name"] = network.Bridge,
+        ["com.docker.network.driver.mtu"] = network.MtuBytes.ToString(CultureInfo.InvariantCulture),
     };
 
     /// <exception cref="DockerException">It asks for what is not there.</exception>

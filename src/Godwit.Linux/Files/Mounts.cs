@@ -64,6 +64,27 @@ public static class Mounts
         Check(LibC.Mount("none", folder, null, MountFlags.MS_SHARED | MountFlags.MS_REC, null), $"share the mounts below {folder}");
     }
 
+    /// <summary>
+    /// Undoes <see cref="Share"/> where that made the folder a mount of its own and nothing is mounted below. Idempotent; a file system that somebody
+    /// mounted there stays.
+    /// </summary>
+    public static void Unshare(string folder)
+    {
+        if (IsMountedOnItself(File.ReadAllText("/proc/self/mountinfo"), folder) && !List().Any(mount => mount.Path.StartsWith(folder + '/', StringComparison.Ordinal)))
+        {
+            Unmount(folder);
+        }
+    }
+
+    /// <summary>Reads the form of proc_pid_mountinfo(5): id, parent, device, root within the file system, mount point.</summary>
+    internal static bool IsMountedOnItself(string table, string folder)
+    {
+        var mounts = table.Split('\n').Select(line => line.Split(' ')).Where(fields => fields.Length > 5).ToList();
+        var own = mounts.LastOrDefault(fields => Unescape(fields[4]) == folder);
+        var parent = own is null ? null : mounts.Find(fields => fields[0] == own[1]);
+        return parent is not null && own![2] == parent[2] && Unescape(own[3]) == Path.Combine(Unescape(parent[3]), Path.GetRelativePath(Unescape(parent[4]), folder));
+    }
+
     /// <summary>Takes away what is mounted on top of this path, as soon as nobody uses it. Idempotent.</summary>
     public static void Unmount(string path)
     {

@@ -4,6 +4,10 @@ namespace Godwit.Networks.Containers;
 /// <summary>A network that containers of this host join: a bridge, one or two ranges of addresses, and names.</summary>
 public sealed record ContainerNetwork
 {
+    internal const string ReachOption = "com.docker.network.bridge.enable_icc";
+    internal const string MasqueradeOption = "com.docker.network.bridge.enable_ip_masquerade";
+    internal const string HostAddressOption = "com.docker.network.bridge.host_binding_ipv4";
+
     /// <summary>64 lower-case hexadecimal digits.</summary>
     public required string Id { get; init; }
 
@@ -34,6 +38,17 @@ public sealed record ContainerNetwork
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     public int MtuBytes { get; init; } = 1500;
+
+    /// <summary>Whether its containers reach each other by address; if not, only their published ports.</summary>
+    internal bool LetsMembersMeet => !IsOff(ReachOption);
+
+    /// <summary>Whether its containers go out under the host's address; if not, under their own, and whoever answers must know the way.</summary>
+    internal bool Masquerades => !IsOff(MasqueradeOption);
+
+    /// <summary>The host's address for ports that are published without one; null is all.</summary>
+    internal string? PublishesOn => Options.TryGetValue(HostAddressOption, out var address) && address != "0.0.0.0" ? address : null;
+
+    private bool IsOff(string option) => Options.TryGetValue(option, out var text) && bool.TryParse(text, out var on) && !on;
 }
 
 /// <summary>Addresses of a network.</summary>

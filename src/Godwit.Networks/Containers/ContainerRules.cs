@@ -89,7 +89,7 @@ internal static class ContainerRules
                 text.Append(CultureInfo.InvariantCulture, $"    oifname \"{network.Bridge}\" ip6 saddr {own.Subnet} ct status dnat masquerade\n");
             }
 
-            if (network.Internal)
+            if (network.Internal || !network.Masquerades)
             {
                 continue;
             }
@@ -106,7 +106,9 @@ internal static class ContainerRules
     {
         foreach (var network in networks)
         {
-            text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" accept\n");
+            // Where bridges pass frames to this filter, or a packet is led back; else the bridge's ports are isolated.
+            var met = network.LetsMembersMeet ? "accept" : "ct status dnat accept\n    iifname \"" + network.Bridge + "\" oifname \"" + network.Bridge + "\" ct state new drop";
+            text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" oifname \"{network.Bridge}\" {met}\n");
             if (network.Internal)
             {
                 text.Append(CultureInfo.InvariantCulture, $"    iifname \"{network.Bridge}\" drop\n    oifname \"{network.Bridge}\" drop\n");

@@ -40,7 +40,8 @@ public sealed partial class NetworkEngine
             }
 
             var taken = members.Values.Where(member => member.Id != wanted.Id).SelectMany(member => member.Ports).ToList();
-            joined = partial with { Ports = PortPicker.Pick(ports, taken) };
+            var narrowed = partial.Endpoints.Select(endpoint => Get(endpoint.NetworkId).PublishesOn).FirstOrDefault(address => address is not null);
+            joined = partial with { Ports = PortPicker.Pick([.. ports.Select(port => port.HostAddress.Length > 0 ? port : port with { HostAddress = narrowed ?? "" })], taken) };
             members = members.SetItem(wanted.Id, joined);
         }
         finally

@@ -202,6 +202,9 @@ public sealed partial class NetworkEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>The same, where nobody is in a network; they come back when they are opened again.</summary>
+    public Task RemoveUnusedFromHostAsync(CancellationToken stopping) => members.IsEmpty ? RemoveFromHostAsync(stopping) : Task.CompletedTask;
+
     public async ValueTask DisposeAsync()
     {
         names.Dispose();

@@ -13,14 +13,12 @@ internal static class NetworkPlanner
     private const int MtuMin = 68;
     private const int MtuMax = 65535;
 
-    /// <summary>Options of Docker's bridge driver that mean something here; others with its prefix are refused by name.</summary>
+    /// <summary>Options of Docker's bridge driver that mean something here; all others are refused by name.</summary>
     private const string MtuOption = "com.docker.network.driver.mtu";
     private const string BridgeOption = "com.docker.network.bridge.name";
-    private static readonly string[] KnownOptions =
-    [
-        MtuOption, BridgeOption, "com.docker.network.bridge.enable_icc", "com.docker.network.bridge.enable_ip_masquerade", "com.docker.network.bridge.host_binding_ipv4",
-        "com.docker.network.bridge.default_bridge", "com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6",
-    ];
+    private const string SixOption = "com.docker.network.enable_ipv6";
+    private static readonly string[] SwitchOptions = [ContainerNetwork.ReachOption, ContainerNetwork.MasqueradeOption, SixOption];
+    private static readonly string[] KnownOptions = [MtuOption, BridgeOption, ContainerNetwork.HostAddressOption, .. SwitchOptions];
 
     /// <param name="request">What is asked for.</param>
     /// <param name="options">Names and pools.</param>
@@ -37,6 +35,16 @@ internal static class NetworkPlanner
             throw new NetworkException($"the option '{unknown}' of network {request.Name} is not supported");
         }
 
+        foreach (var name in SwitchOptions.Where(name => request.Options.TryGetValue(name, out var text) && !bool.TryParse(text, out _)))
+        {
+            throw new NetworkException($"the option '{name}' of network {request.Name} takes true or false, not '{request.Options[name]}'");
+        }
+
+        if (request.Options.TryGetValue(ContainerNetwork.HostAddressOption, out var host) && !IPAddress.TryParse(host, out _))
+        {
+            throw new NetworkException($"the option '{ContainerNetwork.HostAddressOption}' of network {request.Name} takes an address of this host, not '{host}'");
+        }
+
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var bridge = request.Options.TryGetValue(BridgeOption, out var given) && given.Length > 0 ? CheckDevice(given) : $"{options.DevicePrefix}-{id[..BridgeDigits]}";
         var taken = others.SelectMany(network => new[] { network.Range, network.RangeV6 }).OfType<AddressRange>().Select(range => IpRange.Parse(range.Subnet)).ToList();
@@ -47,7 +55,7 @@ internal static class NetworkPlanner
             CreatedAt = now,
             Bridge = bridge,
             Range = request.Subnet is null ? FreeRange(options.AddressPools, [.. taken, .. routed]) : GivenRange(request.Subnet, request.Gateway, request.Pool, taken),
-            RangeV6 = !request.EnableIpv6 ? null
+            RangeV6 = !request.EnableIpv6 && !(request.Options.TryGetValue(SixOption, out var six) && bool.Parse(six)) ? null
                 : request.SubnetV6 is null ? LocalRange(id)
                 : GivenRange(request.SubnetV6, request.GatewayV6, pool: null, taken),
             Internal = request.Internal,

@@ -79,6 +79,11 @@ internal static class NetworkPlumbing
         host.ChangeLink(host.GetLink(addresses.HostInterface).Index, new LinkChange { MasterIndex = bridge.Index, MtuBytes = network.MtuBytes, IsUp = true });
         // So that a container reaches itself over a port that it publishes.
         BridgePort.TryAllowHairpin(addresses.HostInterface);
+        if (!network.LetsMembersMeet)
+        {
+            BridgePort.TryIsolate(addresses.HostInterface);
+        }
+
         inside.ChangeLink(end.Index, new LinkChange { IsUp = true });
         if (isDefault && !network.Internal)
         {

@@ -7,7 +7,7 @@ namespace Godwit.App.Tests.Commands;
 /// <summary>Of the commands that run parts of a cluster on this host; those of the API's clients are tested beside them.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] OwnCommands = ["up", "down", "server", "agent", "engine", "demo"];
+    private static readonly string[] OwnCommands = ["up", "down", "server", "agent", "engine", "build", "demo"];
 
     [Fact]
     public async Task The_help_of_every_command_is_as_it_was_read_and_approved()
@@ -43,6 +43,8 @@ public sealed class HelpTests
     [InlineData("agent --server http://h --ca-file c --underlay-address 192.0.2.1", "--server takes https")]
     [InlineData("agent --server https://h --ca-file c --underlay-address here", "--underlay-address takes an IP address")]
     [InlineData("agent --server https://h --ca-file c", "--underlay-address")]
+    [InlineData("engine --host tcp://localhost", "--host takes tcp://ADDRESS:PORT")]
+    [InlineData("engine --host tcp://127.0.0.1:2376", "would give root to whoever reaches it")]
     [InlineData("server --log-format xml", "--log-format takes text or json")]
     public async Task A_wrong_command_line_is_exit_code_2_and_says_what_is_taken(string line, string words)
     {

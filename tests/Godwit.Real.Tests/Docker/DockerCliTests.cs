@@ -25,6 +25,22 @@ public sealed class DockerCliTests
     }
 
     [Fact]
+    public async Task Through_a_terminal_of_ones_own_programs_run_again_and_again()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "needs script(1): install the package bsdutils");
+        await using var lab = await DockerLab.OpenAsync();
+        Assert.Equal(0, (await lab.DockerAsync("run", "-d", "--name", "box", "--network", "none", DockerLab.Busybox, "sleep", "1000")).Code);
+        for (var i = 0; i < 20; i++)
+        {
+            var ran = await lab.RunAsync("/usr/bin/script", "", ["-qec", $"{DockerClients.Newest} exec -it box sh -c 'tty; exit 5'", "/dev/null"]);
+            Assert.True(ran is { Code: 5 } && ran.Output.Contains("/dev/pts/", StringComparison.Ordinal), $"{i}: {ran}");
+        }
+
+        var attached = await lab.RunAsync("/usr/bin/script", "", ["-qec", $"{DockerClients.Newest} run --rm -it --network none {DockerLab.Busybox} sh -c 'tty; exit 6'", "/dev/null"]);
+        Assert.True(attached is { Code: 6 } && attached.Output.Contains("/dev/pts/", StringComparison.Ordinal), $"{attached}");
+    }
+
+    [Fact]
     public async Task Docker_exits_with_125_126_and_127_as_people_know_them()
     {
         await using var lab = await DockerLab.OpenAsync();

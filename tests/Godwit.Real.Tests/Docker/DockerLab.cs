@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Godwit.Builder;
 using Godwit.Builder.Building;
 using Godwit.Containers;
@@ -16,10 +15,7 @@ internal sealed class DockerLab : IAsyncDisposable
     /// <summary>An image with a static busybox and nothing else, under this name.</summary>
     public const string Busybox = "busybox-lab";
 
-    private static readonly string? DockerPath =
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(place => Path.Combine(place, "docker")).FirstOrDefault(File.Exists);
-
-    private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "ls", "tty"];
+    private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "ls", "tty", "touch", "httpd", "wget", "stty", "usleep"];
 
     private readonly string folder;
     private readonly EngineOptions options;
@@ -30,12 +26,17 @@ internal sealed class DockerLab : IAsyncDisposable
     private DockerLab(string folder, EngineOptions options, ImageStore images, ContainerEngine engine, DockerApiHost api) =>
         (this.folder, this.options, this.images, this.engine, this.api) = (folder, options, images, engine, api);
 
-    private string Socket => Path.Combine(folder, "docker.sock");
+    public string Socket => Path.Combine(folder, "docker.sock");
 
-    public static async Task<DockerLab> OpenAsync()
+    /// <summary>For what a test wants to lay down; goes with the lab.</summary>
+    public string Folder => folder;
+
+    public static Task<DockerLab> OpenAsync() => OpenAsync([]);
+
+    public static async Task<DockerLab> OpenAsync(IReadOnlyList<SecureDoor> doors)
     {
         Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
-        Assert.SkipUnless(DockerPath is not null, "needs the docker command: install the package docker-cli");
+        Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
         Assert.SkipUnless(File.Exists("/usr/bin/crun") && File.Exists("/usr/bin/conmon") && File.Exists("/bin/busybox"), "needs crun, conmon and busybox: install crun, conmon and busybox-static");
         var unique = $"{Environment.ProcessId % 10_000}d";
         var place = Path.Combine("/var/tmp", $"gwd-{unique}-{Guid.NewGuid().ToString("N")[..6]}");
@@ -63,7 +64,7 @@ internal sealed class DockerLab : IAsyncDisposable
             Version = "0.0.1",
             DataFolder = chosen.DataFolder,
         };
-        var served = await DockerApiHost.StartAsync(Path.Combine(place, "docker.sock"), services, EngineLab.Stopping);
+        var served = await DockerApiHost.StartAsync(Path.Combine(place, "docker.sock"), services, doors, EngineLab.Stopping);
         var lab = new DockerLab(place, chosen, store, opened, served);
         await lab.ImportAsync();
         return lab;
@@ -73,30 +74,11 @@ internal sealed class DockerLab : IAsyncDisposable
     public Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerAsync("", arguments);
 
     /// <summary>Runs <c>docker</c> to its end, with this as its standard input.</summary>
-    public async Task<(int Code, string Output, string Error)> DockerAsync(string input, string[] arguments)
-    {
-        var start = new ProcessStartInfo(DockerPath!, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["DOCKER_BUILDKIT"] = "0"; // Where the buildx plugin is installed, it would be asked first.
-        start.Environment["DOCKER_HOST"] = $"unix://{Socket}";
-        start.Environment["DOCKER_CONFIG"] = Path.Combine(folder, "config");
-        using var docker = Process.Start(start)!;
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(EngineLab.Stopping);
-        bound.CancelAfter(EngineLab.Bound);
-        try
-        {
-            var output = docker.StandardOutput.ReadToEndAsync(bound.Token);
-            var error = docker.StandardError.ReadToEndAsync(bound.Token);
-            await docker.StandardInput.WriteAsync(input.AsMemory(), bound.Token);
-            docker.StandardInput.Close();
-            await docker.WaitForExitAsync(bound.Token);
-            return (docker.ExitCode, await output, await error);
-        }
-        catch (OperationCanceledException late)
-        {
-            docker.Kill(entireProcessTree: true);
-            throw new TimeoutException($"docker {string.Join(' ', arguments)} did not end within {EngineLab.Bound}", late);
-        }
-    }
+    public Task<(int Code, string Output, string Error)> DockerAsync(string input, string[] arguments) => RunAsync(DockerClients.Newest!, input, arguments);
+
+    /// <summary>Runs a client of the Docker API to its end, with this engine as its host.</summary>
+    public Task<(int Code, string Output, string Error)> RunAsync(string program, string input, IEnumerable<string> arguments) =>
+        DockerClients.RunAsync(program, $"unix://{Socket}", Path.Combine(folder, "config"), input, arguments);
 
     public async ValueTask DisposeAsync()
     {
@@ -114,6 +96,7 @@ internal sealed class DockerLab : IAsyncDisposable
             Mounts.Unmount(mount.Path);
         }
 
+        // The engine takes its own cgroup along when nothing runs.
         foreach (var group in Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup").Select(hierarchy => Path.Combine(hierarchy, options.ControlGroup)).Where(Directory.Exists))
         {
             Directory.Delete(group);
@@ -122,7 +105,8 @@ internal sealed class DockerLab : IAsyncDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    private async Task ImportAsync()
+    /// <summary>Lays down a root with a static busybox and hands it on as a tar.</summary>
+    public static async Task ImportAsync(string folder, Func<string, Task> import)
     {
         var root = Path.Combine(folder, "root");
         Directory.CreateDirectory(Path.Combine(root, "bin"));
@@ -135,7 +119,12 @@ internal sealed class DockerLab : IAsyncDisposable
 
         var tar = Path.Combine(folder, "root.tar");
         await EngineLab.HostAsync("tar", "-C", root, "-cf", tar, ".");
+        await import(tar);
+    }
+
+    private Task ImportAsync() => ImportAsync(folder, async tar =>
+    {
         var (code, _, error) = await DockerAsync("import", "--change", "ENV PATH=/bin", "--change", "CMD [\"sh\"]", tar, Busybox);
         Assert.True(code == 0, error);
-    }
+    });
 }

@@ -1,0 +1,51 @@
+namespace Godwit.Real.Tests.Docker;
+
+/// <summary>Every command of <c>docker</c> that speaks of images, containers, networks and volumes, with each of its versions that this host has.</summary>
+[Trait("Needs", "docker")]
+public sealed class DockerVersionTests
+{
+    private const string Sleeper = "sleeper";
+
+    /// <summary>In order; <c>{dir}</c> is a folder of the test's own. Each must succeed and print what stands beside it; null is whatever.</summary>
+    private static readonly (string Command, string? Prints)[] Day =
+    [
+        ("version --format {{.Server.MinAPIVersion}}", "1.24"), ("info --format {{.OSType}}", "linux"), ("images -q", null),
+        ("network create --subnet 10.251.7.0/24 --label kind=test first", null), ("network ls -q", null), ("network inspect first", "10.251.7.0/24"),
+        ("volume create kept", "kept"), ("volume ls", "kept"), ("volume inspect kept", "\"local\""),
+        ("create --name idle --network none " + DockerLab.Busybox + " true", null), ("start idle", "idle"), ("wait idle", "0"), ("container prune -f --filter label=none", null),
+        ("run -d --name " + Sleeper + " --network first -v kept:/kept --label kind=test -p 127.0.0.1::80 " + DockerLab.Busybox + " sh -c 'trap exit TERM; echo begun; while sleep 0.1; do :; done'", null),
+        ("ps --filter label=kind=test --format {{.Names}}", Sleeper), ("port " + Sleeper, "80/tcp -> 127.0.0.1:"), ("top " + Sleeper, "sleep"), ("stats --no-stream --format {{.Name}} " + Sleeper, Sleeper),
+        ("logs --tail 1 " + Sleeper, "begun"), ("exec -e WHO=me -w /kept " + Sleeper + " sh -c 'echo $WHO; echo data > file'", "me"), ("cp " + Sleeper + ":/kept/file {dir}/file", null),
+        ("cp {dir}/file " + Sleeper + ":/tmp/again", null), ("diff " + Sleeper, "A /tmp/again"), ("pause " + Sleeper, null), ("unpause " + Sleeper, null),
+        ("update --memory 64m --memory-swap 64m " + Sleeper, null), ("rename " + Sleeper + " renamed", null), ("restart -t 5 renamed", null), ("kill -s USR2 renamed", null),
+        ("network create second", null), ("network connect --alias other second renamed", null), ("network disconnect first renamed", null),
+        ("commit -m changed renamed made:1", "sha256:"), ("history -q made:1", null), ("tag made:1 made:2", null), ("save -o {dir}/made.tar made:1", null), ("rmi made:1 made:2", "Untagged: made:1"),
+        ("load -i {dir}/made.tar", "Loaded image: made:1"), ("export -o {dir}/root.tar renamed", null), ("import {dir}/root.tar flat:1", "sha256:"), ("image inspect flat:1", "\"Layers\""),
+        ("events --since 1h --until 1s --filter container=renamed --filter event=start", null), ("system df", "Containers"), ("stop -t 5 renamed", "renamed"),
+        ("rm renamed", null), ("image prune -a -f --filter label=nothing", null), ("network prune -f", "first"), ("volume prune -f", null), ("volume rm kept", "kept"), ("system prune -f", null), ("ps -aq", ""),
+    ];
+
+    [Fact]
+    public Task Docker_20_does_a_days_work() => DayAsync(DockerClients.Oldest, "Debian 12's docker");
+
+    [Fact]
+    public Task Docker_26_does_a_days_work() => DayAsync(DockerClients.Middle, "Debian 13's docker");
+
+    [Fact]
+    public Task The_installed_docker_does_a_days_work() => DayAsync(DockerClients.Newest, "the docker command");
+
+    private static async Task DayAsync(string? docker, string what)
+    {
+        Assert.SkipUnless(docker is not null, $"needs {what}: run eng/setup.sh test");
+        await using var lab = await DockerLab.OpenAsync();
+        foreach (var (command, prints) in Day)
+        {
+            var (code, output, error) = await lab.RunAsync(docker, "", Words(command.Replace("{dir}", lab.Folder, StringComparison.Ordinal)));
+            Assert.True(code == 0 && (prints is null || (prints.Length == 0 ? output.Length == 0 : output.Contains(prints, StringComparison.Ordinal))), $"docker {command}: {code}\n{output}\n{error}");
+        }
+    }
+
+    /// <summary>Words between blanks; those in single quotes are one.</summary>
+    private static IEnumerable<string> Words(string line) =>
+        line.Split('\'').SelectMany((part, index) => index % 2 == 1 ? [part] : part.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+}

@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using Godwit.Linux.Files;
+using Godwit.Real.Tests.Containers;
+using Godwit.Real.Tests.Labs;
+
+namespace Godwit.Real.Tests.Docker;
+
+/// <summary>The program itself as <c>godwit engine</c>, of an instance of its own: what a test may kill.</summary>
+internal sealed class EngineProcess : IAsyncDisposable
+{
+    private readonly string folder = Directory.CreateDirectory($"/var/tmp/gwk-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..4]}").FullName;
+    private readonly string instance = $"e{Environment.ProcessId % 100_000}{(char)('a' + Random.Shared.Next(26))}";
+    private Process? engine;
+
+    public string Folder => folder;
+
+    public string Host => $"unix://{folder}/docker.sock";
+
+    public string DataFolder => Path.Combine(folder, "data");
+
+    public string Instance => instance;
+
+    /// <summary>What its bridges' names begin with.</summary>
+    public string LinkPrefix { get; private set; } = "";
+
+    private string RunFolder => $"/run/godwit-{instance}";
+
+    public static Task<EngineProcess> StartAsync() => StartAsync(dataBytes: null);
+
+    /// <param name="dataBytes">What its data folder has room for; null is the disk that it lies on.</param>
+    public static async Task<EngineProcess> StartAsync(long? dataBytes)
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
+        Assert.SkipUnless(File.Exists(GodwitLab.Program), $"needs the program {GodwitLab.Program}: run eng/publish.sh");
+        Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
+        var made = new EngineProcess();
+        if (dataBytes is { } bytes)
+        {
+            Directory.CreateDirectory(made.DataFolder);
+            (await Command.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", made.DataFolder], EngineLab.Bound)).MustSucceed();
+        }
+
+        await made.StartAgainAsync();
+        return made;
+    }
+
+    public async Task StartAgainAsync()
+    {
+        var start = new ProcessStartInfo(GodwitLab.Program, ["engine", "--instance", instance, "--data", DataFolder, "--socket", $"{folder}/docker.sock"]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        engine = Process.Start(start)!;
+        engine.OutputDataReceived += (_, _) => { };
+        engine.ErrorDataReceived += (_, _) => { };
+        engine.BeginOutputReadLine();
+        engine.BeginErrorReadLine();
+        await Eventually.IsTrueAsync("the engine answers", EngineLab.Bound, async () => (await DockerAsync("version")).Code == 0);
+        LinkPrefix = (await MustAsync("network", "inspect", "--format", "{{index .Options \"com.docker.network.bridge.name\"}}", "bridge"))[..^1];
+    }
+
+    /// <summary>As the kernel's out-of-memory killer would.</summary>
+    public async Task KillAsync()
+    {
+        engine!.Kill();
+        await engine.WaitForExitAsync(EngineLab.Stopping);
+        engine.Dispose();
+        engine = null;
+    }
+
+    public Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerClients.RunAsync(DockerClients.Newest!, Host, Path.Combine(folder, "config"), "", arguments);
+
+    /// <summary>The same; a failure is the test's.</summary>
+    public async Task<string> MustAsync(params string[] arguments)
+    {
+        var (code, output, error) = await DockerAsync(arguments);
+        Assert.True(code == 0, $"docker {string.Join(' ', arguments)}: {code}\n{output}\n{error}");
+        return output.TrimEnd();
+    }
+
+    /// <summary>A client that goes on by itself.</summary>
+    public Process Begin(params string[] arguments) => DockerClients.Start(DockerClients.Newest!, Host, Path.Combine(folder, "config"), arguments);
+
+    public Task ImportBusyboxAsync() => DockerLab.ImportAsync(folder, async tar => { await MustAsync("import", "--change", "ENV PATH=/bin", "--change", "CMD [\"sh\"]", tar, DockerLab.Busybox); });
+
+    /// <summary>Ends it politely; containers run on.</summary>
+    public async Task StopAsync()
+    {
+        if (engine is { HasExited: false })
+        {
+            (await Command.RunAsync("kill", ["-TERM", $"{engine.Id}"], EngineLab.Bound)).MustSucceed();
+            await engine.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (engine is null)
+        {
+            await StartAgainAsync();
+        }
+
+        var (_, ids, _) = await DockerAsync("ps", "-aq");
+        if (ids.Length > 0)
+        {
+            await DockerAsync(["rm", "-f", "-v", .. ids.Split('\n', StringSplitOptions.RemoveEmptyEntries)]);
+        }
+
+        await StopAsync();
+        foreach (var mount in Mounts.List().Where(mount => mount.Path.StartsWith(folder, StringComparison.Ordinal)).Reverse().ToList())
+        {
+            Mounts.Unmount(mount.Path);
+        }
+
+        Directory.Delete(folder, recursive: true);
+        Directory.Delete(RunFolder, recursive: true);
+    }
+}

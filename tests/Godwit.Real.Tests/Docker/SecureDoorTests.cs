@@ -1,0 +1,106 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Godwit.DockerApi;
+using Godwit.Real.Tests.Containers;
+
+namespace Godwit.Real.Tests.Docker;
+
+/// <summary>The Docker API over TCP, with certificates on both sides.</summary>
+[Trait("Needs", "docker")]
+public sealed class SecureDoorTests
+{
+    [Fact]
+    public async Task Over_TCP_a_client_with_a_certificate_is_served_and_one_without_is_not()
+    {
+        using var folder = new CertificateFolder();
+        folder.Authority("ours");
+        folder.Authority("theirs");
+        folder.Issue("ours", "engine", "1.3.6.1.5.5.7.3.1");
+        folder.Issue("ours", "client", "1.3.6.1.5.5.7.3.2");
+        folder.Issue("theirs", "stranger", "1.3.6.1.5.5.7.3.2");
+        var address = new IPEndPoint(IPAddress.Loopback, FreePort());
+        await using var lab = await DockerLab.OpenAsync([SecureDoor.Load(address, folder.Certificate("engine"), folder.Key("engine"), folder.Certificate("ours"))]);
+        Task<(int Code, string Output, string Error)> AsAsync(string who, string input, params string[] arguments) => DockerClients.RunAsync(
+            DockerClients.Newest!, $"tcp://{address}", lab.Folder, input,
+            ["--tlsverify", "--tlscacert", folder.Certificate("ours"), "--tlscert", folder.Certificate(who), "--tlskey", folder.Key(who), .. arguments]);
+
+        var ran = await AsAsync("client", "", "run", "-d", "--name", "far", "--network", "none", DockerLab.Busybox, "sleep", "1000");
+        Assert.True(ran.Code == 0, ran.Error);
+        // The end of input is told while output goes on, encrypted as in the clear.
+        Assert.Equal((0, "typed\nthen its end\n"), Only(await AsAsync("client", "typed\n", "exec", "-i", "far", "sh", "-c", "cat; echo then its end")));
+        Assert.NotEqual(0, (await AsAsync("stranger", "", "ps")).Code);
+        var bare = await DockerClients.RunAsync(DockerClients.Newest!, $"tcp://{address}", lab.Folder, "", ["--tls", "ps"]);
+        Assert.NotEqual(0, bare.Code);
+        Assert.NotEqual(0, (await DockerClients.RunAsync(DockerClients.Newest!, $"tcp://{address}", lab.Folder, "", ["ps"])).Code);
+    }
+
+    [Fact]
+    public void A_certificate_that_is_not_for_clients_is_not_trusted()
+    {
+        using var folder = new CertificateFolder();
+        folder.Authority("ours");
+        folder.Issue("ours", "engine", "1.3.6.1.5.5.7.3.1");
+        folder.Issue("ours", "client", "1.3.6.1.5.5.7.3.2");
+        var door = SecureDoor.Load(new IPEndPoint(IPAddress.Loopback, 1), folder.Certificate("engine"), folder.Key("engine"), folder.Certificate("ours"));
+        using var client = X509CertificateLoader.LoadCertificateFromFile(folder.Certificate("client"));
+        using var engine = X509CertificateLoader.LoadCertificateFromFile(folder.Certificate("engine"));
+        Assert.True(door.Trusts(client, null));
+        Assert.False(door.Trusts(engine, null));
+        Assert.Contains(folder.Key("client"), Assert.Throws<IOException>(() => SecureDoor.Load(new IPEndPoint(IPAddress.Loopback, 1), folder.Certificate("engine"), folder.Key("client"), folder.Certificate("ours"))).Message, StringComparison.Ordinal);
+    }
+
+    private static (int Code, string Output) Only((int Code, string Output, string Error) result) => (result.Code, result.Output);
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    /// <summary>Authorities and what they signed, as PEM files.</summary>
+    private sealed class CertificateFolder : IDisposable
+    {
+        private readonly string path = Directory.CreateTempSubdirectory("gwd-pki-").FullName;
+        private readonly Dictionary<string, X509Certificate2> authorities = new(StringComparer.Ordinal);
+
+        public string Certificate(string name) => Path.Combine(path, name + ".pem");
+
+        public string Key(string name) => Path.Combine(path, name + ".key");
+
+        public void Authority(string name)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+            request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
+            authorities[name] = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+            File.WriteAllText(Certificate(name), authorities[name].ExportCertificatePem());
+        }
+
+        public void Issue(string authority, string name, string purpose)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], critical: false));
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddIpAddress(IPAddress.Loopback);
+            request.CertificateExtensions.Add(names.Build());
+            using var made = request.Create(authorities[authority], DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(20), RandomNumberGenerator.GetBytes(8));
+            File.WriteAllText(Certificate(name), made.ExportCertificatePem());
+            File.WriteAllText(Key(name), key.ExportPkcs8PrivateKeyPem());
+        }
+
+        public void Dispose()
+        {
+            foreach (var authority in authorities.Values)
+            {
+                authority.Dispose();
+            }
+
+            Directory.Delete(path, recursive: true);
+        }
+    }
+}
