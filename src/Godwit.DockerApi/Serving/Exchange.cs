@@ -68,18 +68,9 @@ internal sealed record Exchange(HttpContext Http, ApiVersion Version, string Nam
             return null;
         }
 
-        try
-        {
-            return await JsonSerializer.DeserializeAsync(Http.Request.Body, type, Stopping);
-        }
-        catch (JsonException reason) when (reason is { BytePositionInLine: 0, LineNumber: 0 } && reason.Message.Contains("does not contain any JSON tokens", StringComparison.Ordinal))
-        {
-            return null;
-        }
-        catch (JsonException reason)
-        {
-            throw DockerException.Invalid($"invalid JSON: at {reason.Path} (line {reason.LineNumber + 1}) stands what is not expected there", reason);
-        }
+        using var body = new MemoryStream();
+        await Http.Request.Body.CopyToAsync(body, Stopping); // Bounded by the server: JsonBytesMax.
+        return body.Length == 0 ? null : JsonBody.Read(body.GetBuffer().AsSpan(0, (int)body.Length), type);
     }
 
     /// <summary>The body as JSON, which must be there.</summary>

@@ -35,7 +35,7 @@ public sealed record SecureDoor(IPEndPoint Address, X509Certificate2 Certificate
             var own = X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
             return new SecureDoor(address, own, [.. all.Skip(1)], authorities);
         }
-        catch (Exception reason) when (reason is CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception reason) when (reason is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new IOException($"{keyPath} holds no PEM key that fits the certificate in {certificatePath}: give both with --tlscert and --tlskey", reason);
         }

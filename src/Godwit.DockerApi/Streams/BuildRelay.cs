@@ -84,9 +84,11 @@ internal sealed class BuildRelay : IProgress<BuildEvent>, IAsyncDisposable
             await lines.WriteAsync(new ProgressLine { Result = new ProgressResult { ID = built.Image.ToString() } });
         }
 
-        if (ClassicText.Of(what) is { Length: > 0 } text)
+        // At the end a line each: clients look for "Successfully built ID" as all that one says.
+        var text = ClassicText.Of(what);
+        foreach (var piece in what is BuildEvent.Built ? text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line + "\n") : text.Length > 0 ? [text] : [])
         {
-            await lines.WriteAsync(new ProgressLine { Stream = text });
+            await lines.WriteAsync(new ProgressLine { Stream = piece });
         }
     }
 }

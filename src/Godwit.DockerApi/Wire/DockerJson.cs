@@ -4,7 +4,7 @@ using Godwit.Oci;
 namespace Godwit.DockerApi.Wire;
 
 /// <summary>Every body of the API. Names are matched without regard to case, as Go matches them; what is not known is passed over.</summary>
-[JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, MaxDepth = 32)]
+[JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, MaxDepth = 32, Converters = [typeof(TextMapConverter)])]
 [JsonSerializable(typeof(CreateContainerBody))]
 [JsonSerializable(typeof(UpdateContainerBody))]
 [JsonSerializable(typeof(ContainerInspection))]

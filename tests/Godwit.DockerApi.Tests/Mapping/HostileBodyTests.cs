@@ -39,7 +39,7 @@ public sealed class HostileBodyTests
     [Fact]
     public void Whatever_stands_in_a_containers_body_is_understood_or_refused() => Sample(Container, body =>
     {
-        if (JsonSerializer.Deserialize(body, DockerJson.Default.CreateContainerBody) is { } read)
+        if (JsonBody.Read(body, DockerJson.Default.CreateContainerBody) is { } read)
         {
             new SpecReader(Image(), _ => throw new NotThereException("No such container")).Read(read);
         }
@@ -48,7 +48,7 @@ public sealed class HostileBodyTests
     [Fact]
     public void Whatever_stands_in_a_networks_body_is_understood_or_refused() => Sample(Network, body =>
     {
-        if (JsonSerializer.Deserialize(body, DockerJson.Default.CreateNetworkBody) is { } read)
+        if (JsonBody.Read(body, DockerJson.Default.CreateNetworkBody) is { } read)
         {
             NetworkWriter.Read(read);
         }
@@ -57,7 +57,7 @@ public sealed class HostileBodyTests
     [Fact]
     public void Whatever_stands_in_an_update_is_understood_or_refused() => Sample("""{"Memory":5000000,"MemorySwap":-1,"CpuQuota":5,"CpusetCpus":"0-1","PidsLimit":4,"BlkioWeight":100,"RestartPolicy":{"Name":"always","MaximumRetryCount":0}}""", body =>
     {
-        if (JsonSerializer.Deserialize(body, DockerJson.Default.UpdateContainerBody) is { } read)
+        if (JsonBody.Read(body, DockerJson.Default.UpdateContainerBody) is { } read)
         {
             ResourceReader.ReadUpdate(read);
             SpecReader.ReadRestart(read.RestartPolicy);
@@ -77,12 +77,12 @@ public sealed class HostileBodyTests
             {
                 read(JsonSerializer.SerializeToUtf8Bytes(body));
             }
-            catch (Exception refusal) when (refusal is JsonException or DockerException or ContainerException or ImageException)
+            catch (Exception refusal) when (refusal is DockerException or ContainerException or ImageException)
             {
                 // In words, with a status that is the client's.
-                Assert.True(refusal is JsonException || DockerErrors.Describe(refusal).Status < 500, refusal.ToString());
+                Assert.True(DockerErrors.Describe(refusal).Status < 500, refusal.ToString());
             }
-        }, iter: 20_000);
+        }, iter: 5_000);
     }
 
     private static IEnumerable<IReadOnlyList<object>> Places(JsonNode? node, IReadOnlyList<object> path)

@@ -24,6 +24,15 @@ public sealed class HostFactsTests
         Assert.True(HostFacts.CpuCount > 0);
     }
 
+    /// <summary>A folder that was mounted on itself is told from a file system, and from another folder, that somebody mounted there.</summary>
+    [Theory]
+    [InlineData("30 25 8:1 /var/lib/x /var/lib/x rw - ext4 /dev/sda rw", true)]
+    [InlineData("30 25 8:2 / /var/lib/x rw - ext4 /dev/sdb rw", false)]
+    [InlineData("30 25 8:1 /srv/y /var/lib/x rw - ext4 /dev/sda rw", false)]
+    [InlineData("30 25 0:50 / /var/lib/x/below rw - tmpfs tmpfs rw", false)]
+    public void A_mount_on_itself_is_known(string line, bool known) =>
+        Assert.Equal(known, Mounts.IsMountedOnItself("25 1 8:1 / / rw - ext4 /dev/sda rw\n" + line + "\n", "/var/lib/x"));
+
     [Fact]
     public void Mount_paths_are_unescaped() =>
         Assert.Equal([new Mount("/dev/sda", "/a b\\", "ext4")], Mounts.Parse("/dev/sda /a\\040b\\134 ext4 rw 0 0\n"));

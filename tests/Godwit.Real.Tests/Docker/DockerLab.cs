@@ -17,6 +17,8 @@ internal sealed class DockerLab : IAsyncDisposable
 
     private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "ls", "tty", "touch", "httpd", "wget", "stty", "usleep"];
 
+    private static int made;
+
     private readonly string folder;
     private readonly EngineOptions options;
     private readonly ImageStore images;
@@ -38,7 +40,8 @@ internal sealed class DockerLab : IAsyncDisposable
         Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
         Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
         Assert.SkipUnless(File.Exists("/usr/bin/crun") && File.Exists("/usr/bin/conmon") && File.Exists("/bin/busybox"), "needs crun, conmon and busybox: install crun, conmon and busybox-static");
-        var unique = $"{Environment.ProcessId % 10_000}d";
+        var number = Interlocked.Increment(ref made);
+        var unique = $"{Environment.ProcessId % 1_000}{(char)('A' + (number % 26))}";
         var place = Path.Combine("/var/tmp", $"gwd-{unique}-{Guid.NewGuid().ToString("N")[..6]}");
         var chosen = new EngineOptions
         {
@@ -47,7 +50,7 @@ internal sealed class DockerLab : IAsyncDisposable
             ControlGroup = $"gwd-{unique}",
             DevicePrefix = $"gd{unique}",
             FilterTable = $"gwd-{unique}",
-            AddressPools = [$"10.{200 + (Environment.ProcessId % 50)}.0.0/20,24"],
+            AddressPools = [$"10.{200 + (Environment.ProcessId % 50)}.{number % 16 * 16}.0/20,24"],
         };
         Directory.CreateDirectory(chosen.DataFolder);
         var imagesFolder = Path.Combine(chosen.DataFolder, "images");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Text.Json.Nodes;
+using Godwit.Real.Tests.Docker;
 using Godwit.Real.Tests.Labs;
 
 namespace Godwit.Real.Tests.Hosts;
@@ -76,6 +77,41 @@ public sealed class OneHostTests
         Assert.Equal(1, purge.ExitCode);
         Assert.Contains("Nothing was deleted", purge.Errors, StringComparison.Ordinal);
         (await cluster.GodwitAsync("nodes")).MustSucceed();
+    }
+
+    [Fact]
+    public async Task Containers_run_beside_the_machines_and_go_with_them()
+    {
+        Needs.Root();
+        Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
+        await using var cluster = new HostCluster('w');
+        await cluster.UpAsync();
+        var socket = Path.Combine(cluster.RunFolder, "docker.sock");
+        Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerClients.RunAsync(DockerClients.Newest!, $"unix://{socket}", cluster.DataFolder, "", arguments);
+        await Eventually.IsTrueAsync("the engine answers", HostCluster.Bound, async () => (await DockerAsync("version")).Code == 0);
+        await DockerLab.ImportAsync(cluster.DataFolder, async tar => Assert.Equal(0, (await DockerAsync("import", "--change", "ENV PATH=/bin", tar, "box")).Code));
+        Assert.Equal(0, (await DockerAsync("run", "-d", "--name", "beside", "-p", "127.0.0.1::80", "box", "sleep", "1000")).Code);
+        Assert.NotEmpty(await ContainerTracesAsync(cluster));
+
+        (await cluster.GodwitAsync("down")).MustSucceed();
+        Assert.Empty(await ContainerTracesAsync(cluster));
+        await cluster.UpAsync();
+        await Eventually.IsTrueAsync("the engine answers again", HostCluster.Bound, async () => (await DockerAsync("version")).Code == 0);
+        Assert.Equal("exited", (await DockerAsync("inspect", "--format", "{{.State.Status}}", "beside")).Output.Trim()); // Stopped, and kept.
+        (await cluster.GodwitAsync("down", "--purge")).MustSucceed();
+        Assert.False(Directory.Exists(Path.Combine(cluster.DataFolder, "engine")));
+    }
+
+    /// <summary>Mounts, processes and cgroups of the instance's containers.</summary>
+    private static async Task<IReadOnlyList<string>> ContainerTracesAsync(HostCluster cluster)
+    {
+        var processes = (await Command.RunAsync("ps", ["-eo", "args"], HostCluster.Bound)).MustSucceed().Output.Split('\n');
+        return
+        [
+            .. processes.Where(line => line.Contains("conmon", StringComparison.Ordinal) && line.Contains(cluster.Instance, StringComparison.Ordinal)),
+            .. File.ReadLines("/proc/self/mounts").Where(line => line.Contains(cluster.Instance, StringComparison.Ordinal)),
+            .. Directory.EnumerateDirectories("/sys/fs/cgroup", $"godwit-{cluster.Instance}-containers", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2, IgnoreInaccessible = true }),
+        ];
     }
 
     private static async Task TheCommandLineShowsItAsync(HostCluster cluster)
