@@ -64,17 +64,12 @@ internal sealed class ContainerFileEndpoints(EngineServices services)
         var changes = exchange.QueryList("changes").SelectMany(change => change.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         var request = new CommitRequest(exchange.Query("author") ?? "", exchange.Query("comment") ?? "", exchange.QueryFlag("pause", otherwise: true))
         {
-            Name = ImageEndpoints.ReadName(services.Images, Shorten(exchange.Query("repo")), exchange.Query("tag")),
+            Name = ImageEndpoints.ReadName(services.Images, exchange.Query("repo"), exchange.Query("tag")),
             Config = changes.Aggregate(SpecDefaults.ToImage(container.Spec), ConfigChange.Apply),
         };
         var image = await engine.CommitAsync(container.Id.Value, request, exchange.Stopping);
         await exchange.WriteJsonAsync(201, new IdAnswer(image), DockerJson.Default.IdAnswer);
     }
-
-    /// <summary>
-    /// Here alone the CLI writes a short name out in full, with its own default registry and that registry's <c>library</c> in front: read back, it is the short name.
-    /// </summary>
-    private static string? Shorten(string? name) => name?.Split('/') is [_, "library", var shorter] ? shorter : name;
 
     private static string ReadPath(Exchange exchange) => exchange.Query("path") is { Length: > 0 } path ? path : throw DockerException.Invalid("bad parameter: missing parameter 'path'");
 }

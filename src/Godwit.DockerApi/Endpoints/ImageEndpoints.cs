@@ -31,9 +31,16 @@ internal sealed class ImageEndpoints(EngineServices services)
             return null;
         }
 
+        repository = Shorten(repository);
         var name = images.ParseReference(string.IsNullOrEmpty(tag) ? repository : tag.Contains(':', StringComparison.Ordinal) ? $"{repository}@{tag}" : $"{repository}:{tag}");
         return name.WithDefaultTag();
     }
+
+    /// <summary>
+    /// Younger clients write some names out in full, with their own default registry and that registry's <c>library</c> in front: read back, it is the short name that
+    /// the person typed, and will type again.
+    /// </summary>
+    private static string Shorten(string name) => name.Split('/') is [_, "library", var shorter] ? shorter : name;
 
     /// <summary>Tells those who listen to events.</summary>
     public static void Tell(EngineServices services, string action, string id, string name) =>

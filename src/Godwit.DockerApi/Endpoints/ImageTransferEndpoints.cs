@@ -30,7 +30,7 @@ internal sealed class ImageTransferEndpoints(EngineServices services)
         var before = images.Find(name.ToString())?.Id;
         await StreamAsync(exchange, async (lines, progress) =>
         {
-            var pulled = await images.PullAsync(name, options, progress, exchange.Stopping);
+            var pulled = await PullAsync(name, options, progress, exchange.Stopping);
             await progress.DrainAsync();
             if (pulled.RepositoryDigests.LastOrDefault(digest => digest.Name == name.Name)?.Digest is { } manifest)
             {
@@ -40,6 +40,19 @@ internal sealed class ImageTransferEndpoints(EngineServices services)
             await lines.WriteAsync(new ProgressLine { Status = pulled.Id == before ? $"Status: Image is up to date for {name}" : $"Status: Downloaded newer image for {name}" });
             ImageEndpoints.Tell(services, "pull", name.ToString(), name.Name);
         });
+    }
+
+    /// <summary>Where BuildKit's protocol is refused, buildx wants to run BuildKit itself in a container: who cannot have that is told what else there is.</summary>
+    private async Task<StoredImage> PullAsync(ImageReference name, PullOptions options, ProgressRelay progress, CancellationToken stopping)
+    {
+        try
+        {
+            return await images.PullAsync(name, options, progress, stopping);
+        }
+        catch (ImageException reason) when (name.Name.EndsWith("moby/buildkit", StringComparison.Ordinal))
+        {
+            throw new ImageException(reason.Kind, "BuildKit (docker buildx) is not here, and its image is not to be had: build with DOCKER_BUILDKIT=0 in the environment, or with 'godwit build'", reason);
+        }
     }
 
     private async Task PushAsync(Exchange exchange)

@@ -22,7 +22,7 @@ public sealed class DockerVersionTests
         ("commit -m changed renamed made:1", "sha256:"), ("history -q made:1", null), ("tag made:1 made:2", null), ("save -o {dir}/made.tar made:1", null), ("rmi made:1 made:2", "Untagged: made:1"),
         ("load -i {dir}/made.tar", "Loaded image: made:1"), ("export -o {dir}/root.tar renamed", null), ("import {dir}/root.tar flat:1", "sha256:"), ("image inspect flat:1", "\"Layers\""),
         ("events --since 1h --until 1s --filter container=renamed --filter event=start", null), ("system df", "Containers"), ("stop -t 5 renamed", "renamed"),
-        ("rm renamed", null), ("image prune -a -f --filter label=nothing", null), ("network prune -f", "first"), ("volume prune -f", null), ("volume rm kept", "kept"), ("system prune -f", null), ("ps -aq", ""),
+        ("rm renamed", null), ("image prune -a -f --filter label=nothing", null), ("network prune -f", "first"), ("volume rm kept", "kept"), ("volume prune -f", null), ("system prune -f", null), ("ps -aq", ""),
     ];
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed class EndpointChecklistTests
         ("POST", "containers/nobody/attach?stream=1", 404, NoContainer), ("POST", "containers/nobody/wait", 404, NoContainer), ("DELETE", "containers/nobody", 404, NoContainer),
         ("HEAD", "containers/nobody/archive?path=/", 404, ""), ("GET", "containers/nobody/archive?path=/", 404, NoContainer), ("PUT", "containers/nobody/archive?path=/", 404, NoContainer),
         ("POST", "containers/nobody/exec", 400, "No exec command"), ("POST", "exec/nobody/start", 404, "nobody"), ("POST", "exec/nobody/resize?h=1&w=1", 404, "nobody"), ("GET", "exec/nobody/json", 404, "nobody"),
-        ("GET", "images/json", 200, "["), ("POST", "build", 400, ""), ("POST", "build/prune", 200, "SpaceReclaimed"), ("POST", "images/create?fromImage=nowhere.invalid/none&tag=1", 404, ""),
+        ("GET", "images/json", 200, "["), ("POST", "build", 400, ""), ("POST", "build/prune", 200, "SpaceReclaimed"), ("POST", "images/create?fromImage=unnamed&tag=1", 404, "no default registry"),
         ("GET", "images/nobody/json", 404, "No such image"), ("GET", "images/nobody/history", 404, "No such image"), ("POST", "images/nobody/push?tag=1", 404, "No such image"),
         ("POST", "images/nobody/tag?repo=x", 404, "No such image"), ("DELETE", "images/nobody", 404, "No such image"), ("POST", "images/prune", 200, "SpaceReclaimed"), ("POST", "commit?container=nobody", 404, NoContainer),
         ("GET", "images/nobody/get", 404, "No such image"), ("GET", "images/get?names=nobody", 404, "No such image"), ("POST", "images/load", 400, ""),

@@ -15,7 +15,7 @@ public sealed class PythonTests
         assert box.status == "running" and box.ports["80/tcp"][0]["HostIp"] == "127.0.0.1"
         assert next(box.logs(stream=True, follow=True)) == b"up\n"
         code, out = box.exec_run(["sh", "-c", "echo out; echo err >&2; exit 4"], demux=True)
-        assert (code, out) == (4, (b"out\n", b"err\n"))
+        assert (code, out) == (4, (b"out\n", b"err\n")), (code, out)
         tar = io.BytesIO()
         with tarfile.open(fileobj=tar, mode="w") as archive:
             member = tarfile.TarInfo("put"); member.size = 3; archive.addfile(member, io.BytesIO(b"abc"))
