@@ -49,7 +49,7 @@ public sealed class RegistryTests(RealRegistry registry) : IClassFixture<RealReg
         var image = await ImportAsync(store, $"{registry.Name}/one/app:v1");
         var first = new Heard();
         await store.PushAsync(store.ParseReference($"{registry.Name}/one/app:v1"), new(), first, Sample.Stopping);
-        Assert.True(first.Count(TransferStage.Uploading) > 0);
+        Assert.True(first.Count(TransferStage.Uploaded) > 0);
         var other = store.ParseReference($"{registry.Name}/two/app:v1");
         store.Tag(image.Id, other);
         var second = new Heard();

@@ -15,7 +15,7 @@ public sealed partial class AnswerTests
     /// <summary>Members whose values are the host's or the moment's.</summary>
     private static readonly HashSet<string> Masked =
     [
-        "KernelVersion", "OperatingSystem", "OSVersion", "Architecture", "Arch", "NCPU", "MemTotal", "ID", "SystemTime", "CgroupVersion", "ServerVersion", "Pid", "time", "timeNano", "Created", "Size", "SizeRootFs", "VirtualSize", "HostPort", "com.docker.network.bridge.name", "ArchitectureVariant",
+        "KernelVersion", "OperatingSystem", "OSVersion", "Architecture", "Arch", "NCPU", "MemTotal", "ID", "SystemTime", "CgroupVersion", "ServerVersion", "Pid", "time", "timeNano", "Created", "Size", "SizeRootFs", "VirtualSize", "HostPort", "PublicPort", "SandboxKey", "com.docker.network.bridge.name", "ArchitectureVariant",
     ];
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -64,6 +64,7 @@ public sealed partial class AnswerTests
         printed = ShortId().Replace(printed, "\"SHORT\"");
         printed = Moment().Replace(printed, "MOMENT");
         printed = Mac().Replace(printed, "MAC");
+        printed = Since().Replace(printed, "\"$1 SINCE\"");
         return Address().Replace(printed, "ADDRESS") + "\n";
     }
 
@@ -116,6 +117,9 @@ public sealed partial class AnswerTests
 
     [GeneratedRegex(@"20\d\d-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)", RegexOptions.None, 1000)]
     private static partial Regex Moment();
+
+    [GeneratedRegex("\"(Up|Exited \\(\\d+\\)) [^\"]*\"", RegexOptions.None, 1000)]
+    private static partial Regex Since();
 
     [GeneratedRegex("02:42(:[0-9a-f]{2}){4}", RegexOptions.None, 1000)]
     private static partial Regex Mac();
