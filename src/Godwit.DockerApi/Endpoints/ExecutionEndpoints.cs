@@ -50,7 +50,8 @@ internal sealed class ExecutionEndpoints(EngineServices services)
     private async Task StartAsync(Exchange exchange)
     {
         var body = await exchange.ReadJsonAsync(DockerJson.Default.StartExecBody) ?? new StartExecBody();
-        var spec = engine.GetExecution(exchange.Name).Spec;
+        var execution = engine.GetExecution(exchange.Name);
+        var spec = execution.Spec;
         var size = SpecReader.ReadSize(body.ConsoleSize);
         if (body.Detach)
         {
@@ -59,12 +60,19 @@ internal sealed class ExecutionEndpoints(EngineServices services)
             return;
         }
 
+        if (execution.ProcessId is not null || execution.ExitCode is not null)
+        {
+            throw DockerException.Conflict($"the execution {execution.Id} was started before");
+        }
+
+        var frames = new OutputFrames(Multiplexed: !spec.Process.Terminal);
+        var line = await HijackedStream.OpenAsync(exchange, frames);
         await using var session = await StartAttachedAsync(exchange.Name, size, exchange.Stopping);
         var program = new HijackedProgram(session, spec.Process.OpenStandardInput, spec.Process.Terminal ? DetachKeys.Parse(null) : null)
         {
             Shows = stream => stream is OutputStream.Standard ? spec.AttachesOutput : spec.AttachesError,
         };
-        await HijackedStream.CarryAsync(exchange, program, new OutputFrames(Multiplexed: !spec.Process.Terminal));
+        await HijackedStream.CarryAsync(exchange, line, program, frames);
     }
 
     /// <summary>What cannot be started says so in its output: clients look there, and then ask for the exit code (126, 127).</summary>
@@ -74,7 +82,7 @@ internal sealed class ExecutionEndpoints(EngineServices services)
         {
             return await engine.StartExecutionAsync(execution, size, stopping);
         }
-        catch (ContainerStartException failure)
+        catch (ContainerException failure)
         {
             return new FailedSession(DockerErrors.Describe(failure).Words + "\r\n");
         }

@@ -24,9 +24,13 @@ internal static class HijackedStream
     private const int InputBytes = 32 << 10;
 
     /// <summary>Carries until output ends, the client detaches, or it has gone.</summary>
-    public static async Task CarryAsync(Exchange exchange, HijackedProgram program, OutputFrames frames)
+    public static async Task CarryAsync(Exchange exchange, HijackedProgram program, OutputFrames frames) =>
+        await CarryAsync(exchange, await OpenAsync(exchange, frames), program, frames);
+
+    /// <summary>The same, over a connection that was opened before.</summary>
+    public static async Task CarryAsync(Exchange exchange, (Stream Input, Stream Output) line, HijackedProgram program, OutputFrames frames)
     {
-        var (input, output) = await OpenAsync(exchange, frames);
+        var (input, output) = line;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(exchange.Stopping);
         var feeding = program.Reads ? FeedAsync(input, program, over) : Task.CompletedTask;
         try
@@ -45,7 +49,11 @@ internal static class HijackedStream
         }
     }
 
-    private static async Task<(Stream Input, Stream Output)> OpenAsync(Exchange exchange, OutputFrames frames)
+    /// <summary>
+    /// Takes the connection and sends the answer's head. Before a program is started that may print at once: some clients (Docker's bindings for Python) lose bytes that
+    /// come together with the head. From here on a failure has no status any more.
+    /// </summary>
+    public static async Task<(Stream Input, Stream Output)> OpenAsync(Exchange exchange, OutputFrames frames)
     {
         var line = exchange.Http.Features.Get<ClientLine>() ?? throw new InvalidOperationException("a connection without a line cannot be hijacked");
         var upgrades = exchange.Http.Request.Headers.Upgrade.Count > 0;
