@@ -44,7 +44,7 @@ public sealed partial class AnswerTests
     /// <summary>What happened to one container, up to now.</summary>
     private static async Task<string> EventsAsync(HttpClient http)
     {
-        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture);
         var lines = await http.GetStringAsync(new Uri($"events?since=1&until={now}&filters=" + Uri.EscapeDataString("{\"container\":[\"ended\"]}"), UriKind.Relative), TestContext.Current.CancellationToken);
         return "[" + string.Join(',', lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)) + "]";
     }
@@ -64,7 +64,7 @@ public sealed partial class AnswerTests
         printed = ShortId().Replace(printed, "\"SHORT\"");
         printed = Moment().Replace(printed, "MOMENT");
         printed = Mac().Replace(printed, "MAC");
-        printed = Since().Replace(printed, "\"$1 SINCE\"");
+        printed = Since().Replace(printed, "\"${state} SINCE\"");
         return Address().Replace(printed, "ADDRESS") + "\n";
     }
 
@@ -109,21 +109,21 @@ public sealed partial class AnswerTests
         Assert.Equal(File.ReadAllText(path), answered);
     }
 
-    [GeneratedRegex("[0-9a-f]{64}", RegexOptions.None, 1000)]
+    [GeneratedRegex("[0-9a-f]{64}", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex LongId();
 
-    [GeneratedRegex("\"[0-9a-f]{12}\"", RegexOptions.None, 1000)]
+    [GeneratedRegex("\"[0-9a-f]{12}\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex ShortId();
 
-    [GeneratedRegex(@"20\d\d-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"20\d\d-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Moment();
 
-    [GeneratedRegex("\"(Up|Exited \\(\\d+\\)) [^\"]*\"", RegexOptions.None, 1000)]
+    [GeneratedRegex("\"(?<state>Up|Exited \\(\\d+\\)) [^\"]*\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Since();
 
-    [GeneratedRegex("02:42(:[0-9a-f]{2}){4}", RegexOptions.None, 1000)]
+    [GeneratedRegex("02:42(:[0-9a-f]{2}){4}", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Mac();
 
-    [GeneratedRegex(@"10\.2\d\d\.\d+\.\d+(/\d+)?", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"10\.2\d\d\.\d+\.\d+(/\d+)?", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Address();
 }

@@ -76,7 +76,7 @@ public sealed class SecureDoorTests
             var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
             request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
             request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
-            authorities[name] = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+            authorities[name] = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(30));
             File.WriteAllText(Certificate(name), authorities[name].ExportCertificatePem());
         }
 
@@ -88,7 +88,7 @@ public sealed class SecureDoorTests
             var names = new SubjectAlternativeNameBuilder();
             names.AddIpAddress(IPAddress.Loopback);
             request.CertificateExtensions.Add(names.Build());
-            using var made = request.Create(authorities[authority], DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(20), RandomNumberGenerator.GetBytes(8));
+            using var made = request.Create(authorities[authority], TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(20), RandomNumberGenerator.GetBytes(8));
             File.WriteAllText(Certificate(name), made.ExportCertificatePem());
             File.WriteAllText(Key(name), key.ExportPkcs8PrivateKeyPem());
         }
