@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Godwit.Api.Machinery;
 using Godwit.Store;
+using Godwit.Store.Caching;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.ApiServer.Tests;
@@ -38,7 +39,7 @@ public sealed class TestServer : IAsyncDisposable
         var chosen = new ApiServerOptions
         {
             DataFolder = data,
-            Store = store ?? new MemoryRevisionStore(),
+            Store = store ?? new CachingRevisionStore(new MemoryRevisionStore(), new CacheOptions()),
             Registry = registry ?? TestKinds.Registry,
             Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
             Loggers = NullLoggerFactory.Instance,

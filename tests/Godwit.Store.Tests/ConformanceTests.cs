@@ -42,3 +42,26 @@ public sealed class SqliteForgetfulWatchTests : WatchConformance<SqliteForgetful
 public sealed class SqliteForgetfulCompactionTests : CompactionConformance<SqliteForgetfulFixture>;
 
 public sealed class SqliteForgetfulModelTests : ModelConformance<SqliteForgetfulFixture>;
+
+public sealed class CachedMemoryAtomicTests : AtomicConformance<CachedMemoryFixture>;
+
+public sealed class CachedMemoryWatchTests : WatchConformance<CachedMemoryFixture>;
+
+public sealed class CachedMemorySnapshotTests : SnapshotConformance<CachedMemoryFixture>;
+
+public sealed class CachedMemoryCompactionTests : CompactionConformance<CachedMemoryFixture>;
+
+public sealed class CachedMemoryModelTests : ModelConformance<CachedMemoryFixture>
+{
+    protected override int Histories => 500;
+}
+
+public sealed class CachedSqliteAtomicTests : AtomicConformance<CachedSqliteFixture>;
+
+public sealed class CachedSqliteSnapshotTests : SnapshotConformance<CachedSqliteFixture>;
+
+public sealed class CachedSqliteCompactionTests : CompactionConformance<CachedSqliteFixture>;
+
+public sealed class CachedSqliteDurableTests : DurableConformance<CachedSqliteFixture>;
+
+public sealed class CachedSqliteModelTests : ModelConformance<CachedSqliteFixture>;

@@ -1,3 +1,4 @@
+using Godwit.Store.Caching;
 using Godwit.Store.Conformance;
 using Godwit.Store.Sqlite;
 
@@ -50,6 +51,22 @@ public class SqliteFixture : StoreFixture
 public sealed class SqliteForgetfulFixture : SqliteFixture
 {
     protected override SqliteStoreOptions Options => base.Options with { FeedLimits = Forgetful.Limits, CompactionStepRevisions = 3, ReadersMax = 1 };
+}
+
+/// <summary>A cache over the store in memory; all keys are one group, so that every list may come from the image.</summary>
+public sealed class CachedMemoryFixture : MemoryFixture
+{
+    public override async ValueTask<IRevisionStore> CreateAsync() =>
+        new CachingRevisionStore(await base.CreateAsync(), new CacheOptions { GroupSegments = 0 });
+}
+
+/// <summary>A cache over a store that forgets, with groups: most lists of the kit go past it, and the rest must not notice.</summary>
+public sealed class CachedSqliteFixture : SqliteFixture
+{
+    protected override SqliteStoreOptions Options => base.Options with { FeedLimits = Forgetful.Limits, CompactionStepRevisions = 3 };
+
+    public override async ValueTask<IRevisionStore> CreateAsync() =>
+        new CachingRevisionStore(await base.CreateAsync(), new CacheOptions { GroupSegments = 1 });
 }
 
 internal sealed class TemporaryFolder : IDisposable

@@ -9,6 +9,7 @@ using Godwit.Controllers;
 using Godwit.Linux.Files;
 using Godwit.Node.Observer;
 using Godwit.Store;
+using Godwit.Store.Caching;
 using Godwit.Store.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -56,7 +57,7 @@ internal static class ServerRole
         var time = TimeProvider.System;
         using var only = Claim(options.DataFolder);
         var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, "store.db")) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
-        await using var store = SqliteRevisionStore.Open(storeOptions);
+        await using var store = new CachingRevisionStore(SqliteRevisionStore.Open(storeOptions), new CacheOptions { Time = time, Logger = loggers.CreateLogger<CachingRevisionStore>() });
         ControllerHost? controllers = null;
         await using var server = await ApiServerHost.StartAsync(
             new ApiServerOptions

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Godwit.ApiServer.Requests;
 
 namespace Godwit.ApiServer.Resources;
@@ -58,11 +57,7 @@ internal sealed class WholeView(ServedResource resource) : ObjectView
 /// <summary><c>PartialObjectMetadata</c>: what a client needs that only counts, labels or owns.</summary>
 internal sealed class MetadataView : ObjectView
 {
-    public override void WriteObject(IBufferWriter<byte> output, StoredObject item)
-    {
-        using var writer = new Utf8JsonWriter(output, StoredForm.WriterOptions);
-        WriteMetadataObject(writer, item);
-    }
+    public override void WriteObject(IBufferWriter<byte> output, StoredObject item) => WriteMetadataObject(output, item);
 
     public override void WriteListHead(IBufferWriter<byte> output, ListHead head)
     {
@@ -72,13 +67,10 @@ internal sealed class MetadataView : ObjectView
 
     public override void WriteListItem(IBufferWriter<byte> output, StoredObject item) => WriteObject(output, item);
 
-    public static void WriteMetadataObject(Utf8JsonWriter writer, StoredObject item)
+    public static void WriteMetadataObject(IBufferWriter<byte> output, StoredObject item)
     {
-        writer.WriteStartObject();
-        writer.WriteString("kind"u8, "PartialObjectMetadata"u8);
-        writer.WriteString("apiVersion"u8, "meta.k8s.io/v1"u8);
-        writer.WritePropertyName("metadata"u8);
-        item.Resource.Form.Decode(item.Value.Span, item.Revision)["metadata"]!.WriteTo(writer);
-        writer.WriteEndObject();
+        output.Write("{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"u8);
+        item.Resource.Form.WriteMetadata(output, item.Value.Span, item.Revision);
+        output.Write("}"u8);
     }
 }

@@ -89,25 +89,41 @@ internal sealed class StoredForm
     public void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> stored, long revision)
     {
         Check(stored);
-        var span = output.GetSpan(stored.Length + SpliceBytesMax);
-        head.CopyTo(span);
-        var length = head.Length;
-        if (revision == 0)
+        output.Write(stored[..head.Length]);
+        if (revision > 0)
         {
-            // A dry run: the object was never written.
-            stored[length..].CopyTo(span[length..]);
-            output.Advance(stored.Length);
-            return;
+            WriteVersion(output, revision, isLast: false); // Every stored object has a name.
+        } // Else a dry run: the object was never written.
+
+        output.Write(stored[head.Length..]);
+    }
+
+    /// <summary>The object's metadata alone, as the object that it is, with the resourceVersion.</summary>
+    public void WriteMetadata(IBufferWriter<byte> output, ReadOnlySpan<byte> stored, long revision)
+    {
+        Check(stored);
+        var metadata = stored[(head.Length - 1)..];
+        var reader = new Utf8JsonReader(metadata, new JsonReaderOptions { MaxDepth = JsonLimits.DepthMax });
+        reader.Read();
+        reader.Skip();
+        var rest = metadata[1..(int)reader.BytesConsumed];
+        output.Write("{"u8);
+        if (revision > 0)
+        {
+            WriteVersion(output, revision, isLast: rest.Length == 1);
         }
 
-        "\"resourceVersion\":\""u8.CopyTo(span[length..]);
-        length += 19;
-        Utf8Formatter.TryFormat(revision, span[length..], out var digits);
-        length += digits;
-        "\","u8.CopyTo(span[length..]);
-        length += 2;
-        stored[head.Length..].CopyTo(span[length..]);
-        output.Advance(length + stored.Length - head.Length);
+        output.Write(rest);
+    }
+
+    private static void WriteVersion(IBufferWriter<byte> output, long revision, bool isLast)
+    {
+        var span = output.GetSpan(SpliceBytesMax);
+        "\"resourceVersion\":\""u8.CopyTo(span);
+        Utf8Formatter.TryFormat(revision, span[19..], out var digits);
+        span[19 + digits] = (byte)'"';
+        span[20 + digits] = (byte)',';
+        output.Advance(digits + (isLast ? 20 : 21));
     }
 
     private static void WriteProperty(Utf8JsonWriter writer, string name, JsonNode? value)

@@ -60,25 +60,29 @@ internal sealed class TableView(ServedResource resource, IncludeObject include, 
     public override void WriteListItem(IBufferWriter<byte> output, StoredObject item)
     {
         var found = item.Resource.Form.Decode(item.Value.Span, item.Revision);
-        using (var writer = new Utf8JsonWriter(output, StoredForm.WriterOptions))
+        output.Write("{\"cells\":"u8);
+        using (var cells = new Utf8JsonWriter(output, StoredForm.WriterOptions))
         {
-            writer.WriteStartObject();
-            writer.WriteStartArray("cells"u8);
-            WriteCells(writer, found);
-            writer.WriteEndArray();
-            if (include == IncludeObject.Metadata)
-            {
-                writer.WritePropertyName("object"u8);
-                MetadataView.WriteMetadataObject(writer, item);
-            }
-            else if (include == IncludeObject.Object)
-            {
-                writer.WritePropertyName("object"u8);
-                found.WriteTo(writer);
-            }
-
-            writer.WriteEndObject();
+            cells.WriteStartArray();
+            WriteCells(cells, found);
+            cells.WriteEndArray();
         }
+
+        if (include != IncludeObject.None)
+        {
+            output.Write(",\"object\":"u8);
+        }
+
+        if (include == IncludeObject.Metadata)
+        {
+            MetadataView.WriteMetadataObject(output, item);
+        }
+        else if (include == IncludeObject.Object)
+        {
+            item.Resource.Form.Write(output, item.Value.Span, item.Revision);
+        }
+
+        output.Write("}"u8);
     }
 
     private void WriteCells(Utf8JsonWriter writer, JsonObject found)
