@@ -94,6 +94,7 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Namespace>))]
 [JsonSerializable(typeof(ResourceList<Core.V1.Node>))]
 [JsonSerializable(typeof(ResourceList<Event>))]
+[JsonSerializable(typeof(ResourceList<Pod>))]
 [JsonSerializable(typeof(ResourceList<ConfigMap>))]
 [JsonSerializable(typeof(ResourceList<Secret>))]
 [JsonSerializable(typeof(ResourceList<Lease>))]

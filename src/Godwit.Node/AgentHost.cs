@@ -11,6 +11,7 @@ using Godwit.Node.Joining;
 using Godwit.Node.Migrations;
 using Godwit.Node.Networking;
 using Godwit.Node.Peers;
+using Godwit.Node.Pods;
 using Godwit.Node.Registration;
 using Godwit.Node.Serving;
 using Godwit.Volumes;
@@ -41,6 +42,9 @@ public static class AgentHost
     /// <summary>Where the name services of agents write what they are: one folder for each agent whose data folder is below this one.</summary>
     public static IReadOnlyList<string> NameServiceFolders(string agentsFolder) =>
         Directory.Exists(agentsFolder) ? [.. Directory.EnumerateDirectories(agentsFolder).Select(data => Path.Combine(data, NamesFolderName)).Where(Directory.Exists)] : [];
+
+    /// <summary>Ends all pods of the agent with this data folder. For a cluster that is taken down, after its agents have ended.</summary>
+    public static Task EndPodsAsync(string dataFolder, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping) => PodAgent.EndAllAsync(dataFolder, time, loggers, stopping);
 
     /// <summary>Runs until cancelled.</summary>
     /// <exception cref="JoinException">The node may not join, or the data folder is another's; asking again would not help.</exception>
@@ -97,6 +101,7 @@ public static class AgentHost
         private readonly UsageSampler usage;
         private readonly MoveAgent mover;
         private readonly GuestSync guests;
+        private readonly PodAgent pods;
 
         public RunningAgent(AgentFoundation foundation)
         {
@@ -143,6 +148,7 @@ public static class AgentHost
             };
             mover = new MoveAgent(services);
             guests = new GuestSync(PartsOf(services));
+            pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Time = time, Loggers = loggers });
         }
 
         public async Task RunAsync(CancellationToken stopping)
@@ -168,6 +174,7 @@ public static class AgentHost
                 ("events", events.RunAsync),
                 ("network", overlay.RunAsync),
                 ("guests", guests.RunAsync),
+                ("pods", pods.RunAsync),
                 ("moves", mover.RunAsync),
                 ("usage", usage.RunAsync),
                 ("heartbeat", registration.RunAsync),
@@ -176,6 +183,7 @@ public static class AgentHost
 
         public async ValueTask DisposeAsync()
         {
+            await pods.DisposeAsync();
             guests.Dispose();
             mover.Dispose();
             await links.DisposeAsync();
@@ -213,6 +221,7 @@ public static class AgentHost
             Authorities = foundation.Credentials.Authorities,
             Machines = foundation.Machines,
             Handovers = mover,
+            Pods = () => pods.Door,
             Metrics = metrics.Write,
             Time = foundation.Time,
             Loggers = foundation.Loggers,

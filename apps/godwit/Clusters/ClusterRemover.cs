@@ -42,7 +42,8 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
             await StopAsync(process, stopping);
         }
 
-        say("ending guests");
+        say("ending pods and guests");
+        await EndPodsAsync(stopping);
         await EndGuestsAsync(stopping);
         await EndContainersAsync(record, stopping);
         var lab = new LabNetwork(record.Instance, LabNetwork.ChooseSubnet(record.Instance));
@@ -121,6 +122,14 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
                     await process.StopAsync(Grace, time, stopping);
                 }
             }
+        }
+    }
+
+    private async Task EndPodsAsync(CancellationToken stopping)
+    {
+        foreach (var agent in Directory.Exists(places.AgentsFolder) ? Directory.EnumerateDirectories(places.AgentsFolder) : [])
+        {
+            await AgentHost.EndPodsAsync(agent, time, NullLoggerFactory.Instance, stopping);
         }
     }
 

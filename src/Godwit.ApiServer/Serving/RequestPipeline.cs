@@ -72,7 +72,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         }
     }
 
-    private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info);
+    private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info) || PodStreams.Handles(info);
 
     private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
     {
@@ -102,6 +102,11 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         if (MachineSubresources.Handles(request.Info))
         {
             return parts.Machines.HandleAsync(request);
+        }
+
+        if (PodStreams.Handles(request.Info))
+        {
+            return parts.PodStreams.HandleAsync(request);
         }
 
         if (GuestPods.Handles(request.Info))

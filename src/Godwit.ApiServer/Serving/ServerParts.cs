@@ -26,6 +26,7 @@ internal sealed class ServerParts : IDisposable
         Objects = new ResourceHandler(store, views, lists, watches, Writer);
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
         Machines = new MachineSubresources(store, Resources, Writer, agents, options.Clock);
+        PodStreams = new PodStreams(store, Resources, agents, options.Clock);
         var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
         Pods = new GuestPods(lists, Resources);
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);
@@ -41,6 +42,8 @@ internal sealed class ServerParts : IDisposable
     public ResourceHandler Objects { get; }
 
     public MachineSubresources Machines { get; }
+
+    public PodStreams PodStreams { get; }
 
     public GuestPods Pods { get; }
 

@@ -58,6 +58,9 @@ internal sealed partial class OverlaySync : IDisposable
     /// <summary>Ends when the overlay stands for the first time.</summary>
     public Task Ready => ready.Task;
 
+    /// <summary>The network as it was applied last; null before it stands.</summary>
+    public ClusterNetwork? Network { get; private set; }
+
     /// <summary>Gives these stations their addresses here although the API does not place them here; until <see cref="Forget"/>.</summary>
     public void Expect(MachineId machine, MacAddress mac) => plugged[mac] = machine;
 
@@ -167,6 +170,7 @@ internal sealed partial class OverlaySync : IDisposable
         var facts = new OverlayFacts(ClusterNetwork.Parse(settings), [.. caches.Nodes.Current.Items], [.. caches.Guests.Current.Items]);
         var state = OverlayPlan.StateOf(self, facts);
         await overlay.ApplyAsync(state, stopping);
+        Network = facts.Network;
         if (self.Node is { } node)
         {
             await ServiceFor(facts.Network, state).ApplyAsync(OverlayPlan.NamesOf(node, facts, plugged.Keys.ToHashSet()), stopping);

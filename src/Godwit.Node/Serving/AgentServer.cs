@@ -29,6 +29,9 @@ internal sealed record AgentServerParts
 
     public required IHandoverRecords Handovers { get; init; }
 
+    /// <summary>What pods' streams are asked of; null while pods are not run here.</summary>
+    public required Func<Streaming.PodDoor?> Pods { get; init; }
+
     /// <summary>The text of <c>/metrics</c>.</summary>
     public required Func<string> Metrics { get; init; }
 
@@ -146,7 +149,7 @@ internal sealed class AgentServer : IAsyncDisposable
         {
             // The caller went away, or the agent ends.
         }
-        catch (Exception error) when (error is MachineException or IOException && !http.Response.HasStarted)
+        catch (Exception error) when (error is MachineException or Containers.ContainerException or IOException or TimeoutException && !http.Response.HasStarted)
         {
             await AnswerAsync(http, StatusCodes.Status409Conflict, ErrorChain.Describe(error));
         }
@@ -158,6 +161,18 @@ internal sealed class AgentServer : IAsyncDisposable
         {
             http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
             await http.Response.WriteAsync(parts.Metrics(), stopping);
+            return;
+        }
+
+        if (path.Split('/') is ["", "pod", { Length: > 0 } pod, { Length: > 0 } podVerb])
+        {
+            if (parts.Pods() is { } door)
+            {
+                await door.ServeAsync(http, pod, podVerb, stopping);
+                return;
+            }
+
+            await AnswerAsync(http, StatusCodes.Status409Conflict, "This node runs no pods yet; try again soon.");
             return;
         }
 

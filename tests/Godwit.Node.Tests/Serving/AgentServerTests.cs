@@ -146,6 +146,7 @@ public sealed class AgentServerTests
                     Authorities = authority.Trust,
                     Machines = machines,
                     Handovers = handovers,
+                    Pods = () => null,
                     Metrics = () => "up 1\n",
                     Time = TimeProvider.System,
                     Loggers = NullLoggerFactory.Instance,

@@ -45,24 +45,6 @@ public static class TaintEffects
     public const string NoExecute = "NoExecute";
 }
 
-/// <summary>Lets a guest onto nodes with a matching taint.</summary>
-public sealed record Toleration
-{
-    /// <summary>Empty with operator Exists: every key.</summary>
-    public string? Key { get; init; }
-
-    /// <summary><c>Equal</c> (default) or <c>Exists</c>.</summary>
-    public string? Operator { get; init; }
-
-    public string? Value { get; init; }
-
-    /// <summary>Empty: every effect.</summary>
-    public string? Effect { get; init; }
-
-    /// <summary>For how long a NoExecute taint is borne; absent: for ever.</summary>
-    public long? TolerationSeconds { get; init; }
-}
-
 public sealed record NodeStatus
 {
     /// <summary>What the host has; keys such as <c>cpu</c> (cores) and <c>memory</c> (bytes).</summary>

@@ -1,0 +1,194 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Godwit.Api.Core.V1;
+using Godwit.Base;
+using Godwit.Client;
+using Godwit.Containers;
+using Godwit.Images;
+using Godwit.Linux.ControlGroups;
+using Godwit.Node.Streaming;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Node.Pods;
+
+/// <summary>What the part of the agent that runs pods is made of.</summary>
+internal sealed record PodAgentParts
+{
+    public required AgentOptions Options { get; init; }
+
+    public required ClusterClient Client { get; init; }
+
+    public required EventRecorder Events { get; init; }
+
+    public required IPodNetwork Network { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required ILoggerFactory Loggers { get; init; }
+}
+
+/// <summary>
+/// The agent's part that runs pods: a container engine, an image store and volumes of its own, below the agent's data folder. It begins when the server serves pods, and
+/// takes over what runs then. When it ends, in whatever way, containers run on.
+/// </summary>
+internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
+{
+    private const string RunRoot = "/run/godwit-pods";
+    private const int PlaceDigits = 8;
+
+    private static readonly TimeSpan ServedLook = TimeSpan.FromSeconds(15);
+
+    private readonly ILogger logger = parts.Loggers.CreateLogger<PodAgent>();
+    private ImageStore? images;
+    private ContainerEngine? engine;
+    private PodImages? pulled;
+    private PodSync? sync;
+
+    /// <summary>What streams are asked of; null before pods are run here.</summary>
+    public PodDoor? Door { get; private set; }
+
+    /// <summary>Where archives of images lie that pods of this node may use without a registry.</summary>
+    public static string ArchivesFolder(string imagesFolder) => Path.Combine(imagesFolder, "containers");
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await UntilServedAsync(stopping);
+            var cache = new ResourceCache<Pod>(parts.Client.For<Pod>(), ListOptions.All, parts.Time, parts.Loggers.CreateLogger<ResourceCache<Pod>>());
+            await OpenAsync(cache, stopping);
+            await Task.WhenAll(cache.RunAsync(stopping), sync!.RunAsync(stopping));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The agent ends.
+        }
+    }
+
+    /// <summary>Ends all pods of the agent with this data folder, and takes what is left of them from the host. For a cluster that is taken down; idempotent.</summary>
+    public static async Task EndAllAsync(string dataFolder, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        var home = Path.Combine(dataFolder, "pods");
+        if (!Directory.Exists(Path.Combine(home, "engine")))
+        {
+            return;
+        }
+
+        var volumes = new PodVolumes(Path.Combine(home, "volumes"), "");
+        using (var store = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, time, loggers.CreateLogger<ImageStore>()))
+        await using (var all = await ContainerEngine.OpenAsync(OptionsOf(dataFolder, "gw", "godwit"), new ImageRootFileSystems(Path.Combine(home, "images"), store), time, loggers.CreateLogger<ContainerEngine>(), stopping))
+        {
+            foreach (var container in all.List())
+            {
+                await all.RemoveAsync(container.Id.Value, new RemoveOptions(Force: true, Volumes: true), stopping);
+            }
+
+            foreach (var sandbox in all.Sandboxes.List())
+            {
+                await all.RemoveSandboxAsync(sandbox.Spec.Id, stopping);
+            }
+
+            await all.Networks.RemoveFromHostAsync(stopping);
+        }
+
+        foreach (var uid in volumes.List())
+        {
+            volumes.Remove(uid);
+        }
+
+        foreach (var mount in Linux.Files.Mounts.List().Select(mount => mount.Path).Where(path => path.StartsWith(home + "/", StringComparison.Ordinal) || path.StartsWith(RunFolderOf(dataFolder) + "/", StringComparison.Ordinal)).Reverse().ToList())
+        {
+            Linux.Files.Mounts.Unmount(mount);
+        }
+
+        if (Directory.Exists(RunFolderOf(dataFolder)))
+        {
+            Directory.Delete(RunFolderOf(dataFolder), recursive: true);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        sync?.Dispose();
+        if (engine is not null)
+        {
+            await engine.DisposeAsync();
+        }
+
+        pulled?.Dispose();
+        images?.Dispose();
+    }
+
+    private async Task OpenAsync(ResourceCache<Pod> cache, CancellationToken stopping)
+    {
+        var options = parts.Options;
+        var home = Path.Combine(options.DataFolder, "pods");
+        Directory.CreateDirectory(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        // Shared before any monitor has its own view of the mounts.
+        var volumes = new PodVolumes(Path.Combine(home, "volumes"), options.UnderlayAddress.ToString());
+        images = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, parts.Time, parts.Loggers.CreateLogger<ImageStore>());
+        engine = await ContainerEngine.OpenAsync(
+            OptionsOf(options.DataFolder, options.LinkPrefix, options.ControlGroupParent), new ImageRootFileSystems(Path.Combine(home, "images"), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
+        pulled = new PodImages(images, ArchivesFolder(options.ImagesFolder), parts.Loggers.CreateLogger<PodImages>());
+        sync = new PodSync(new PodSyncParts
+        {
+            Node = options.Node,
+            HostAddress = options.UnderlayAddress.ToString(),
+            Client = parts.Client,
+            Cache = cache,
+            Events = parts.Events,
+            Engine = engine,
+            Images = pulled,
+            Volumes = volumes,
+            Network = parts.Network,
+            ControlGroup = options.ControlGroupParent,
+            Time = parts.Time,
+            Logger = parts.Loggers.CreateLogger<PodSync>(),
+        });
+        Door = new PodDoor(sync, engine, parts.Time);
+    }
+
+    private static EngineOptions OptionsOf(string dataFolder, string linkPrefix, string controlGroup) => new()
+    {
+        DataFolder = Path.Combine(dataFolder, "pods", "engine"),
+        RunFolder = RunFolderOf(dataFolder),
+        ControlGroup = $"{controlGroup}/pods",
+        DevicePrefix = $"{linkPrefix}p",
+        FilterTable = $"godwit-{linkPrefix}p",
+        UsesSandboxes = true,
+    };
+
+    /// <summary>Short, because paths of sockets are; one for each agent on this host.</summary>
+    private static string RunFolderOf(string dataFolder) =>
+        Path.Combine(RunRoot, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(dataFolder))))[..PlaceDigits]);
+
+    /// <summary>Another server may know guests only.</summary>
+    private async Task UntilServedAsync(CancellationToken stopping)
+    {
+        while (!await IsServedAsync(stopping))
+        {
+            await Task.Delay(ServedLook, parts.Time, stopping);
+        }
+    }
+
+    private async Task<bool> IsServedAsync(CancellationToken stopping)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(await parts.Client.SendForBytesAsync(new ClusterRequest(HttpMethod.Get, "/api/v1"), stopping));
+            return document.RootElement.GetProperty("resources").EnumerateArray().Any(resource => resource.GetProperty("name").GetString() == Pod.Type.Plural);
+        }
+        catch (Exception error) when (error is ApiException or ClusterUnreachableException or JsonException or KeyNotFoundException)
+        {
+            Log.CannotAsk(logger, ErrorChain.Describe(error));
+            return false;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2503, Level = LogLevel.Warning, Message = "Cannot ask the server whether it has pods: {Reason}")]
+        public static partial void CannotAsk(ILogger logger, string reason);
+    }
+}

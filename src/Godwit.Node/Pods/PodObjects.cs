@@ -1,0 +1,48 @@
+using System.Text;
+using Godwit.Api.Core.V1;
+using Godwit.Client;
+
+namespace Godwit.Node.Pods;
+
+/// <summary>The ConfigMaps and Secrets that one making of a container needs, each asked for once.</summary>
+internal sealed class PodObjects(ClusterClient client, string space)
+{
+    private readonly Dictionary<string, ConfigMap?> maps = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Secret?> secrets = new(StringComparer.Ordinal);
+
+    /// <summary>Null: there is none, and that is allowed.</summary>
+    /// <exception cref="PodConfigException">There is none.</exception>
+    public async Task<IReadOnlyDictionary<string, byte[]>?> ReadMapAsync(string name, bool optional, CancellationToken stopping)
+    {
+        if (!maps.TryGetValue(name, out var map))
+        {
+            maps[name] = map = await client.For<ConfigMap>().FindAsync(new ResourceKey(space, name), stopping);
+        }
+
+        if (map is null)
+        {
+            return optional ? null : throw new PodConfigException($"configmap \"{name}\" not found");
+        }
+
+        var data = new Dictionary<string, byte[]>(map.BinaryData, StringComparer.Ordinal);
+        foreach (var (key, value) in map.Data)
+        {
+            data[key] = Encoding.UTF8.GetBytes(value);
+        }
+
+        return data;
+    }
+
+    /// <inheritdoc cref="ReadMapAsync"/>
+    public async Task<IReadOnlyDictionary<string, byte[]>?> ReadSecretAsync(string name, bool optional, CancellationToken stopping) => (await FindSecretAsync(name, optional, stopping))?.Data;
+
+    public async Task<Secret?> FindSecretAsync(string name, bool optional, CancellationToken stopping)
+    {
+        if (!secrets.TryGetValue(name, out var secret))
+        {
+            secrets[name] = secret = await client.For<Secret>().FindAsync(new ResourceKey(space, name), stopping);
+        }
+
+        return secret is null && !optional ? throw new PodConfigException($"secret \"{name}\" not found") : secret;
+    }
+}

@@ -1,0 +1,253 @@
+using System.Text;
+using Godwit.Api.Core.V1;
+using Godwit.Linux.Files;
+
+namespace Godwit.Node.Pods;
+
+/// <summary>
+/// The volumes of the pods of this node: a folder for each below <c>pods/UID/volumes</c>. ConfigMaps, Secrets and what the pod is told of itself are written before the first container
+/// that has them starts, and Secrets into memory, so that no disk keeps them.
+/// </summary>
+internal sealed class PodVolumes
+{
+    private const long SecretBytesMax = 2L << 20;
+    private const int ModeDefault = 0b110_100_100;
+
+    private readonly string folder;
+    private readonly string hostAddress;
+
+    /// <param name="folder">Made, and shared with the places where containers' monitors are, before any of them is.</param>
+    /// <param name="hostAddress">The node's address, of which pods may be told.</param>
+    public PodVolumes(string folder, string hostAddress)
+    {
+        this.folder = folder;
+        this.hostAddress = hostAddress;
+        Directory.CreateDirectory(folder);
+        Mounts.Share(folder);
+    }
+
+    /// <summary>Pods that have something here.</summary>
+    public IReadOnlyList<string> List() => [.. Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!)];
+
+    /// <summary>Where the volume's files are on the host. Makes them where they are not.</summary>
+    /// <exception cref="PodConfigException">It cannot be given.</exception>
+    public async Task<string> PrepareAsync(Pod pod, Container container, PodVolume volume, PodObjects objects, CancellationToken stopping)
+    {
+        var place = Path.Combine(folder, pod.Metadata.Uid, "volumes", volume.Name);
+        switch (volume)
+        {
+            case { HostPath: { } host }:
+                return PrepareHostPath(host);
+            case { EmptyDir: { } empty }:
+                MakeEmpty(place, empty, pod.Spec.SecurityContext?.FsGroup);
+                return place;
+            case { ConfigMap: { } map }:
+                Write(place, Choose(await objects.ReadMapAsync(map.Name ?? "", map.Optional == true, stopping), map.Items, map.DefaultMode, $"configmap {map.Name}", map.Optional), inMemory: false, pod);
+                return place;
+            case { Secret: { } secret }:
+                var name = secret.SecretName ?? "";
+                Write(place, Choose(await objects.ReadSecretAsync(name, secret.Optional == true, stopping), secret.Items, secret.DefaultMode, $"secret {name}", secret.Optional), inMemory: true, pod);
+                return place;
+            case { DownwardAPI: { } downward }:
+                Write(place, Tell(pod, container, downward.Items, downward.DefaultMode), inMemory: false, pod);
+                return place;
+            case { Projected: { } projected }:
+                Write(place, await ProjectAsync(pod, container, projected, objects, stopping), inMemory: true, pod);
+                return place;
+            default:
+                throw new PodConfigException($"the volume {volume.Name} is of a kind that this node does not have: emptyDir, hostPath, configMap, secret, projected and downwardAPI are there");
+        }
+    }
+
+    /// <summary>A place in a volume. Made where there is none; links that lead out of the volume are not followed.</summary>
+    /// <exception cref="PodConfigException">It would lead out.</exception>
+    public static string Inside(string volume, string? subPath)
+    {
+        if (string.IsNullOrEmpty(subPath))
+        {
+            return volume;
+        }
+
+        var path = Path.GetFullPath(Path.Combine(volume, subPath));
+        if (!path.StartsWith(volume + "/", StringComparison.Ordinal))
+        {
+            throw new PodConfigException($"the subPath '{subPath}' leads out of its volume");
+        }
+
+        if (!Path.Exists(path))
+        {
+            Directory.CreateDirectory(path);
+        }
+
+        using var top = HeldFolder.Open(volume);
+        using var parent = top.OpenBeneath(Encoding.UTF8.GetBytes(Path.GetRelativePath(volume, Path.GetDirectoryName(path)!)));
+        var real = parent is null ? null : new FileInfo(parent.PathForOthers).ResolveLinkTarget(returnFinalTarget: false)?.FullName;
+        return real is null ? throw new PodConfigException($"the subPath '{subPath}' leads out of its volume") : Path.Combine(real, Path.GetFileName(path));
+    }
+
+    /// <summary>Takes all of a pod's away. Idempotent.</summary>
+    public void Remove(string uid)
+    {
+        var home = Path.Combine(folder, uid);
+        if (!Directory.Exists(home))
+        {
+            return;
+        }
+
+        foreach (var mount in Mounts.List().Where(mount => mount.Path.StartsWith(home + "/", StringComparison.Ordinal)).Select(mount => mount.Path).Reverse().ToList())
+        {
+            Mounts.Unmount(mount);
+        }
+
+        Directory.Delete(home, recursive: true);
+    }
+
+    private static string PrepareHostPath(HostPathVolumeSource host)
+    {
+        var exists = Path.Exists(host.Path);
+        switch (host.Type)
+        {
+            case "DirectoryOrCreate" when !exists:
+                Directory.CreateDirectory(host.Path);
+                break;
+            case "FileOrCreate" when !exists:
+                File.WriteAllBytes(host.Path, []);
+                break;
+            case "Directory" or "DirectoryOrCreate" when !Directory.Exists(host.Path):
+                throw new PodConfigException($"hostPath type check failed: {host.Path} is not a directory");
+            case "File" or "FileOrCreate" when !File.Exists(host.Path):
+                throw new PodConfigException($"hostPath type check failed: {host.Path} is not a file");
+            case null or "" when !exists:
+                Directory.CreateDirectory(host.Path);
+                break;
+        }
+
+        return host.Path;
+    }
+
+    private static void MakeEmpty(string place, EmptyDirVolumeSource empty, long? group)
+    {
+        if (Directory.Exists(place))
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(place);
+        if (empty.Medium == "Memory")
+        {
+            Mounts.MountMemory(place, empty.SizeLimit is { Value: > 0 } limit ? (long)limit.Value : Linux.Hosts.HostFacts.MemoryBytes / 2);
+        }
+
+        File.SetUnixFileMode(place, (UnixFileMode)0b111_111_111);
+        Own(place, group);
+    }
+
+    private async Task<IReadOnlyList<VolumeFile>> ProjectAsync(Pod pod, Container container, ProjectedVolumeSource projected, PodObjects objects, CancellationToken stopping)
+    {
+        var files = new List<VolumeFile>();
+        foreach (var source in projected.Sources)
+        {
+            files.AddRange(source switch
+            {
+                { ConfigMap: { } map } => Choose(await objects.ReadMapAsync(map.Name ?? "", map.Optional == true, stopping), map.Items, projected.DefaultMode, $"configmap {map.Name}", map.Optional),
+                { Secret: { } secret } => Choose(await objects.ReadSecretAsync(secret.Name ?? "", secret.Optional == true, stopping), secret.Items, projected.DefaultMode, $"secret {secret.Name}", secret.Optional),
+                { DownwardAPI: { } downward } => Tell(pod, container, downward.Items, projected.DefaultMode),
+                _ => [], // A service account's token: the node has none to give.
+            });
+        }
+
+        return files;
+    }
+
+    private List<VolumeFile> Tell(Pod pod, Container container, IReadOnlyList<DownwardAPIVolumeFile> items, int? mode) =>
+    [
+        .. items.Select(item => new VolumeFile(
+            item.Path,
+            Encoding.UTF8.GetBytes(item.FieldRef is { } field ? PodFields.Field(pod, field.FieldPath, hostAddress)
+                : item.ResourceFieldRef is { } resource ? PodFields.Resource(pod, container, resource)
+                : throw new PodConfigException($"the file {item.Path} says nothing of what it holds")),
+            item.Mode ?? mode ?? ModeDefault)),
+    ];
+
+    private static List<VolumeFile> Choose(IReadOnlyDictionary<string, byte[]>? data, IReadOnlyList<KeyToPath> items, int? mode, string what, bool? optional)
+    {
+        if (data is null)
+        {
+            return [];
+        }
+
+        if (items.Count == 0)
+        {
+            return [.. data.Select(pair => new VolumeFile(pair.Key, pair.Value, mode ?? ModeDefault))];
+        }
+
+        var files = new List<VolumeFile>();
+        foreach (var item in items)
+        {
+            if (data.TryGetValue(item.Key, out var bytes))
+            {
+                files.Add(new VolumeFile(item.Path, bytes, item.Mode ?? mode ?? ModeDefault));
+            }
+            else if (optional != true)
+            {
+                throw new PodConfigException($"{what} has no key {item.Key}");
+            }
+        }
+
+        return files;
+    }
+
+    /// <summary>Written whole beside the place and put there by one change of a link, as programs that watch such volumes expect.</summary>
+    private static void Write(string place, IReadOnlyList<VolumeFile> files, bool inMemory, Pod pod)
+    {
+        if (Directory.Exists(Path.Combine(place, "..data")))
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(place);
+        if (inMemory && Mounts.List().All(mount => mount.Path != place))
+        {
+            Mounts.MountMemory(place, SecretBytesMax);
+            File.SetUnixFileMode(place, (UnixFileMode)0b111_101_101);
+        }
+
+        var data = Path.Combine(place, "..first");
+        foreach (var file in files)
+        {
+            var path = Path.GetFullPath(Path.Combine(data, file.Path));
+            if (!path.StartsWith(data + "/", StringComparison.Ordinal))
+            {
+                throw new PodConfigException($"the path '{file.Path}' leads out of its volume");
+            }
+
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, file.Bytes);
+            File.SetUnixFileMode(path, (UnixFileMode)file.Mode);
+            Own(path, pod.Spec.SecurityContext?.FsGroup);
+        }
+
+        Directory.CreateDirectory(data);
+        foreach (var top in files.Select(file => file.Path.TrimStart('/').Split('/')[0]).Distinct(StringComparer.Ordinal))
+        {
+            if (!Path.Exists(Path.Combine(place, top)))
+            {
+                File.CreateSymbolicLink(Path.Combine(place, top), Path.Combine("..data", top));
+            }
+        }
+
+        File.CreateSymbolicLink(Path.Combine(place, "..data"), "..first");
+    }
+
+    private static void Own(string path, long? group)
+    {
+        if (group is { } id)
+        {
+            Ownership.Change(path, new Linux.Processes.ProcessUser(0, (uint)id));
+            const UnixFileMode shared = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.SetGroup;
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | (Directory.Exists(path) ? shared : UnixFileMode.GroupRead));
+        }
+    }
+
+    private sealed record VolumeFile(string Path, byte[] Bytes, int Mode);
+}
