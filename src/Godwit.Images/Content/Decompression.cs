@@ -7,6 +7,9 @@ namespace Godwit.Images.Content;
 /// <summary>Opens compressed streams, and stops those that come to far more than they should.</summary>
 internal static class Decompression
 {
+    /// <summary>What the decompressors ask for at once is far less, and each time a system call.</summary>
+    private const int ReadAheadBytes = 128 << 10;
+
     private static readonly byte[] GzipMark = [0x1f, 0x8b];
     private static readonly byte[] ZstdMark = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -19,7 +22,7 @@ internal static class Decompression
         }
 
         var counted = new CountingStream(compressed);
-        Stream open = compression is Compression.Gzip ? new GZipStream(counted, CompressionMode.Decompress) : new ZstdSharp.DecompressionStream(counted, 1 << 17);
+        Stream open = compression is Compression.Gzip ? new GZipStream(new BufferedStream(counted, ReadAheadBytes), CompressionMode.Decompress) : new ZstdSharp.DecompressionStream(counted, ReadAheadBytes);
         return new BoundedStream(open, counted, limits);
     }
 

@@ -32,13 +32,22 @@ internal sealed class FileContents(TarReader tar)
         {
             stopping.ThrowIfCancellationRequested();
             var count = Fill((int)Math.Min(left, BufferBytes));
-            for (var at = 0; at < count; at += HoleBytes)
+            // Neighbours that are no holes are written at once.
+            for (int from = 0, at = 0; at < count; from = at)
             {
-                var piece = buffer.AsSpan(at, Math.Min(HoleBytes, count - at));
-                if (extent.Length < HoleBytes || piece.ContainsAnyExcept((byte)0))
+                while (at < count && (extent.Length < HoleBytes || buffer.AsSpan(at, Math.Min(HoleBytes, count - at)).ContainsAnyExcept((byte)0)))
                 {
-                    RandomAccess.Write(file, piece, offset + at);
-                    written = offset + at + piece.Length;
+                    at = Math.Min(at + HoleBytes, count);
+                }
+
+                if (at > from)
+                {
+                    RandomAccess.Write(file, buffer.AsSpan(from, at - from), offset + from);
+                    written = offset + at;
+                }
+                else
+                {
+                    at = Math.Min(at + HoleBytes, count);
                 }
             }
 
