@@ -5,6 +5,8 @@ namespace Godwit.ContainerBench;
 /// <summary>An engine in namespaces of its own, as its command line is used.</summary>
 internal abstract class Engine(string name, int holder, string folder) : IAsyncDisposable
 {
+    private int bigs;
+
     public string Name => name;
 
     /// <summary>The process whose mount and network namespaces the engine lives in.</summary>
@@ -28,6 +30,9 @@ internal abstract class Engine(string name, int holder, string folder) : IAsyncD
 
     /// <summary>Resident memory of all processes that wait for somebody to ask something, in bytes. Containers' own monitors do not count.</summary>
     public abstract long? ResidentBytes();
+
+    /// <summary>The number of an image that it has not pulled in this run.</summary>
+    public int NextBig() => ++bigs;
 
     public async Task<string> RunAsync(CancellationToken stopping, params string[] arguments) => await Tools.RunAsync(Client(arguments), stopping);
 

@@ -7,7 +7,7 @@ using Godwit.ContainerBench;
 // in every round, so that whatever else the machine does meets all of them. See bench/README.md.
 var systems = new Option<string[]>("--systems") { Description = "Who runs them: godwit, dockerd, podman.", DefaultValueFactory = _ => ["godwit", "dockerd", "podman"], AllowMultipleArgumentsPerToken = true };
 var rows = new Option<string[]>("--rows") { Description = "Only rows whose names contain one of these.", DefaultValueFactory = _ => [""], AllowMultipleArgumentsPerToken = true };
-var scale = new Option<double>("--scale") { Description = "More or fewer rounds than each row has of itself: 0.3 is for looking.", DefaultValueFactory = _ => 1 };
+var scale = new Option<double>("--scale") { Description = "This part of the rounds that each row has of itself, at most 1: 0.3 is for looking.", DefaultValueFactory = _ => 1 };
 var program = new Option<string>("--godwit") { Description = "The program to measure.", DefaultValueFactory = _ => "bin/godwit" };
 var keep = new Option<bool>("--keep") { Description = "Leave the engines running at the end, to look at." };
 var command = new RootCommand("Measures container engines beside each other.") { systems, rows, scale, program, keep };
@@ -18,7 +18,7 @@ command.SetAction(async (parsed, stopping) =>
     await using var stage = await Stage.BuildAsync(parsed.GetValue(systems)!, Path.GetFullPath(parsed.GetValue(program)!), Say, stopping);
     foreach (var row in Rows.All(stage).Where(row => parsed.GetValue(rows)!.Any(part => row.Name.Contains(part, StringComparison.OrdinalIgnoreCase))))
     {
-        for (var round = 0; round < Math.Max(1, (int)(row.Rounds * parsed.GetValue(scale))); round++)
+        for (var round = 0; round < Math.Max(1, (int)(row.Rounds * Math.Min(1, parsed.GetValue(scale)))); round++)
         {
             foreach (var engine in stage.Engines)
             {

@@ -7,7 +7,9 @@ namespace Godwit.ContainerBench;
 internal sealed class Stage : IAsyncDisposable
 {
     public const string Tiny = "bench-tiny";
-    public const string Big = "127.0.0.1:5000/big:1";
+
+    /// <summary>How many there are to be pulled, each once: some file systems are slow for a minute after many files were removed.</summary>
+    public const int Bigs = 4;
 
     private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "seq", "mkdir"];
 
@@ -23,6 +25,8 @@ internal sealed class Stage : IAsyncDisposable
 
     /// <summary>A Dockerfile of five steps and what it copies.</summary>
     public string BuildFolder => Path.Combine(folder, "build");
+
+    public static string Big(int number) => $"127.0.0.1:5000/big:{number}";
 
     public static async Task<Stage> BuildAsync(IReadOnlyList<string> systems, string godwit, Action<string> say, CancellationToken stopping)
     {
@@ -120,18 +124,50 @@ internal sealed class Stage : IAsyncDisposable
             registries.Add(registry);
         }
 
-        if (!Directory.Exists(Path.Combine(content, "docker/registry/v2/repositories/big/_manifests/tags/1")) && engines.Find(engine => engine.Name == "dockerd") is { } maker)
+        for (var number = 1; number <= Bigs; number++)
         {
-            say("making the big image, once");
-            var source = Path.Combine(folder, "big");
-            Directory.CreateDirectory(source);
-            var tar = (await Tools.RunAsync(Path.Combine(Tools.Folder, "..", "examples", "mysql-phpmyadmin", "base.sh"), [], stopping)).Trim();
-            await maker.RunAsync(stopping, "import", tar, "bench-base");
-            await Tools.RunAsync("cp", ["-a", $"{Tools.Engines}/usr/sbin", $"{Tools.Engines}/usr/libexec", source], stopping);
-            await File.WriteAllTextAsync(Path.Combine(source, "Dockerfile"), "FROM bench-base\nCOPY sbin /opt/sbin\nCOPY libexec /opt/libexec\n", stopping);
-            await maker.RunAsync(stopping, "build", "-t", Big, source);
-            await maker.RunAsync(stopping, "push", Big);
-            await maker.RunAsync(stopping, "rmi", Big);
+            if (!Directory.Exists(Path.Combine(content, $"docker/registry/v2/repositories/big/_manifests/tags/{number}")))
+            {
+                await MakeBigAsync(number, say, stopping);
+            }
         }
+
+        foreach (var engine in engines)
+        {
+            await RemoveBigsAsync(engine, stopping); // Those that an earlier run pulled.
+        }
+    }
+
+    /// <summary>Three layers: a Debian, and programs. No layer is that of another number's.</summary>
+    private async Task MakeBigAsync(int number, Action<string> say, CancellationToken stopping)
+    {
+        var maker = engines.Find(engine => engine.Name == "dockerd") ?? throw new InvalidOperationException("The images that are pulled are made with dockerd: name it among the systems the first time.");
+        say($"making big image {number}, once");
+        var source = Path.Combine(folder, "big");
+        var mark = Path.Combine(folder, "mark");
+        await File.WriteAllTextAsync(mark, $"{number}\n", stopping);
+        Directory.CreateDirectory(source);
+        await Tools.RunAsync("cp", ["-a", $"{Tools.Engines}/usr/sbin", $"{Tools.Engines}/usr/libexec", source], stopping);
+        var tar = Path.Combine(folder, "base.tar");
+        File.Copy((await Tools.RunAsync(Path.Combine(Tools.Folder, "..", "examples", "mysql-phpmyadmin", "base.sh"), [], stopping)).Trim(), tar, overwrite: true);
+        await Tools.RunAsync("tar", ["-C", folder, "--append", "-f", tar, "mark"], stopping);
+        File.Copy(mark, Path.Combine(source, "sbin", "mark"), overwrite: true);
+        File.Copy(mark, Path.Combine(source, "libexec", "mark"), overwrite: true);
+        await File.WriteAllTextAsync(Path.Combine(source, "Dockerfile"), "FROM bench-base\nCOPY sbin /opt/sbin\nCOPY libexec /opt/libexec\n", stopping);
+        await maker.RunAsync(stopping, "import", tar, "bench-base");
+        await maker.RunAsync(stopping, "build", "--no-cache", "-t", Big(number), source);
+        await maker.RunAsync(stopping, "push", Big(number));
+        File.Delete(tar);
+    }
+
+    private static async Task RemoveBigsAsync(Engine engine, CancellationToken stopping)
+    {
+        var there = (await engine.RunAsync(stopping, "images", "--format", "{{.Repository}}:{{.Tag}}")).Split('\n');
+        foreach (var number in Enumerable.Range(1, Bigs).Where(number => there.Contains(Big(number))))
+        {
+            await engine.RunAsync(stopping, "rmi", "-f", Big(number));
+        }
+
+        await engine.RunAsync(stopping, "image", "prune", "-f");
     }
 }

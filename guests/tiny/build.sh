@@ -63,7 +63,8 @@ find "$work/root" -exec touch -h -d @0 {} +
 mkdir -p "$out"
 install -m 644 "$(ls "$work"/kernel/boot/vmlinuz-* | head -n 1)" "$out/vmlinuz.new"
 install -m 644 "$work/initrd" "$out/initrd.new"
+install -m 755 "$work/root/bin/tinyd" "$out/tinyd.new" # The same program runs outside a guest too: see godwit compare.
 printf '{ "name": "tiny", "kind": "kernel", "kernel": "vmlinuz", "initrd": "initrd", "package": "%s", "stamp": "%s" }\n' "$kernel" "$stamp" > "$out/image.json.new"
 rm -f "$out/image.json"
-mv "$out/vmlinuz.new" "$out/vmlinuz"; mv "$out/initrd.new" "$out/initrd"; mv "$out/image.json.new" "$out/image.json"
+mv "$out/vmlinuz.new" "$out/vmlinuz"; mv "$out/initrd.new" "$out/initrd"; mv "$out/tinyd.new" "$out/tinyd"; mv "$out/image.json.new" "$out/image.json"
 echo "tiny: built from $kernel in $out ($(du -h "$out/initrd" | cut -f1) initrd)"

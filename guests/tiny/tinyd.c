@@ -10,13 +10,14 @@
 //   disk      the same for the first blocks of /dev/vda, past the guest's cache: memory remembers each block's generation, so
 //             a disk that is not of the same moment as the memory shows.
 //
-// HTTP on port 80:  GET /counter  GET /memory  GET /disk  GET /writer[?rateBytesPerSecond=&workingSetBytes=&pattern=]  GET /
+// HTTP on port 80 (--port):  GET /counter  GET /memory  GET /disk  GET /writer[?rateBytesPerSecond=&workingSetBytes=&pattern=]  GET /
 // UDP echo on port 7000, for probes that want an answer from user space.
-// Arguments: --rate BYTES_PER_S (-1: as fast as it can) --set BYTES --ballast BYTES --pattern NAME --report SECONDS --disk-set BYTES --disk-rate BYTES_PER_S
+// Arguments: --rate BYTES_PER_S (-1: as fast as it can) --set BYTES --ballast BYTES --pattern NAME --report SECONDS --disk-set BYTES --disk-rate BYTES_PER_S --port HTTP_PORT
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -349,17 +350,20 @@ static void start(void *(*run)(void *), void *argument, size_t stack)
     pthread_attr_destroy(&attributes);
 }
 
+static int port = 80;
+
 static void *run_http(void *unused)
 {
     int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (void *)&address, sizeof address) || listen(listener, 64)) { perror("tinyd: port 80"); return unused; }
+    if (bind(listener, (void *)&address, sizeof address) || listen(listener, 64)) { perror("tinyd: HTTP port"); return unused; }
     for (;;) {
         int client = accept(listener, NULL, NULL);
         if (client < 0) continue;
         struct timeval bound = {.tv_sec = 600};
         setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound);
+        setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // Head and body are written apart: neither waits for the other's acknowledgement.
         start(serve_client, (void *)(intptr_t)client, 64 << 10);
     }
 }
@@ -388,6 +392,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--disk-set") == 0) disk_bytes = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--disk-rate") == 0) disk_rate = strtod(argv[i + 1], NULL);
         else if (strcmp(argv[i], "--report") == 0) report = strtod(argv[i + 1], NULL);
+        else if (strcmp(argv[i], "--port") == 0) port = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--pattern") == 0) { int p = parse_pattern(argv[i + 1]); pattern = p < 0 ? SEQUENTIAL : p; }
     }
     ballast = map_pages(ballast_pages);

@@ -26,6 +26,7 @@ public static class GodwitCli
         root.Add(MigrateCommand.Build(context));
         root.Add(PredictCommand.Build(context));
         root.Add(NodesCommand.Build(context));
+        root.Add(CompareCommand.Build(context));
         root.Add(KubeconfigCommand.Build(context));
         root.Add(CompletionCommand.Build(context));
         root.Add(VersionCommand.Build(context));

@@ -73,6 +73,14 @@ internal sealed class DockerLab : IAsyncDisposable
         return lab;
     }
 
+    /// <summary>What makes the docker command, and scripts that use it, speak to this engine.</summary>
+    public IReadOnlyDictionary<string, string> ClientEnvironment => new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["DOCKER_BUILDKIT"] = "0", // Where the buildx plugin is installed, it would be asked first.
+        ["DOCKER_HOST"] = $"unix://{Socket}",
+        ["DOCKER_CONFIG"] = Path.Combine(folder, "config"),
+    };
+
     /// <summary>Runs <c>docker</c> to its end.</summary>
     public Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerAsync("", arguments);
 
