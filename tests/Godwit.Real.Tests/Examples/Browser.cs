@@ -30,10 +30,10 @@ internal sealed class Browser : IAsyncDisposable
 
     public static async Task<Browser> StartAsync()
     {
-        var profile = Directory.CreateTempSubdirectory("gwd-browser-").FullName;
+        var folder = Directory.CreateTempSubdirectory("gwd-browser-").FullName;
         // Root runs it here, for which it has no sandbox; it sees our own page only.
-        var start = new ProcessStartInfo(Program, ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", $"--user-data-dir={profile}", "--window-size=1280,900", "about:blank"]) { RedirectStandardError = true };
-        var browser = new Browser(Process.Start(start)!, profile);
+        var start = new ProcessStartInfo(Program, ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", $"--user-data-dir={folder}", "--window-size=1280,900", "about:blank"]) { RedirectStandardError = true };
+        var browser = new Browser(Process.Start(start)!, folder);
         while (await browser.process.StandardError.ReadLineAsync(Stopping).AsTask().WaitAsync(AnswerBound, Stopping) is { } line)
         {
             if (line.StartsWith(Announcement, StringComparison.Ordinal))

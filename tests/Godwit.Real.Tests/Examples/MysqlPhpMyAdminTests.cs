@@ -86,13 +86,13 @@ public sealed class MysqlPhpMyAdminTests
             using var free = new TcpListener(IPAddress.Loopback, 0);
             free.Start();
             var port = ((IPEndPoint)free.LocalEndpoint).Port;
-            var environment = new Dictionary<string, string>(client, StringComparer.Ordinal)
+            var variables = new Dictionary<string, string>(client, StringComparer.Ordinal)
             {
                 ["MYSQL_IMAGE"] = "example/mysql",
                 ["PHPMYADMIN_IMAGE"] = "example/phpmyadmin",
                 ["PORT"] = $"{port}",
             };
-            return new Example(folder, new Uri($"http://127.0.0.1:{port}/"), environment);
+            return new Example(folder, new Uri($"http://127.0.0.1:{port}/"), variables);
         }
 
         public async Task RunAsync(string script, TimeSpan bound, params string[] arguments) =>
