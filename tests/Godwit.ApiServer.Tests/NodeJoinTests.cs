@@ -83,6 +83,57 @@ public sealed class NodeJoinTests
     }
 
     [Fact]
+    public async Task A_node_whose_certificate_has_ended_comes_back_with_it_and_the_token_and_nobody_comes_back_as_another()
+    {
+        var clock = new ShiftedClock();
+        await using var server = await TestServer.StartAsync(clock: clock);
+        var token = File.ReadAllText(server.Host.BootstrapTokenPath).Trim();
+        using var mine = await CertificateAsync(server, "node-1");
+        using var others = await CertificateAsync(server, "node-2");
+        await server.PostAsync("/api/v1/nodes", """{"metadata":{"name":"node-1"}}""");
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        clock.Shift = TimeSpan.FromDays(400);
+
+        using var endedAlone = server.Client(mine);
+        using var ended = server.ClientWith(mine, token);
+        using var tokenAlone = server.Client(null, token);
+        using var other = server.ClientWith(others, token);
+        using var forged = server.ClientWith(SelfSigned("node-1"), token);
+        using var wrongToken = server.ClientWith(mine, "guess");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync(server, Request("node-1", key), endedAlone)).Code);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync(server, Request("node-1", key), wrongToken)).Code);
+        foreach (var stranger in new[] { tokenAlone, other, forged })
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, (await PostAsync(server, Request("node-1", key), stranger)).Code);
+        }
+
+        // The old certificate gives the right to a new one, and no other.
+        Assert.Equal(HttpStatusCode.Forbidden, (await server.SendAsync(HttpMethod.Patch, "/api/v1/nodes/node-1/status", """{"status":{"conditions":[]}}""", "application/merge-patch+json", ended)).Code);
+        var (code, answer) = await PostAsync(server, Request("node-1", key), ended);
+        Assert.True(code == HttpStatusCode.Created, answer.ToJsonString());
+        using var signed = X509Certificate2.CreateFromPem(Encoding.ASCII.GetString(Convert.FromBase64String((string)answer["status"]!["certificate"]!)));
+        using var renewed = signed.CopyWithPrivateKey(key);
+        using var back = server.Client(renewed);
+        Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(HttpMethod.Patch, "/api/v1/nodes/node-1/status", """{"status":{"conditions":[]}}""", "application/merge-patch+json", back)).Code);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_ended_before_the_Node_was_made_is_not_that_Nodes()
+    {
+        var clock = new ShiftedClock();
+        await using var server = await TestServer.StartAsync(clock: clock);
+        using var former = await CertificateAsync(server, "node-1");
+        clock.Shift = TimeSpan.FromDays(400);
+        using var namesake = await JoinAsync(server, "node-1"); // There is no Node, so the name is given out again.
+        Assert.Equal(HttpStatusCode.Created, (await server.SendAsync(HttpMethod.Post, "/api/v1/nodes", """{"metadata":{"name":"node-1"}}""", client: namesake)).Code);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var client = server.ClientWith(former, File.ReadAllText(server.Host.BootstrapTokenPath).Trim());
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await PostAsync(server, Request("node-1", key), client)).Code);
+    }
+
+    [Fact]
     public async Task A_request_for_more_than_a_nodes_certificate_is_refused()
     {
         await using var server = await TestServer.StartAsync();
@@ -145,4 +196,19 @@ public sealed class NodeJoinTests
     }
 
     private static string Pem(CertificateRequest request) => request.CreateSigningRequestPem();
+
+    private static X509Certificate2 SelfSigned(string node)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"O=system:nodes, CN=system:node:{node}", key, HashAlgorithmName.SHA256);
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now - TimeSpan.FromDays(1), now + TimeSpan.FromDays(1));
+    }
+
+    private sealed class ShiftedClock : TimeProvider
+    {
+        public TimeSpan Shift { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Shift;
+    }
 }

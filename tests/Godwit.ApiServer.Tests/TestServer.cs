@@ -67,6 +67,8 @@ public sealed class TestServer : IAsyncDisposable
 
     public HttpClient Client(X509Certificate2 certificate) => MakeClient(certificate, null);
 
+    public HttpClient ClientWith(X509Certificate2 certificate, string token) => MakeClient(certificate, token);
+
     private HttpClient MakeClient(X509Certificate2? certificate, string? token)
     {
         var handler = new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.GZip };

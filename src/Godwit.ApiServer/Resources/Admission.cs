@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Certificates.V1;
+using Godwit.Api.Core.V1;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Security;
 using Godwit.Store;
@@ -82,14 +83,18 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
             ? guests.Form.Decode(item.Value.Span, item.ModRevision)
             : null;
 
+    private async Task<DateTimeOffset?> NodeSinceAsync(string name, CancellationToken stopping) =>
+        nodes is not null && await store.GetAsync(nodes.Key("", name), stopping) is { } item
+            ? GodwitJson.FromNode<Node>(nodes.Form.Decode(item.Value.Span, item.ModRevision)).Metadata.CreationTimestamp ?? DateTimeOffset.MaxValue
+            : null;
+
     /// <summary>Records who asks, as only the server can know, and answers with the certificate in the status.</summary>
     private async Task SignAsync(WriteContext write, JsonObject resource)
     {
         var asked = GodwitJson.FromNode<CertificateSigningRequest>(resource);
         var spec = asked.Spec with { Username = write.User.Name, Uid = write.User.Uid, Groups = write.User.Groups };
         var checkedRequest = signer.Read(spec, write.Subject);
-        var nodeExists = nodes is not null && await store.GetAsync(nodes.Key("", checkedRequest.NodeName), write.Stopping) is not null;
-        NodeSigner.CheckUser(write.User, checkedRequest.NodeName, nodeExists, write.Subject);
+        NodeSigner.CheckUser(write.User, checkedRequest.NodeName, await NodeSinceAsync(checkedRequest.NodeName, write.Stopping), write.Subject);
         var now = clock.GetUtcNow();
         var status = new CertificateSigningRequestStatus
         {

@@ -16,9 +16,10 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
         var header = http.Request.Headers.Authorization.ToString();
         if (header.Length > 0)
         {
-            return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) && tokens.Find(header[7..].Trim()) is { } user
-                ? user
-                : throw StatusException.Unauthorized();
+            var user = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? tokens.Find(header[7..].Trim()) : null;
+            return user is null ? throw StatusException.Unauthorized()
+                : user.IsIn(User.BootstrappersGroup) && http.Connection.ClientCertificate is { } former ? user with { Former = ReadFormer(former) }
+                : user;
         }
 
         return http.Connection.ClientCertificate is { } certificate ? OfConnection(http, certificate) : User.Anonymous;
@@ -41,6 +42,12 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
 
         return user;
     }
+
+    /// <summary>A node that was away past its certificate's end has nothing else to be known by; TLS has proved that it holds the key.</summary>
+    private FormerNode? ReadFormer(X509Certificate2 certificate) =>
+        authority.Vouches(certificate, CertificateAuthority.ClientAuth, evenIfExpired: true) && CertificateSubject.Read(certificate)?.NodeName is { } node
+            ? new FormerNode(node, new DateTimeOffset(certificate.NotAfter))
+            : null;
 
     private User Read(X509Certificate2 certificate) =>
         authority.Vouches(certificate, CertificateAuthority.ClientAuth) && CertificateSubject.Read(certificate) is { } user

@@ -64,14 +64,19 @@ internal sealed class CertificateAuthority(X509Certificate2 certificate, TimePro
     }
 
     /// <summary>Whether the authority issued a certificate that is good now for the usage.</summary>
-    public bool Vouches(X509Certificate2 candidate, string usage)
+    /// <param name="candidate">The certificate.</param>
+    /// <param name="usage">One of its extended key usages.</param>
+    /// <param name="evenIfExpired">Whether one that was good, and has ended, will do.</param>
+    public bool Vouches(X509Certificate2 candidate, string usage, bool evenIfExpired = false)
     {
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.Add(Certificate);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.VerificationTime = clock.GetUtcNow().UtcDateTime;
+        var now = clock.GetUtcNow().UtcDateTime;
+        var end = candidate.NotAfter.ToUniversalTime() - TimeSpan.FromSeconds(1);
+        chain.ChainPolicy.VerificationTime = evenIfExpired && end < now ? end : now;
         chain.ChainPolicy.ApplicationPolicy.Add(new Oid(usage));
         return chain.Build(candidate);
     }

@@ -13,7 +13,8 @@ namespace Godwit.ApiServer.Security;
 /// What is signed: subject <c>O=system:nodes, CN=system:node:NAME</c> and nothing else; names limited to NAME and
 /// addresses that are not the server's own (or a node could pose as the server); an ECDSA key on a NIST curve, or RSA of
 /// 2048 bits or more. A holder of the bootstrap token may ask for any NAME that has no Node object yet; a node only for
-/// its own.
+/// its own. One whose certificate has ended shows that certificate (in TLS, which proves its key) beside the token, and
+/// gets a new one for the same NAME; it does not if the Node was made after that end, for then it is another's.
 /// </para>
 /// </summary>
 internal sealed class NodeSigner(CertificateAuthority authority, IReadOnlyList<string> serverNames)
@@ -37,7 +38,11 @@ internal sealed class NodeSigner(CertificateAuthority authority, IReadOnlyList<s
 
     /// <summary>Whether a user may have the certificate of a node.</summary>
     /// <exception cref="StatusException">403 with the reason.</exception>
-    public static void CheckUser(User user, string node, bool nodeExists, StatusSubject subject)
+    /// <param name="user">Who asks.</param>
+    /// <param name="node">Whose certificate is asked for.</param>
+    /// <param name="nodeSince">When the Node of that name was made; null when there is none.</param>
+    /// <param name="subject">What the refusal is about.</param>
+    public static void CheckUser(User user, string node, DateTimeOffset? nodeSince, StatusSubject subject)
     {
         if (user.NodeName is { } own)
         {
@@ -54,9 +59,11 @@ internal sealed class NodeSigner(CertificateAuthority authority, IReadOnlyList<s
             throw StatusException.Forbidden(subject, "only nodes and holders of a bootstrap token may ask for a node's certificate");
         }
 
-        if (nodeExists)
+        if (nodeSince is { } since && !(user.Former is { } former && former.NodeName == node && former.Until > since))
         {
-            throw StatusException.Forbidden(subject, $"there is a Node \"{node}\" already: choose another name, or, if that node has lost its key, delete its Node object first");
+            throw StatusException.Forbidden(
+                subject,
+                $"there is a Node \"{node}\" already: choose another name; that node itself must show its last certificate beside the token, as its agent does with its own data folder; if it has lost its key, delete its Node object first");
         }
     }
 

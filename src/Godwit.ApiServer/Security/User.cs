@@ -11,6 +11,9 @@ internal sealed record User(string Name, IReadOnlyList<string> Groups, string Ui
     public const string ControllersName = "system:godwit-controllers";
     public const string ServerName = "system:godwit-server";
 
+    /// <summary>Beside a bootstrap token: the node whose own certificate was shown too, out of date or not. It gives no right but that to a new one.</summary>
+    public FormerNode? Former { get; init; }
+
     public static User Anonymous { get; } = new("system:anonymous", ["system:unauthenticated"]);
 
     public bool IsAnonymous => ReferenceEquals(this, Anonymous);
@@ -20,3 +23,8 @@ internal sealed record User(string Name, IReadOnlyList<string> Groups, string Ui
     /// <summary>The node that this user is, or null.</summary>
     public string? NodeName => IsIn(NodesGroup) && Name.StartsWith(NodeNamePrefix, StringComparison.Ordinal) ? Name[NodeNamePrefix.Length..] : null;
 }
+
+/// <summary>A node, by a certificate that it once had and whose key it still has.</summary>
+/// <param name="NodeName">The node.</param>
+/// <param name="Until">The end of the certificate's time.</param>
+internal sealed record FormerNode(string NodeName, DateTimeOffset Until);

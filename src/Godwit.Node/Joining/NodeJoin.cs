@@ -18,6 +18,8 @@ namespace Godwit.Node.Joining;
 ///                                          ▲  server away: asks again, for ever                │ (own certificate)
 ///                                          └───────────────────────────────────────────────────┘
 /// </code>
+/// A certificate that has ended (the node, or the server, was away that long) is shown beside the bootstrap token: the
+/// token lets the node ask, the old key says which node it is.
 /// </summary>
 internal sealed partial class NodeJoin(AgentOptions options, NodeCredentials credentials, TimeProvider time, ILoggerFactory loggers)
 {
@@ -69,7 +71,6 @@ internal sealed partial class NodeJoin(AgentOptions options, NodeCredentials cre
     /// <summary>Renews the certificate before it ends, for as long as the agent runs; then tells.</summary>
     public async Task RenewForEverAsync(Action<X509Certificate2> renewed, CancellationToken stopping)
     {
-        using var client = new ClusterClient(Connection, time, loggers.CreateLogger<ClusterClient>());
         for (var failures = 0; !stopping.IsCancellationRequested;)
         {
             var wait = RenewAt(credentials.Certificate!) - time.GetUtcNow();
@@ -82,6 +83,7 @@ internal sealed partial class NodeJoin(AgentOptions options, NodeCredentials cre
 
             try
             {
+                using var client = new ClusterClient(IsInTime(credentials.Certificate) ? Connection : JoiningConnection(), time, loggers.CreateLogger<ClusterClient>());
                 await RequestAsync(client, stopping);
                 renewed(credentials.Certificate!);
                 failures = 0;
@@ -111,11 +113,12 @@ internal sealed partial class NodeJoin(AgentOptions options, NodeCredentials cre
     private ClusterConnection JoiningConnection()
     {
         var tokenPath = options.BootstrapTokenPath
-            ?? throw new JoinException($"Node {options.Node} has no certificate in {options.DataFolder} and no bootstrap token to get one with: name the file that holds it (pki/bootstrap-token of the server).");
+            ?? throw new JoinException($"Node {options.Node} has {(credentials.Certificate is { } ended ? $"a certificate that ended {ended.NotAfter.ToUniversalTime():u}" : "no certificate")} in {options.DataFolder} and no bootstrap token to get one with: name the file that holds it (pki/bootstrap-token of the server).");
         return new ClusterConnection
         {
             Servers = options.Servers,
             Authorities = credentials.Authorities,
+            ClientCertificate = credentials.Certificate is null ? null : () => credentials.Certificate,
             BearerToken = () => ReadToken(tokenPath),
         };
     }

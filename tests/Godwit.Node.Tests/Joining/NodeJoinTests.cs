@@ -1,6 +1,8 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Godwit.Api;
 using Godwit.Api.Coordination.V1;
+using Godwit.Base;
 using Godwit.Client;
 using Godwit.Linux.Hosts;
 using Godwit.Machines;
@@ -117,6 +119,42 @@ public sealed class NodeJoinTests
     }
 
     [Fact]
+    public async Task A_node_that_was_away_past_its_certificates_end_comes_back_by_itself_and_keeps_its_Node()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        var nodes = cluster.Admin.For<KubeNode>();
+        var node = await nodes.CreateAsync(new KubeNode { Metadata = new() { Name = "node-1" } }, TestCluster.Stopping);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+        // Ended for a minute by everybody's clock, but after the Node was made: its creation is told in whole seconds.
+        using var ended = Signed(cluster, key, from: node.Metadata.CreationTimestamp!.Value - TimeSpan.FromDays(365), until: node.Metadata.CreationTimestamp.Value + TimeSpan.FromSeconds(2));
+        var credentials = Open(options);
+        credentials.Replace(ended, key);
+        await TestCluster.UntilAsync(() => Task.FromResult(TimeProvider.System.GetUtcNow()), now => now > new DateTimeOffset(ended.NotAfter));
+        var withoutToken = await Assert.ThrowsAsync<JoinException>(() => Join(options with { BootstrapTokenPath = null }, Open(options)).EnsureAsync(TestCluster.Stopping));
+
+        var join = Join(options, Open(options));
+        await join.EnsureAsync(TestCluster.Stopping);
+
+        Assert.Contains("ended", withoutToken.Message, StringComparison.Ordinal);
+        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        Assert.Equal(node.Metadata.Uid, (await client.For<KubeNode>().GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping)).Metadata.Uid);
+    }
+
+    [Fact]
+    public async Task The_token_alone_makes_nobody_a_node_that_is_there()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        await cluster.Admin.For<KubeNode>().CreateAsync(new KubeNode { Metadata = new() { Name = "node-1" } }, TestCluster.Stopping);
+
+        var refused = await Assert.ThrowsAsync<JoinException>(() => Join(options, Open(options)).EnsureAsync(TestCluster.Stopping));
+
+        Assert.Contains("delete its Node object", ErrorChain.Describe(refused), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_node_registers_with_what_it_has_keeps_others_fields_and_heartbeats()
     {
         await using var cluster = await TestCluster.StartAsync();
@@ -169,6 +207,16 @@ public sealed class NodeJoinTests
         NodeCredentials.Open(Path.Combine(Directory.CreateDirectory(options.DataFolder).FullName, "pki"), options.AuthorityPath, options.Node);
 
     internal static NodeJoin Join(AgentOptions options, NodeCredentials credentials) => new(options, credentials, TimeProvider.System, NullLoggerFactory.Instance);
+
+    /// <summary>As the cluster's authority would have signed it at another time.</summary>
+    private static X509Certificate2 Signed(TestCluster cluster, ECDsa key, DateTimeOffset from, DateTimeOffset until)
+    {
+        using var authority = X509Certificate2.CreateFromPemFile(cluster.Server.AuthorityPath, Path.ChangeExtension(cluster.Server.AuthorityPath, "key"));
+        using var authorityKey = authority.GetECDsaPrivateKey()!;
+        var request = new CertificateRequest($"O={PeerIdentity.Organization}, CN={PeerIdentity.CommonNamePrefix}node-1", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        return request.Create(authority.SubjectName, X509SignatureGenerator.CreateForECDsa(authorityKey), from, until, RandomNumberGenerator.GetBytes(16));
+    }
 
     private static NodeDescription Describe()
     {
