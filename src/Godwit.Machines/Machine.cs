@@ -114,6 +114,14 @@ internal sealed partial class Machine : IMachine
 
     public async Task ResumeAsync(CancellationToken stopping)
     {
+        // QEMU would say yes to a "cont" before its guest is here, and only note that it is to run when it comes: never, after a stream that failed.
+        if (status.State is MachineRunState.Incoming && await QueryRunStateAsync(stopping) is MachineRunState.Incoming)
+        {
+            throw new MachineException(migration.LastStatus == "failed"
+                ? $"cannot let {Spec.DisplayName} run: the stream that was to bring the guest failed, so nothing is here to run; remove this machine, the guest is where it was."
+                : $"cannot let {Spec.DisplayName} run: the guest has not arrived yet.");
+        }
+
         await TellAsync("let run", QmpCommands.Continue, stopping);
         Become(new RunStatus(MachineRunState.Running, "runs"));
     }

@@ -12,7 +12,7 @@ internal sealed record MachineContext(MachineHostOptions Options, TimeProvider C
 internal sealed record MachineParts(MachineFiles Files, MachineSpec Spec, MachinePlace Place, LinuxProcess? Process, ControlGroup Group);
 
 /// <summary>What a process holds in memory.</summary>
-internal static class ResidentMemory
+public static class ResidentMemory
 {
     /// <summary>Zero when the process has ended.</summary>
     public static long ReadBytes(int processId)

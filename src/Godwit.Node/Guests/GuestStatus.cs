@@ -111,4 +111,7 @@ internal static class GuestMemory
     /// <summary>From memory.guest, else from resources.requests.memory; null when neither is given.</summary>
     public static Quantity? Of(DomainSpec domain) =>
         domain.Memory?.Guest ?? (domain.Resources?.Requests.TryGetValue("memory", out var requested) == true ? requested : null);
+
+    /// <summary>In bytes; zero when neither is given, which no guest that runs does.</summary>
+    public static long BytesOf(VirtualMachineInstance instance) => Of(instance.Spec.Domain)?.ToInt64() ?? 0;
 }

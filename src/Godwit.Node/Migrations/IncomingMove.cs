@@ -171,7 +171,11 @@ internal sealed partial class IncomingMove : IDisposable
         switch (effect)
         {
             case TargetEffect.StartMachine:
-                await StartMachineAsync(stopping);
+                using (parts.Room.Take(route.MachineId, GuestMemory.BytesOf(await FindGuestAsync(stopping))))
+                {
+                    await StartMachineAsync(stopping);
+                }
+
                 break;
             case TargetEffect.RunGuest:
                 await RunGuestAsync(stopping);

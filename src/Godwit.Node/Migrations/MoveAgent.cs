@@ -1,5 +1,6 @@
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Client;
+using Godwit.Linux.Hosts;
 using Godwit.Machines;
 using Godwit.Node.Guests;
 using Godwit.Node.Hosting;
@@ -35,6 +36,7 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
             Events = services.Events,
             Host = services.MachineHost,
             Machines = services.Machines,
+            Room = new((services.Options.MemoryBytes ?? HostFacts.MemoryBytes) - services.Options.ReservedMemoryBytes, services.Machines, () => HostFacts.MemoryAvailableBytes),
             Builder = services.Builder,
             Network = services.Network,
             Dialer = services.PeerDialer,

@@ -30,6 +30,8 @@ internal sealed record MoveParts
 
     public required LocalMachines Machines { get; init; }
 
+    public required HostRoom Room { get; init; }
+
     public required GuestBuilder Builder { get; init; }
 
     public required IGuestNetwork Network { get; init; }

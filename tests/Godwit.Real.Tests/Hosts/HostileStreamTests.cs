@@ -34,6 +34,10 @@ public sealed class HostileStreamTests
 
         await Until.TrueAsync(() => Ran(target) || target.RunState is MachineRunState.Gone or MachineRunState.Crashed || target.Migration.LastStatus == "failed", "the target gives the stream up");
         Assert.False(Ran(target), $"The target is {target.RunState}.");
+
+        // Nor when it is told to: QEMU alone would say yes to that.
+        await Assert.ThrowsAsync<MachineException>(() => target.ResumeAsync(Stopping));
+
         // QEMU's own word, not what we remember of it.
         Assert.Contains(await target.QueryRunStateAsync(Stopping), new[] { MachineRunState.Incoming, MachineRunState.Gone, MachineRunState.Crashed });
     }
