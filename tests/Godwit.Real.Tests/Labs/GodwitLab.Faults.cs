@@ -16,7 +16,7 @@ public sealed partial class GodwitLab
 
     internal static IReadOnlyList<string> Nodes { get; } = ["node-1", "node-2"];
 
-    internal int AgentProcessId(string node) => ProcessIdOf($"agent --node-name {node} --instance {Instance} ");
+    internal int AgentProcessId(string node) => ProcessIdOf(AgentWords(node));
 
     internal int ServerProcessId() => ProcessIdOf($"server --instance {Instance} ");
 
@@ -29,6 +29,19 @@ public sealed partial class GodwitLab
     /// <summary>Starts what does not run, and leaves the rest as it is.</summary>
     internal async Task BringUpAsync() =>
         (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", ImagesFolder)).MustSucceed();
+
+    /// <summary>The program of a node's agent and its arguments, as it was started.</summary>
+    internal IReadOnlyList<string> AgentCommandLine(string node) =>
+        File.ReadAllText($"/proc/{AgentProcessId(node)}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Runs an agent in its node by another command line, until the lab's own is put back by disposing of what is returned.</summary>
+    internal async Task<IAsyncDisposable> StartAgentAsync(string node, IReadOnlyList<string> commandLine)
+    {
+        var log = Path.Combine(DataFolder, "logs", $"{node}.log");
+        (await Command.RunAsync("sh", ["-c", "log=$1; shift; setsid \"$@\" >> \"$log\" 2>&1 < /dev/null &", "sh", log, "nsenter", $"--net=/run/netns/{NamespaceOf(node)}", .. commandLine], TimeSpan.FromSeconds(30))).MustSucceed();
+        await Eventually.IsTrueAsync($"the agent of {node} runs", EndBound, () => Task.FromResult(FindProcess(AgentWords(node)) is not null));
+        return new OwnAgent(this, node);
+    }
 
     /// <summary>Cuts a node off as a switch that goes dark would, or joins it again.</summary>
     internal async Task SetLinkAsync(string node, bool up) =>
@@ -66,7 +79,11 @@ public sealed partial class GodwitLab
         }
     }
 
-    private static int ProcessIdOf(string words)
+    private string AgentWords(string node) => $"agent --node-name {node} --instance {Instance} ";
+
+    private static int ProcessIdOf(string words) => FindProcess(words) ?? throw new InvalidOperationException($"No process of this lab runs 'godwit {words}'.");
+
+    private static int? FindProcess(string words)
     {
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
@@ -76,7 +93,7 @@ public sealed partial class GodwitLab
             }
         }
 
-        throw new InvalidOperationException($"No process of this lab runs 'godwit {words}'.");
+        return null;
     }
 
     private static string CommandLineOf(string entry)
@@ -88,6 +105,15 @@ public sealed partial class GodwitLab
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return ""; // It ended while we looked.
+        }
+    }
+
+    private sealed class OwnAgent(GodwitLab lab, string node) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await StopAsync(lab.AgentProcessId(node));
+            await lab.BringUpAsync();
         }
     }
 }
