@@ -171,6 +171,12 @@ public interface IMachineMigration
     /// <summary>Capabilities and parameters, before the stream starts; later only those parameters that QEMU lets change live.</summary>
     Task ConfigureAsync(MigrationSettings settings, CancellationToken stopping);
 
+    /// <summary>Every channel of the stream that starts next is secured with these, and the other end is known by them alone. After <see cref="ConfigureAsync"/>.</summary>
+    /// <param name="credentials">This end's.</param>
+    /// <param name="listens">The target's end.</param>
+    /// <param name="stopping">Gives up; no key is left on the disk.</param>
+    Task SecureAsync(StreamCredentials credentials, bool listens, CancellationToken stopping);
+
     /// <summary>Source: starts to send to a unix socket (or <c>tcp:host:port</c>) that somebody listens on.</summary>
     Task StartOutgoingAsync(string uri, CancellationToken stopping);
 

@@ -52,7 +52,7 @@ internal sealed partial class Machine : IMachine
             console = new ConsoleHub(parts.Files.Console, process.Identity.ProcessId, context.Log);
         }
 
-        migration = new QemuMigration(monitor, parts.Spec.DisplayName, context.Clock);
+        migration = new QemuMigration(monitor, parts.Spec.DisplayName, new KeyHandover(MachineFiles.KeysFolder(context.Options.DataFolder), parts.Place.UserId), context.Clock);
         DiskCopies = new QemuDiskCopies(monitor, parts.Spec.DisplayName, context.Clock);
     }
 

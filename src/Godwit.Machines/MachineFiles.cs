@@ -1,10 +1,11 @@
 namespace Godwit.Machines;
 
 /// <summary>
-/// Where a machine's files are. Two folders, because QEMU is not trusted with what the agent believes:
+/// Where a machine's files are. Folders apart, because QEMU is not trusted with what the agent believes:
 /// <code>
 ///   machines/ID/   0700, the machine's own user: qmp.sock  rescue.*  console.*  migrate-*.sock  (and its disks)
 ///   records/ID/    0700, root: place.json  spec.json  process  end.json  qemu.log  *.log.1
+///   keys/…/        0750, root and the machine's group: what QEMU reads once and can never change
 /// </code>
 /// What lies in the first is opened with the suspicion that QEMU has put something else there.
 /// </summary>
@@ -43,6 +44,9 @@ internal sealed class MachineFiles(string dataFolder, MachineId id)
     public string EndFile => Path.Combine(RecordFolder, "end.json");
 
     public static string MachinesFolder(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "machines");
+
+    /// <summary>Keys on their way to a QEMU, each in a folder of its own for the moment in which QEMU reads it.</summary>
+    public static string KeysFolder(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "keys");
 
     public static string RecordsFolder(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "records");
 

@@ -45,6 +45,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             Directory.CreateDirectory(options.DataFolder);
             Ownership.MakeFolder(MachineFiles.MachinesFolder(options.DataFolder), Traversable, new ProcessUser(0, 0));
             Ownership.MakeFolder(MachineFiles.RecordsFolder(options.DataFolder), DurableFile.Private | UnixFileMode.UserExecute, new ProcessUser(0, 0));
+            KeyHandover.Prepare(MachineFiles.KeysFolder(options.DataFolder));
         }
         catch (Exception error) when (error is LinuxException or IOException or UnauthorizedAccessException)
         {

@@ -7,7 +7,7 @@ namespace Godwit.Machines;
 /// main lock while it writes to the stream, so with a dead link every ordinary command hangs; <c>yank</c>, out-of-band,
 /// is what gets it loose.
 /// </summary>
-internal sealed class QemuMigration(Monitor? monitor, string displayName, TimeProvider clock) : IMachineMigration
+internal sealed class QemuMigration(Monitor? monitor, string displayName, KeyHandover keys, TimeProvider clock) : IMachineMigration
 {
     /// <summary>A reading that is late is worthless: the next one is due.</summary>
     private static readonly TimeSpan ReadingBound = TimeSpan.FromSeconds(2);
@@ -19,6 +19,7 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
     private static readonly TimeSpan SampleMax = TimeSpan.FromSeconds(60);
 
     private volatile string? lastStatus;
+    private string? credentialsId;
 
     public string? LastStatus => lastStatus;
 
@@ -37,8 +38,22 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, TimePr
                 CpuThrottleInitial = settings.AutoConverge ? settings.ThrottleInitialPercent : null,
                 CpuThrottleIncrement = settings.AutoConverge ? settings.ThrottleIncrementPercent : null,
                 XbzrleCacheSize = settings.XbzrleCacheBytes > 0 ? settings.XbzrleCacheBytes : null,
+                TlsCreds = "", // Of a stream before: without SecureAsync the next one is in the clear, or the agents'.
+                TlsHostname = "",
             }),
             stopping);
+        if (Interlocked.Exchange(ref credentialsId, null) is { } old)
+        {
+            await TellAsync("forget the keys of", QmpCommands.DeleteObject(old), stopping);
+        }
+    }
+
+    public async Task SecureAsync(StreamCredentials credentials, bool listens, CancellationToken stopping)
+    {
+        var id = $"stream-{Guid.NewGuid():N}"; // New each time: an agent that was killed may have left one.
+        await keys.HandOverAsync(credentials, listens ? "server" : "client", folder => TellAsync("give the keys to", QmpCommands.AddTlsCredentials(id, folder, listens), stopping));
+        credentialsId = id;
+        await TellAsync("secure the stream of", QmpCommands.MigrateSetParameters(new QmpMigrationParameters { TlsCreds = id, TlsHostname = credentials.PeerName }), stopping);
     }
 
     public async Task StartOutgoingAsync(string uri, CancellationToken stopping) =>

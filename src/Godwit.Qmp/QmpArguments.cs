@@ -50,6 +50,11 @@ internal static class QmpArguments
     internal sealed record BlockJobCancel(string Device, bool Force);
 
     internal sealed record Job(string Id);
+
+    /// <summary>A <c>tls-creds-x509</c> object: <paramref name="Dir"/> holds ca-cert.pem and, by <paramref name="Endpoint"/>, server- or client-cert.pem and -key.pem.</summary>
+    internal sealed record AddTlsCredentials(string QomType, string Id, string Dir, string Endpoint, bool VerifyPeer);
+
+    internal sealed record DeleteObject(string Id);
 }
 
 /// <summary>Parameters of <c>migrate-set-parameters</c>; what is null stays as it is.</summary>
@@ -81,4 +86,10 @@ public sealed record QmpMigrationParameters
     public long? XbzrleCacheSize { get; init; }
 
     public string? MultifdCompression { get; init; }
+
+    /// <summary>The id of a <c>tls-creds-x509</c> object that every channel is secured with; empty: none.</summary>
+    public string? TlsCreds { get; init; }
+
+    /// <summary>The name that the target's certificate must carry; empty: the host of the URI.</summary>
+    public string? TlsHostname { get; init; }
 }

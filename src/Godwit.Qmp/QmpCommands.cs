@@ -88,6 +88,16 @@ public static partial class QmpCommands
     public static QmpCommand<QmpNothing> SetBalloon(long memoryBytes) =>
         Order("balloon", new QmpArguments.Balloon(memoryBytes), QmpJson.Default.Balloon);
 
+    /// <summary>Reads certificates and a key from a folder, once: the files may go when it has answered.</summary>
+    /// <param name="id">What <c>tls-creds</c> names.</param>
+    /// <param name="folder">With ca-cert.pem and server- or client-cert.pem and -key.pem.</param>
+    /// <param name="listens">The end that listens; it then demands a certificate of the other.</param>
+    public static QmpCommand<QmpNothing> AddTlsCredentials(string id, string folder, bool listens) =>
+        Order("object-add", new QmpArguments.AddTlsCredentials("tls-creds-x509", id, folder, listens ? "server" : "client", VerifyPeer: true), QmpJson.Default.AddTlsCredentials);
+
+    public static QmpCommand<QmpNothing> DeleteObject(string id) =>
+        Order("object-del", new QmpArguments.DeleteObject(id), QmpJson.Default.DeleteObject);
+
     internal static QmpCommand<QmpNothing> NegotiateCapabilities(bool outOfBand) =>
         Order("qmp_capabilities", new QmpArguments.Capabilities(outOfBand ? ["oob"] : []), QmpJson.Default.Capabilities);
 

@@ -209,4 +209,6 @@ public sealed record QmpYankInstance
 [JsonSerializable(typeof(QmpArguments.BlockJobChange))]
 [JsonSerializable(typeof(QmpArguments.BlockJobCancel))]
 [JsonSerializable(typeof(QmpArguments.Job))]
+[JsonSerializable(typeof(QmpArguments.AddTlsCredentials))]
+[JsonSerializable(typeof(QmpArguments.DeleteObject))]
 internal sealed partial class QmpJson : JsonSerializerContext;

@@ -1,4 +1,6 @@
+using System.Net;
 using System.Threading.Channels;
+using Godwit.Api;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Base;
 using Godwit.Client;
@@ -93,7 +95,7 @@ internal sealed partial class IncomingMove : IDisposable
     public void Dispose()
     {
         hold?.Dispose();
-        listening?.Stream.Dispose();
+        listening?.Stream?.Dispose();
         diskStream?.Dispose();
     }
 
@@ -104,7 +106,8 @@ internal sealed partial class IncomingMove : IDisposable
         ListeningAttempt = report.ListeningAttempt,
         Reason = report.Reason,
         HeldAt = hold?.At,
-        StreamToken = listening is { } open && open.Attempt == report.ListeningAttempt ? open.Stream.Token : null,
+        StreamToken = ListeningFor(report.ListeningAttempt)?.Stream?.Token,
+        Door = ListeningFor(report.ListeningAttempt)?.Door,
         DiskToken = diskStream?.Token,
     };
 
@@ -185,10 +188,10 @@ internal sealed partial class IncomingMove : IDisposable
                 break;
             case TargetEffect.ListenAgain again:
                 var machine = Machine();
-                await machine.Migration.RecoverAsync($"unix:{Listen(machine, again.Attempt)}", outgoing: false, stopping);
+                await machine.Migration.RecoverAsync(Listen(machine, again.Attempt, keys: null), outgoing: false, stopping);
                 break;
             case TargetEffect.Fence:
-                listening?.Stream.Dispose();
+                listening?.Stream?.Dispose();
                 listening = null;
                 diskStream?.Dispose();
                 await parts.Builder.DemolishAsync(route.MachineId, stopping);
@@ -202,7 +205,14 @@ internal sealed partial class IncomingMove : IDisposable
         ports = built.Ports;
         await ExportDisksAsync(built.Machine, stopping);
         await built.Machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
-        await built.Machine.Migration.StartIncomingAsync($"unix:{Listen(built.Machine, 0)}", stopping);
+        DirectKeys? theirs = null;
+        if (route.Preparation.Stream.Direct)
+        {
+            (var own, theirs) = DirectKeyMaker.Make(route.MoveId, parts.Time);
+            await built.Machine.Migration.SecureAsync(own.ToCredentials(), listens: true, stopping);
+        }
+
+        await built.Machine.Migration.StartIncomingAsync(Listen(built.Machine, 0, theirs), stopping);
         _ = ListenAsync(running);
     }
 
@@ -275,16 +285,33 @@ internal sealed partial class IncomingMove : IDisposable
         lookWanted.Set();
     }
 
-    private string Listen(IMachine machine, int attempt)
+    /// <summary>Where QEMU is to listen, and what the source is told about it.</summary>
+    private string Listen(IMachine machine, int attempt, DirectKeys? keys)
     {
-        listening?.Stream.Dispose();
+        listening?.Stream?.Dispose();
+        if (route.Preparation.Stream.Direct)
+        {
+            var address = OwnAddress();
+            var port = DirectPorts.Find(address);
+            listening = new(attempt, null, new() { Port = port, Keys = keys });
+            return DirectDoor.UriOf(address, port);
+        }
+
         var path = machine.Place.MigrationSocket($"in-{attempt}");
-        listening = new(attempt, parts.Incoming.Prepare(SourceNode(), path, route.Preparation.Stream.ChannelCount));
-        return path;
+        listening = new(attempt, parts.Incoming.Prepare(SourceNode(), path, route.Preparation.Stream.ChannelCount), null);
+        return $"unix:{path}";
     }
 
     private NodeName SourceNode() =>
         NodeName.TryParse(route.Source, out var node) ? node : throw new MachineException($"'{route.Source}' is no name of a node.");
+
+    /// <summary>Where the source finds this host: that is where it looks for its agent.</summary>
+    private IPAddress OwnAddress() =>
+        IPEndPoint.TryParse(parts.Nodes.Current.Find(new("", parts.Node.Value))?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint) ?? "", out var endpoint)
+            ? endpoint.Address
+            : throw new MachineException($"the node {parts.Node} does not say yet where it is found, so no stream can come to it directly.");
+
+    private Listening? ListeningFor(int attempt) => listening is { } open && open.Attempt == attempt ? open : null;
 
     private IMachine Machine() =>
         parts.Machines.Find(route.MachineId) ?? throw new MachineException($"There is no machine {route.MachineId} on this host any more.");
@@ -341,7 +368,7 @@ internal sealed partial class IncomingMove : IDisposable
         }
     }
 
-    private sealed record Listening(int Attempt, IncomingStream Stream);
+    private sealed record Listening(int Attempt, IncomingStream? Stream, DirectDoor? Door);
 
     private static partial class Log
     {

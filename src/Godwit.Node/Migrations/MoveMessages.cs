@@ -71,6 +71,9 @@ internal sealed record StreamSettings
 
     public bool AutoConverge { get; init; }
 
+    /// <summary>From QEMU to QEMU; else through both agents.</summary>
+    public bool Direct { get; init; }
+
     /// <summary>In bytes a second; zero: all that the link gives.</summary>
     public long BandwidthBytesPerSecond { get; init; }
 
@@ -103,6 +106,9 @@ internal sealed record MoveReport
 
     /// <summary>A secret, as <see cref="StreamToken"/>, for the export of the guest's disks.</summary>
     public string? DiskToken { get; init; }
+
+    /// <summary>In place of the token, when the QEMUs speak to each other.</summary>
+    public DirectDoor? Door { get; init; }
 
     public Report ToReport() => new(Standing, ListeningAttempt, Reason);
 }

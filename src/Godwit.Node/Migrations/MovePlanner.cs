@@ -83,6 +83,7 @@ internal static class MovePlanner
             Postcopy = postcopy,
             AutoConverge = !postcopy && mode != MigrationMode.Cold
                 && (wish.Policy.AllowAutoConverge == true || wish.Policy.Godwit?.OnNotConverging == NotConvergingActions.AutoConverge),
+            Direct = wish.Policy.Godwit?.Transport == MigrationTransports.Direct,
             BandwidthBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
             DiskBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
             DowntimeLimitMs = convergence.DowntimeLimitFirstMs,

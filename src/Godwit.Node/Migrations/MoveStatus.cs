@@ -2,6 +2,7 @@ using Godwit.Api;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
+using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Migration.Protocol;
 
 namespace Godwit.Node.Migrations;
@@ -14,6 +15,9 @@ internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBy
 
     /// <summary>Bytes of disks on the wire, not in <see cref="WireBytes"/>.</summary>
     public long DiskBytes { get; init; }
+
+    /// <summary>One of <see cref="MigrationTransports"/>.</summary>
+    public string Transport { get; init; } = MigrationTransports.Tls;
 }
 
 /// <summary>The status of a migration object, from where the engine is. Pure; what others wrote there is kept.</summary>
@@ -183,6 +187,7 @@ internal static class MoveStatus
             Bytes = view.WireBytes + view.DiskBytes,
             BytesByKind = trace.DisksStartedAt is null ? before?.BytesByKind : (before?.BytesByKind ?? new()) with { Disk = view.DiskBytes },
             DisksMs = trace is { DisksStartedAt: { } began, DisksInStepAt: { } inStep } ? Milliseconds(began, inStep) : null,
+            Transport = view.Transport,
             Rounds = (int)Math.Min(trace.Rounds, int.MaxValue),
             Termination = trace.EndedBy?.ToString(),
             ThroughputBytesPerSecond = seconds > 0 ? (long)(view.WireBytes / seconds) : null,

@@ -44,10 +44,10 @@ internal sealed partial class OutgoingMove
                 break;
             case SourceEffect.StartStream:
                 await machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
-                await machine.Migration.StartOutgoingAsync($"unix:{await OpenStreamAsync(machine, 0)}", stopping);
+                await machine.Migration.StartOutgoingAsync(await OpenStreamAsync(machine, 0, stopping), stopping);
                 break;
             case SourceEffect.RecoverStream recover:
-                await machine.Migration.RecoverAsync($"unix:{await OpenStreamAsync(machine, recover.Attempt)}", outgoing: true, stopping);
+                await machine.Migration.RecoverAsync(await OpenStreamAsync(machine, recover.Attempt, stopping), outgoing: true, stopping);
                 break;
             case SourceEffect.SetDowntimeLimit limit:
                 await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
@@ -76,19 +76,27 @@ internal sealed partial class OutgoingMove
         }
     }
 
-    /// <summary>The socket that QEMU connects to, for the attempt that the target listens for.</summary>
-    private async Task<string> OpenStreamAsync(IMachine machine, int attempt)
+    /// <summary>Where QEMU connects to, for the attempt that the target listens for.</summary>
+    private async Task<string> OpenStreamAsync(IMachine machine, int attempt, CancellationToken stopping)
     {
-        var report = lastReport;
-        if (report?.StreamToken is not { } token || report.ListeningAttempt != attempt)
-        {
-            throw new PeerException($"Node {route.Target.Node} has not given out a key for attempt {attempt} of the stream.");
-        }
-
+        var report = lastReport is { } last && last.ListeningAttempt == attempt ? last : null;
         await CloseStreamAsync();
-        var path = machine.Place.MigrationSocket($"out-{attempt}");
-        stream = new OutgoingStream(parts.Dialer, new StreamTarget(route.Target, token, route.Preparation.Stream.ChannelCount), path);
-        return path;
+        switch (report)
+        {
+            case { Door: { } door } when route.Preparation.Stream.Direct:
+                if (door.Keys is { } keys)
+                {
+                    await machine.Migration.SecureAsync(keys.ToCredentials(), listens: false, stopping);
+                }
+
+                return DirectDoor.UriOf(route.Target.Address.Address, door.Port);
+            case { StreamToken: { } token } when !route.Preparation.Stream.Direct:
+                var path = machine.Place.MigrationSocket($"out-{attempt}");
+                stream = new OutgoingStream(parts.Dialer, new StreamTarget(route.Target, token, route.Preparation.Stream.ChannelCount), path);
+                return $"unix:{path}";
+            default:
+                throw new PeerException($"Node {route.Target.Node} has not given out a key for attempt {attempt} of the stream.");
+        }
     }
 
     private async Task CloseStreamAsync()

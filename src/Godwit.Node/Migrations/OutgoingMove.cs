@@ -64,8 +64,10 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
 
     public OutgoingRoute Route => route;
 
-    /// <summary>Bytes that went over the wire, all attempts together.</summary>
-    public long WireBytes => Volatile.Read(ref earlierStreamBytes) + (stream?.Counters.ToPeerBytes ?? 0);
+    /// <summary>Bytes that went over the wire, all attempts together; of a direct stream as QEMU counts them, before TLS.</summary>
+    public long WireBytes => route.Preparation.Stream.Direct
+        ? engine.Phase.Move.Trace.TransferredBytes
+        : Volatile.Read(ref earlierStreamBytes) + (stream?.Counters.ToPeerBytes ?? 0);
 
     /// <summary>One of <c>MoveHoldPoints</c> while either end holds the move there on purpose.</summary>
     public string? HeldAt => hold?.At ?? lastReport?.HeldAt;

@@ -1,5 +1,6 @@
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Machines;
 using Godwit.Migration.Protocol;
 
@@ -89,7 +90,13 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
     private void Publish(SourcePhase phase)
     {
         var memoryBytes = parts.Machines.Find(Move.Route.Machine) is { } machine ? machine.Spec.MemoryBytes : reporter?.Newest.Progress?.TotalBytes ?? 0;
-        reporter?.Publish(new(phase, Move.WireBytes, memoryBytes, forecast?.Chosen, parts.Time.GetUtcNow()) { HeldAt = Move.HeldAt, DiskBytes = Move.DiskBytes }, last: phase.IsEnd);
+        var view = new MoveView(phase, Move.WireBytes, memoryBytes, forecast?.Chosen, parts.Time.GetUtcNow())
+        {
+            HeldAt = Move.HeldAt,
+            DiskBytes = Move.DiskBytes,
+            Transport = Move.Route.Preparation.Stream.Direct ? MigrationTransports.Direct : MigrationTransports.Tls,
+        };
+        reporter?.Publish(view, last: phase.IsEnd);
     }
 
     private void StartReporting(CancellationToken stopping)

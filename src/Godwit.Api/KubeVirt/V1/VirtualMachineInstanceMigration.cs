@@ -160,6 +160,9 @@ public sealed record MigrationMeasurement
     /// <summary>From the begin of the copy of disks to both sides being in step; absent when none went along.</summary>
     public long? DisksMs { get; init; }
 
+    /// <summary>How they went: one of <c>MigrationTransports</c>.</summary>
+    public string? Transport { get; init; }
+
     public int? Rounds { get; init; }
 
     /// <summary>The rule that ended pre-copy.</summary>

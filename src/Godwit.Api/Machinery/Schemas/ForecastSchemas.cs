@@ -89,7 +89,7 @@ internal static class ForecastSchemas
         Field("roundsMax", Integer32, "Pre-copy ends after so many passes over memory."),
         Field("copiedMemoryFactorMax", Number, "Pre-copy ends when so many times the guest's memory was sent."),
         Field("thresholdBytes", Integer64, "Pre-copy ends when no more than this is left to send."),
-        Field("transport", OneOf("tls", "direct"), "Through the agents' TLS connection, or from QEMU to QEMU in the clear."),
+        Field("transport", OneOf("tls", "direct"), "Through the agents' TLS connection, or from QEMU to QEMU, with keys made for the move."),
         Field("onNotConverging", OneOf("SwitchOver", "AutoConverge", "PostCopy", "GiveUp"), "What to do when another rule than the threshold ended pre-copy."));
 
     public static ObjectSchema MigrationPolicy { get; } = Kind(

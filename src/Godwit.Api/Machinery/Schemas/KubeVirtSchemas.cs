@@ -153,6 +153,7 @@ internal static class KubeVirtSchemas
             Field("disk", Integer64, "Disks that went along.")), "The bytes, by what they carried."),
         Field("disksMs", Integer64, "From the begin of the copy of disks to both sides being in step."),
         Field("rounds", Integer32, "Passes over memory."),
+        Field("transport", Text, "How the bytes went: tls (through both agents) or direct (from QEMU to QEMU)."),
         Field("termination", Text, "The rule that ended pre-copy."),
         Field("throughputBytesPerSecond", Integer64, "Bytes over time."),
         Field("reachable", Flag, "True when the guest answered from its new place."));

@@ -68,8 +68,13 @@ public static class MigrationTransports
     /// <summary>Through both agents' mutually authenticated TLS connection.</summary>
     public const string Tls = "tls";
 
-    /// <summary>From QEMU to QEMU in the clear: for networks that are trusted.</summary>
+    /// <summary>From QEMU to QEMU, in TLS with keys made for this move alone: the agents copy no bytes, and their end does not break the stream. Needs ports of its own (<see cref="DirectPortFirst"/> and up) between the hosts.</summary>
     public const string Direct = "direct";
+
+    /// <summary>The first of the ports on which targets listen for direct streams.</summary>
+    public const int DirectPortFirst = 49152;
+
+    public const int DirectPortCount = 64;
 }
 
 public static class NotConvergingActions
