@@ -58,6 +58,7 @@ internal sealed class ImageTransferEndpoints(EngineServices services)
     private async Task PushAsync(Exchange exchange)
     {
         var name = ImageEndpoints.ReadName(images, exchange.Name, exchange.Query("tag"))!;
+        images.Get(name.ToString()); // What is missing is told while the answer can still be a status.
         var credentials = RegistryCredentialsHeader.Read(exchange.Http.Request.Headers[CredentialsHeader]);
         await StreamAsync(exchange, async (lines, progress) =>
         {

@@ -41,10 +41,10 @@ public sealed partial class AnswerTests
         Check("events", Mask(await EventsAsync(http), lab.Folder));
     }
 
-    /// <summary>What happened to one container, up to now.</summary>
+    /// <summary>What happened to one container, up to the end of this second.</summary>
     private static async Task<string> EventsAsync(HttpClient http)
     {
-        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var now = TimeProvider.System.GetUtcNow().AddSeconds(1).ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture);
         var lines = await http.GetStringAsync(new Uri($"events?since=1&until={now}&filters=" + Uri.EscapeDataString("{\"container\":[\"ended\"]}"), UriKind.Relative), TestContext.Current.CancellationToken);
         return "[" + string.Join(',', lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)) + "]";
     }
