@@ -42,11 +42,15 @@ internal static class GodwitProgram
             (AgentCommand.Create(), [.. ClusterOptions, "--output"]),
             (EngineCommand.Create(Version), [.. ClusterOptions, "--output"]),
             (BuildCommand.Create(environment), [.. ClusterOptions, "--output"]),
+            (StoreCommand.Create(environment), ClusterOptions),
             (DemoCommand.Create(environment), ClusterOptions),
         })
         {
             root.Add(command);
-            Help.LeaveOut(command, leftOut);
+            foreach (var each in command.Subcommands.Prepend(command))
+            {
+                Help.LeaveOut(each, leftOut);
+            }
         }
 
         return root;

@@ -93,6 +93,19 @@ internal sealed class LogWriter : IDisposable
         return bounds.Cleaned == bounds.Compacted;
     }
 
+    /// <summary>Lets history begin at a later revision that no write has taken. All before it must be compacted and clean.</summary>
+    public void SkipTo(long revision)
+    {
+        if (bounds.Cleaned != bounds.Current || revision < bounds.Current)
+        {
+            throw new InvalidOperationException($"A log at {bounds} cannot skip to {revision}.");
+        }
+
+        advance.Execute("compacted", revision);
+        advance.Execute("cleaned", revision);
+        bounds = new LogBounds(revision, revision, revision);
+    }
+
     /// <summary>Returns once everything since <see cref="Begin"/> is on the disk.</summary>
     /// <returns>The events of the transaction, in order.</returns>
     public IReadOnlyList<StoreEvent> Commit()

@@ -38,11 +38,11 @@ internal sealed class StoreFile : IDisposable
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly SqliteStoreOptions options;
-    private readonly FileStream processLock;
+    private readonly Stream processLock;
 
     static StoreFile() => SQLitePCL.Batteries_V2.Init();
 
-    private StoreFile(SqliteStoreOptions options, FileStream processLock)
+    private StoreFile(SqliteStoreOptions options, Stream processLock)
     {
         this.options = options;
         this.processLock = processLock;
@@ -85,10 +85,28 @@ internal sealed class StoreFile : IDisposable
 
     public void Dispose() => processLock.Dispose();
 
-    private static FileStreamOptions OwnerOnlyFile(FileMode mode, FileShare share) =>
+    /// <summary>A connection that reads one state of a store which another process may be serving.</summary>
+    internal static SqliteConnection ConnectForBackup(string filePath)
+    {
+        var file = new StoreFile(new SqliteStoreOptions(filePath), Stream.Null);
+        var connection = file.Connect("PRAGMA synchronous = FULL;");
+        try
+        {
+            file.Check(Number(connection, "PRAGMA application_id"), Number(connection, "PRAGMA user_version"));
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    internal static FileStreamOptions OwnerOnlyFile(FileMode mode, FileShare share) =>
         new() { Mode = mode, Access = FileAccess.ReadWrite, Share = share, UnixCreateMode = OwnerOnly };
 
-    private static FileStream TakeProcessLock(string filePath)
+    /// <summary>Keeps every other server away from the file until it is disposed.</summary>
+    internal static FileStream TakeProcessLock(string filePath)
     {
         var lockPath = filePath + ".lock";
         try

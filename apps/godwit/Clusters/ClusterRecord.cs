@@ -113,5 +113,6 @@ internal sealed class ClusterException : Exception
 [JsonSerializable(typeof(ClusterRecord))]
 [JsonSerializable(typeof(Commands.UpResult))]
 [JsonSerializable(typeof(Commands.DownResult))]
+[JsonSerializable(typeof(Commands.StoreCopyResult))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class AppJson : JsonSerializerContext;

@@ -56,7 +56,7 @@ internal static class ServerRole
     {
         var time = TimeProvider.System;
         using var only = Claim(options.DataFolder);
-        var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, "store.db")) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
+        var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, Commands.StoreCommand.StoreFileName)) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
         await using var store = new CachingRevisionStore(SqliteRevisionStore.Open(storeOptions), new CacheOptions { Time = time, Logger = loggers.CreateLogger<CachingRevisionStore>() });
         ControllerHost? controllers = null;
         await using var server = await ApiServerHost.StartAsync(

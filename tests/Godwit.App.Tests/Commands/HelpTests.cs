@@ -7,16 +7,16 @@ namespace Godwit.App.Tests.Commands;
 /// <summary>Of the commands that run parts of a cluster on this host; those of the API's clients are tested beside them.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] OwnCommands = ["up", "down", "server", "agent", "engine", "build", "demo"];
+    private static readonly string[] OwnCommands = ["up", "down", "server", "agent", "engine", "build", "store", "demo"];
 
     [Fact]
     public async Task The_help_of_every_command_is_as_it_was_read_and_approved()
     {
-        foreach (var path in OwnCommands.Prepend(""))
+        foreach (var path in (string[])["", .. OwnCommands, "store backup", "store restore"])
         {
             var (exitCode, output, error) = await RunAsync([.. path.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
             Assert.Equal((ExitCodes.Done, ""), (exitCode, error));
-            Check(path.Length == 0 ? "godwit" : $"godwit-{path}", string.Join('\n', output.Split('\n').Select(line => line.TrimEnd())).Replace(RootCommand.ExecutableName, "godwit", StringComparison.Ordinal));
+            Check(path.Length == 0 ? "godwit" : $"godwit-{path.Replace(' ', '-')}", string.Join('\n', output.Split('\n').Select(line => line.TrimEnd())).Replace(RootCommand.ExecutableName, "godwit", StringComparison.Ordinal));
         }
     }
 
