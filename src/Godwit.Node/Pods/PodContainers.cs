@@ -96,16 +96,22 @@ internal static class PodContainers
         ParentControlGroup = controlGroup,
     };
 
+    /// <summary>What it asks for and this node does not have, with what there is in its place; null: nothing.</summary>
+    internal static string? FindUnsupported(Pod pod, Container container) => (pod.Spec, container) switch
+    {
+        ({ ShareProcessNamespace: true }, _) => "shareProcessNamespace is not supported: containers of a pod share network, communication and name, not their processes",
+        ({ HostNetwork: not true }, _) when container.Ports.Any(port => port.HostPort is > 0) =>
+            "hostPort is not supported: use hostNetwork, or reach the pod by its own address",
+        _ when (container.SecurityContext?.SeccompProfile ?? pod.Spec.SecurityContext?.SeccompProfile)?.Type == "Localhost" =>
+            "seccomp profiles of the host (type Localhost) are not supported: RuntimeDefault and Unconfined are",
+        _ => null,
+    };
+
     private static void Check(Pod pod, Container container, PodContainerFacts facts)
     {
-        if (pod.Spec.ShareProcessNamespace == true)
+        if (FindUnsupported(pod, container) is { } unsupported)
         {
-            throw new PodConfigException("shareProcessNamespace is not supported: containers of a pod share network, communication and name, not their processes");
-        }
-
-        if ((container.SecurityContext?.SeccompProfile ?? pod.Spec.SecurityContext?.SeccompProfile)?.Type == "Localhost")
-        {
-            throw new PodConfigException("seccomp profiles of the host (type Localhost) are not supported: RuntimeDefault and Unconfined are");
+            throw new PodConfigException(unsupported);
         }
 
         var nonRoot = container.SecurityContext?.RunAsNonRoot ?? pod.Spec.SecurityContext?.RunAsNonRoot;

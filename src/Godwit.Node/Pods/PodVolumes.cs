@@ -152,7 +152,7 @@ internal sealed class PodVolumes
                 { ConfigMap: { } map } => Choose(await objects.ReadMapAsync(map.Name ?? "", map.Optional == true, stopping), map.Items, projected.DefaultMode, $"configmap {map.Name}", map.Optional),
                 { Secret: { } secret } => Choose(await objects.ReadSecretAsync(secret.Name ?? "", secret.Optional == true, stopping), secret.Items, projected.DefaultMode, $"secret {secret.Name}", secret.Optional),
                 { DownwardAPI: { } downward } => Tell(pod, container, downward.Items, projected.DefaultMode),
-                _ => [], // A service account's token: the node has none to give.
+                _ => throw new PodConfigException("a projected volume asks for a source that this node does not have: configMap, secret and downwardAPI are there, a service account's token is not"),
             });
         }
 

@@ -54,6 +54,17 @@ public sealed class PodValueTests
     }
 
     [Fact]
+    public void What_a_node_does_not_have_is_refused_by_its_name()
+    {
+        var pod = PodWith(null);
+        var container = pod.Spec.Containers[0] with { Ports = [new() { Number = 80, HostPort = 8080 }] };
+        Assert.Null(PodContainers.FindUnsupported(pod, pod.Spec.Containers[0]));
+        Assert.StartsWith("hostPort", PodContainers.FindUnsupported(pod, container), StringComparison.Ordinal);
+        Assert.Null(PodContainers.FindUnsupported(pod with { Spec = pod.Spec with { HostNetwork = true } }, container));
+        Assert.StartsWith("shareProcessNamespace", PodContainers.FindUnsupported(pod with { Spec = pod.Spec with { ShareProcessNamespace = true } }, container), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Pull_secrets_open_the_registry_that_they_name()
     {
         var auth = Convert.ToBase64String("user:word"u8.ToArray());
