@@ -56,7 +56,12 @@ public sealed class CloudInitSeed(TimeProvider clock)
             await WriteAsync(temporary, "", stopping);
             await Tool.RunAsync(
                 "xorriso", "xorriso",
-                ["-as", "mkisofs", "-quiet", "-output", temporary, "-volid", "cidata", "-joliet", "-rock", "-uid", "0", "-gid", "0", source],
+                [
+                    "-as", "mkisofs", "-quiet", "-output", temporary, "-volid", "cidata", "-joliet", "-rock", "-uid", "0", "-gid", "0", "--modification-date=1970010100000000", source, "--",
+
+                    // Every date that is not said is that of the making: of the volume, of each file, of the folder, of their last change.
+                    "-volume_date", "all_file_dates", "set_to_mtime", "-alter_date_r", "b-c", "=0", "/", "--", "-alter_date_r", "c", "=0", "/", "--",
+                ],
                 clock,
                 stopping);
             File.Move(temporary, path, overwrite: true);

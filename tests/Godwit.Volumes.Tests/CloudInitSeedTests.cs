@@ -37,10 +37,21 @@ public sealed class CloudInitSeedTests : IDisposable
     {
         var maker = new CloudInitSeed(TimeProvider.System);
         var first = await maker.CreateAsync(Path.Combine(folder.Path, "a.iso"), Data, Stopping);
+        await AnotherSecondAsync(); // Dates in an ISO are of whole seconds.
         var second = await maker.CreateAsync(Path.Combine(folder.Path, "b.iso"), Data, Stopping);
         Assert.Equal(await File.ReadAllBytesAsync(first.Path, Stopping), await File.ReadAllBytesAsync(second.Path, Stopping));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(first.Path));
         Assert.Equal(["a.iso", "b.iso"], Directory.EnumerateFileSystemEntries(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    private static async Task AnotherSecondAsync()
+    {
+        var second = TimeProvider.System.GetUtcNow().Second;
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (TimeProvider.System.GetUtcNow().Second == second)
+        {
+            await look.WaitForNextTickAsync(Stopping);
+        }
     }
 
     [Fact]

@@ -48,11 +48,16 @@ internal sealed class Browser : IAsyncDisposable
     }
 
     /// <summary>Goes to a page, and returns when it is there.</summary>
+    /// <exception cref="IOException">It cannot be reached.</exception>
     public async Task OpenAsync(Uri page)
     {
         await EvaluateAsync("window.left = true"); // The page before this one; a new one does not have it.
         var answer = await SendAsync("Page.navigate", new JsonObject { ["url"] = page.ToString() });
-        Assert.True(answer["errorText"] is null, $"{page}: {answer["errorText"]}");
+        if (answer["errorText"] is { } trouble)
+        {
+            throw new IOException($"{page}: {trouble}");
+        }
+
         await UntilAsync("!window.left && document.readyState === 'complete'");
     }
 

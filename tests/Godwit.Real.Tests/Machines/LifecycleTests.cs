@@ -144,8 +144,13 @@ public sealed class LifecycleTests
         await first.WriteAsync("echo still-\"here\"\n"u8.ToArray(), Stopping);
         await first.ReadUntilAsync("still-here");
 
-        await using var tail = await machine.OpenLogAsync(5, follow: false, Stopping);
-        Assert.Contains("still-here", await new StreamReader(tail, Encoding.UTF8).ReadToEndAsync(Stopping), StringComparison.Ordinal);
+        await Until.TrueAsync( // QEMU writes to those who read first, and then to the log.
+            async () =>
+            {
+                await using var tail = await machine.OpenLogAsync(5, follow: false, Stopping);
+                return (await new StreamReader(tail, Encoding.UTF8).ReadToEndAsync(Stopping)).Contains("still-here", StringComparison.Ordinal);
+            },
+            "the log has what was said last");
     }
 
     [Fact]
