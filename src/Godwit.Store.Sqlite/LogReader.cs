@@ -63,6 +63,11 @@ internal sealed class LogReader : IDisposable
     {
         using var row = bounds.Query();
         row.Read();
+        if (row.IsDBNull(1) || row.IsDBNull(2))
+        {
+            throw new DamagedRowException("The log's progress is not there: a row of it has lost its name.");
+        }
+
         var compacted = row.GetInt64(1);
         return new LogBounds(Math.Max(Math.Max(row.GetInt64(0), compacted), 1), compacted, row.GetInt64(2));
     }

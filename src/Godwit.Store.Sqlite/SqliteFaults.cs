@@ -6,6 +6,7 @@ namespace Godwit.Store.Sqlite;
 internal static class SqliteFaults
 {
     // SQLite's primary result codes, as documented in its list of result codes.
+    private const int Generic = 1;
     private const int Permission = 3;
     private const int Busy = 5;
     private const int TableLocked = 6;
@@ -14,6 +15,9 @@ internal static class SqliteFaults
     private const int Corrupt = 11;
     private const int Full = 13;
     private const int CannotOpen = 14;
+    private const int SchemaChanged = 17;
+    private const int Constraint = 19;
+    private const int Mismatch = 20;
     private const int NotADatabase = 26;
 
     /// <summary>True for an error that <see cref="Translate"/> knows what to say about; anything else is a defect of ours.</summary>
@@ -38,6 +42,10 @@ internal static class SqliteFaults
         SqliteException { SqliteErrorCode: Full } => StoreFault.DiskFull,
         SqliteException { SqliteErrorCode: Busy or TableLocked } => StoreFault.Locked,
         SqliteException { SqliteErrorCode: Corrupt } or DamagedRowException => StoreFault.Corrupt,
+
+        // Every statement is a constant of ours that fits the tables we made. Where one is refused, say for "no such column", or a value
+        // does not fit, the tables are not what we made: a bit of the schema itself has changed.
+        SqliteException { SqliteErrorCode: Generic or SchemaChanged or Constraint or Mismatch } => StoreFault.Corrupt,
         SqliteException { SqliteErrorCode: NotADatabase } => StoreFault.NotOurs,
         SqliteException { SqliteErrorCode: Permission or ReadOnly or CannotOpen } or UnauthorizedAccessException => StoreFault.AccessDenied,
         SqliteException { SqliteErrorCode: InputOutput } or IOException => StoreFault.InputOutput,
@@ -59,6 +67,11 @@ internal static class SqliteFaults
     };
 }
 
-/// <summary>A row whose checksum does not fit its content: the disk gave back something else than was written.</summary>
-internal sealed class DamagedRowException(long revision)
-    : Exception($"The row of revision {revision} does not match its checksum.");
+/// <summary>A row that is not what was written: the disk gave back something else.</summary>
+internal sealed class DamagedRowException(string message) : Exception(message)
+{
+    public DamagedRowException(long revision)
+        : this($"The row of revision {revision} does not match its checksum.")
+    {
+    }
+}

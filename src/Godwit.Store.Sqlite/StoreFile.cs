@@ -163,6 +163,7 @@ internal sealed class StoreFile : IDisposable
 
         Check(applicationId, version);
         CheckIntegrity(connection);
+        CheckTables(connection);
         Execute(connection, "PRAGMA journal_mode = WAL;");
     }
 
@@ -196,6 +197,25 @@ internal sealed class StoreFile : IDisposable
         {
             throw SqliteFaults.Translate("open", FilePath, new SqliteException($"The integrity check found: {finding}", 11));
         }
+    }
+
+    /// <summary>The integrity check holds the content against the tables, but nothing holds the tables against what we made: a letter of a column's name may have changed.</summary>
+    private void CheckTables(SqliteConnection connection)
+    {
+        using var reference = new SqliteConnection("Data Source=:memory:");
+        reference.Open();
+        Execute(reference, Schema);
+        if (Tables(connection) != Tables(reference))
+        {
+            throw SqliteFaults.Translate("open", FilePath, new SqliteException("The definitions of its tables are not those that this version makes.", 11));
+        }
+    }
+
+    private static string Tables(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT IFNULL(GROUP_CONCAT(type || ' ' || name || ' of ' || tbl_name || ': ' || sql, char(10)), '') FROM (SELECT * FROM sqlite_schema ORDER BY name)";
+        return (string)command.ExecuteScalar()!;
     }
 
     private static void Execute(SqliteConnection connection, string text)

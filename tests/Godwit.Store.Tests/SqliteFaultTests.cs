@@ -47,6 +47,25 @@ public sealed class SqliteFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_letter_changed_in_the_definitions_of_the_tables_or_in_the_names_of_the_progress_is_reported()
+    {
+        await FillAsync(Options, values: 6);
+        var whole = await File.ReadAllBytesAsync(Options.FilePath, None);
+        var options = Options with { FilePath = folder.File("damaged.db") };
+        foreach (var text in (string[])["previous_revision INTEGER", "log_by_key ON log (key, revision", "name TEXT PRIMARY KEY", "compacted", "cleaned"])
+        {
+            var at = whole.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(text));
+            for (var letter = at; letter < at + text.Length; letter += 2)
+            {
+                var damaged = (byte[])whole.Clone();
+                damaged[letter] ^= 1;
+                await File.WriteAllBytesAsync(options.FilePath, damaged, None);
+                AssertRefused(StoreFault.Corrupt, options.FilePath);
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_truncated_write_ahead_log_opens_as_an_earlier_state_and_takes_writes()
     {
         await using var live = SqliteRevisionStore.Open(Options);
