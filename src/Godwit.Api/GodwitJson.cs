@@ -9,6 +9,7 @@ using Godwit.Api.Autoscaling.V1;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
+using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
@@ -97,6 +98,11 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Pod>))]
 [JsonSerializable(typeof(ResourceList<ConfigMap>))]
 [JsonSerializable(typeof(ResourceList<Secret>))]
+[JsonSerializable(typeof(ResourceList<Pod>))]
+[JsonSerializable(typeof(ResourceList<ServiceAccount>))]
+[JsonSerializable(typeof(ResourceList<Service>))]
+[JsonSerializable(typeof(ResourceList<Endpoints>))]
+[JsonSerializable(typeof(ResourceList<EndpointSlice>))]
 [JsonSerializable(typeof(ResourceList<Lease>))]
 [JsonSerializable(typeof(ResourceList<CertificateSigningRequest>))]
 [JsonSerializable(typeof(SelfSubjectReview))]

@@ -10,7 +10,11 @@ namespace Godwit.Api.Documents;
 /// <param name="Name">The subresource, for example <c>start</c>.</param>
 /// <param name="Kind">The kind that it is about.</param>
 /// <param name="Verbs">What may be done with it, in the words of authorisation.</param>
-public sealed record VerbSubresource(string Group, string Version, string Plural, string Name, string Kind, IReadOnlyList<string> Verbs);
+public sealed record VerbSubresource(string Group, string Version, string Plural, string Name, string Kind, IReadOnlyList<string> Verbs)
+{
+    /// <summary>The group of <see cref="Kind"/>, where it is another than the resource's; its version is v1.</summary>
+    public string? KindGroup { get; init; }
+}
 
 /// <summary>All that a server shows of itself: what discovery and the OpenAPI documents are made from.</summary>
 public sealed record ApiSurface(
@@ -21,6 +25,13 @@ public sealed record ApiSurface(
     /// <summary>What a Godwit server serves.</summary>
     public static ApiSurface Godwit { get; } = new(BuiltInKinds.All, BuiltInKinds.Questions,
     [
+        new("", "v1", "pods", "attach", "PodAttachOptions", ["create", "get"]),
+        new("", "v1", "pods", "binding", "Binding", ["create"]),
+        new("", "v1", "pods", "ephemeralcontainers", "Pod", ["get", "patch", "update"]),
+        new("", "v1", "pods", "eviction", "Eviction", ["create"]) { KindGroup = "policy" },
+        new("", "v1", "pods", "exec", "PodExecOptions", ["create", "get"]),
+        new("", "v1", "pods", "log", "Pod", ["get"]),
+        new("", "v1", "pods", "portforward", "PodPortForwardOptions", ["create", "get"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "start", "VirtualMachine", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "stop", "VirtualMachine", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "restart", "VirtualMachine", ["update"]),

@@ -109,7 +109,14 @@ public sealed class Discovery
 
         foreach (var verb in VerbsOf(version))
         {
-            yield return Entry($"{verb.Plural}/{verb.Name}", "", namespaced: true, verb.Kind, verb.Verbs);
+            var entry = Entry($"{verb.Plural}/{verb.Name}", "", namespaced: true, verb.Kind, verb.Verbs);
+            if (verb.KindGroup is not null)
+            {
+                entry["group"] = verb.KindGroup;
+                entry["version"] = "v1";
+            }
+
+            yield return entry;
         }
     }
 
@@ -184,6 +191,11 @@ public sealed class Discovery
                 subresources.Add((JsonNode)AggregateSubresource("scale", KindOf(new GroupVersion("autoscaling", "v1"), "Scale"), Verbs.Subresource));
             }
 
+            foreach (var verb in VerbsOf(version).Where(verb => verb.Plural == resource.Plural))
+            {
+                subresources.Add((JsonNode)AggregateVerb(version, verb));
+            }
+
             if (subresources.Count > 0)
             {
                 entry["subresources"] = subresources;
@@ -198,7 +210,8 @@ public sealed class Discovery
         }
 
         // A parent that is served elsewhere has no kind here: it only carries its subresources.
-        foreach (var parent in VerbsOf(version).GroupBy(verb => verb.Plural, StringComparer.Ordinal))
+        var served = ResourcesOf(version).Select(resource => resource.Plural).ToHashSet(StringComparer.Ordinal);
+        foreach (var parent in VerbsOf(version).Where(verb => !served.Contains(verb.Plural)).GroupBy(verb => verb.Plural, StringComparer.Ordinal))
         {
             yield return new JsonObject
             {
@@ -207,7 +220,7 @@ public sealed class Discovery
                 ["scope"] = "Namespaced",
                 ["singularResource"] = "",
                 ["verbs"] = new JsonArray(),
-                ["subresources"] = parent.Select(verb => AggregateSubresource(verb.Name, KindOf(version, verb.Kind), verb.Verbs)).ToJson(),
+                ["subresources"] = parent.Select(verb => AggregateVerb(version, verb)).ToJson(),
             };
         }
     }
@@ -223,6 +236,9 @@ public sealed class Discovery
 
     private static JsonObject AggregateSubresource(string name, JsonObject kind, IReadOnlyList<string> verbs) =>
         new() { ["subresource"] = name, ["responseKind"] = kind, ["verbs"] = verbs.ToJson() };
+
+    private static JsonObject AggregateVerb(GroupVersion version, VerbSubresource verb) =>
+        AggregateSubresource(verb.Name, KindOf(verb.KindGroup is null ? version : new GroupVersion(verb.KindGroup, "v1"), verb.Kind), verb.Verbs);
 
     private static JsonObject KindOf(GroupVersion version, string kind) =>
         new() { ["group"] = version.Group, ["version"] = version.Version, ["kind"] = kind };

@@ -153,6 +153,9 @@ internal static class OpenApiV2Protobuf
                 case "description":
                     Text(output, 4, value);
                     break;
+                case "default":
+                    Nested(output, 5, any => Text(any, 2, value!.ToJsonString()));
+                    break;
                 case "required":
                     Texts(output, 19, value);
                     break;

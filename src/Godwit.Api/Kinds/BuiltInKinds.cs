@@ -1,5 +1,7 @@
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
+using Godwit.Api.Kinds.Pods;
+using Godwit.Api.Kinds.Services;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
 
@@ -16,6 +18,11 @@ public static class BuiltInKinds
         CoreKinds.EventDefinition,
         CoreKinds.ConfigMapDefinition,
         CoreKinds.SecretDefinition,
+        PodKinds.PodDefinition,
+        PodKinds.ServiceAccountDefinition,
+        ServiceKinds.ServiceDefinition,
+        ServiceKinds.EndpointsDefinition,
+        ServiceKinds.EndpointSliceDefinition,
         ClusterKinds.LeaseDefinition,
         ClusterKinds.CertificateSigningRequestDefinition,
         KubeVirtKinds.VirtualMachineDefinition,
@@ -37,6 +44,12 @@ public static class BuiltInKinds
 
     /// <summary>The body of the scale subresource.</summary>
     public static QuestionKind Scale { get; } = new(Autoscaling.V1.Scale.Type, "scale", ClusterSchemas.Scale);
+
+    /// <summary>The body of a pod's binding.</summary>
+    public static QuestionKind Binding { get; } = new(new ResourceType("", "v1", "Binding", "bindings", Namespaced: true), "binding", ClusterSchemas.Binding);
+
+    /// <summary>The body of a pod's eviction.</summary>
+    public static QuestionKind Eviction { get; } = new(new ResourceType("policy", "v1", "Eviction", "evictions", Namespaced: true), "eviction", ClusterSchemas.Eviction);
 
     /// <summary>The body of a delete.</summary>
     public static ObjectSchema DeleteOptions => MetaSchemas.DeleteOptions;

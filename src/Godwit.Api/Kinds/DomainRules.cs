@@ -3,6 +3,7 @@ using System.Net.NetworkInformation;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Godwit.Api.Core.V1;
+using Godwit.Api.Kinds.Pods;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Machinery;
 using Godwit.Base;
@@ -243,24 +244,9 @@ internal static class DomainRules
             yield return FieldError.Invalid($"{path}.terminationGracePeriodSeconds", spec.TerminationGracePeriodSeconds, "must be greater than or equal to 0");
         }
 
-        var labels = new JsonObject(spec.NodeSelector.Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Key, entry.Value)));
-        foreach (var error in MetadataRules.ValidateLabels(labels, $"{path}.nodeSelector"))
+        foreach (var error in PodRules.ValidateNodeSelector(spec.NodeSelector, $"{path}.nodeSelector").Concat(PodRules.ValidateTolerations(spec.Tolerations, $"{path}.tolerations")))
         {
             yield return error;
-        }
-
-        for (var index = 0; index < spec.Tolerations.Count; index++)
-        {
-            var (toleration, where) = (spec.Tolerations[index], $"{path}.tolerations[{index}]");
-            if (toleration is { Operator: "Exists", Value.Length: > 0 })
-            {
-                yield return FieldError.Invalid($"{where}.value", toleration.Value, "must be empty when operator is Exists");
-            }
-
-            if (string.IsNullOrEmpty(toleration.Key) && toleration.Operator != "Exists")
-            {
-                yield return FieldError.Invalid($"{where}.operator", toleration.Operator, "must be Exists when key is empty, which means every taint");
-            }
         }
     }
 

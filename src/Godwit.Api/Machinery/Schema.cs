@@ -127,6 +127,7 @@ public sealed record ObjectSchema : Schema
 {
     private readonly FrozenDictionary<string, SchemaField> byName;
     private readonly FrozenDictionary<int, SchemaField> byNumber;
+    private readonly FrozenDictionary<int, ObjectSchema> embedded;
 
     public ObjectSchema(string name, string description, params IReadOnlyList<SchemaField> fields)
     {
@@ -134,7 +135,9 @@ public sealed record ObjectSchema : Schema
         Description = description;
         Fields = fields;
         byName = fields.ToFrozenDictionary(field => field.Name, StringComparer.Ordinal);
-        byNumber = fields.Where(field => field.ProtobufNumber > 0).ToFrozenDictionary(field => field.ProtobufNumber);
+        byNumber = fields.Where(field => field is { ProtobufNumber: > 0, ProtobufWithin: 0 }).ToFrozenDictionary(field => field.ProtobufNumber);
+        embedded = fields.Where(field => field.ProtobufWithin > 0).GroupBy(field => field.ProtobufWithin).ToFrozenDictionary(
+            group => group.Key, group => new ObjectSchema(name, description, [.. group.Select(field => field with { ProtobufWithin = 0 })]));
     }
 
     public string Name { get; }
@@ -149,6 +152,9 @@ public sealed record ObjectSchema : Schema
     public SchemaField? Find(string name) => byName.GetValueOrDefault(name);
 
     public SchemaField? FindByNumber(int protobufNumber) => byNumber.GetValueOrDefault(protobufNumber);
+
+    /// <summary>The fields that Kubernetes' protobuf form puts into a message of their own, and JSON does not; null when the number has none.</summary>
+    public ObjectSchema? FindEmbedded(int protobufNumber) => embedded.GetValueOrDefault(protobufNumber);
 }
 
 /// <summary>How strategic merge patch treats a field's list or object.</summary>
@@ -170,6 +176,9 @@ public sealed record SchemaField(string Name, Schema Schema, string Description)
 {
     /// <summary>The number in Kubernetes' protobuf form; 0 where there is none.</summary>
     public int ProtobufNumber { get; init; }
+
+    /// <summary>The number of the message that holds this field in the protobuf form, where it stands deeper than in JSON; else 0.</summary>
+    public int ProtobufWithin { get; init; }
 
     /// <summary>
     /// True when zero is not the same as absence. Kubernetes' protobuf form writes most zeros without meaning them, so a
@@ -193,6 +202,15 @@ public sealed record SchemaField(string Name, Schema Schema, string Description)
 
     /// <summary>This number, whose zero is a value.</summary>
     public SchemaField ZeroIsAValue() => this with { ZeroMatters = true };
+
+    /// <summary>This field, in the protobuf form inside the message of that number.</summary>
+    public SchemaField Within(int protobufNumber) => this with { ProtobufWithin = protobufNumber };
+
+    /// <summary>This list's items, of whose fields a patch keeps only those that it names.</summary>
+    public SchemaField RetainsKeys() => this with { PatchStrategy = PatchStrategy | PatchStrategies.RetainKeys };
+
+    /// <summary>This field, which stands for a value (JSON) when it is absent.</summary>
+    public SchemaField DefaultsTo(string json) => this with { Default = json };
 
     /// <summary>This list, merged by a key (null: as a set of scalars).</summary>
     public SchemaField Merged(string? key = null) => this with { PatchStrategy = PatchStrategy | PatchStrategies.Merge, PatchMergeKey = key };

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.WebSockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Meta.V1;
@@ -16,17 +13,13 @@ namespace Godwit.ApiServer.Proxying;
 /// controllers do the rest. Pause, unpause, console and log are about a running guest: they go on to the agent of its
 /// node, as <c>/vm/UID/pause|unpause|console|log</c>.
 /// </summary>
-internal sealed class MachineSubresources(IRevisionStore store, ServedResources resources, ObjectWriter writer, AgentClient agents, TimeProvider clock)
+internal sealed class MachineSubresources(IRevisionStore store, ServedResources resources, ObjectWriter writer, AgentRelay agents)
 {
     /// <summary>KubeVirt's console protocol: the bytes of the serial line, in binary messages.</summary>
     public const string ConsoleProtocol = "plain.kubevirt.io";
 
-    /// <summary>As much of an agent's reason as is passed on.</summary>
-    private const int RefusalBytesMax = 2048;
-
     private readonly ServedResource? machines = resources.Find(GroupName.KubeVirt, "v1", "virtualmachines");
     private readonly ServedResource? guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances");
-    private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
 
     public static bool Handles(RequestInfo info) => info is { Group: GroupName.KubeVirtSubresources, Version: "v1" };
 
@@ -53,13 +46,13 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
                 await RestartAsync(request, machines, guests);
                 break;
             case ("virtualmachineinstances", "pause" or "unpause", "PUT"):
-                await PassOnAsync(request, HttpMethod.Put, await FindGuestAsync(request, guests));
+                await PassOnAsync(request, HttpMethod.Put, guests);
                 break;
             case ("virtualmachineinstances", "log", "GET"):
-                await PassOnAsync(request, HttpMethod.Get, await FindGuestAsync(request, guests));
+                await PassOnAsync(request, HttpMethod.Get, guests);
                 break;
             case ("virtualmachineinstances", "console", "GET" or "CONNECT"):
-                await OpenConsoleAsync(request, await FindGuestAsync(request, guests));
+                await OpenConsoleAsync(request, guests);
                 break;
             default:
                 throw StatusException.UnknownPath();
@@ -113,88 +106,25 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
         request.PrepareAnswer(StatusCodes.Status202Accepted, "application/json");
     }
 
-    private async Task PassOnAsync(ApiRequest request, HttpMethod method, GuestAddress guest)
+    private async Task PassOnAsync(ApiRequest request, HttpMethod method, ServedResource guest)
     {
-        using var response = await AskAsync(request, guest, () =>
-            agents.SendAsync(guest.Agent, method, $"/vm/{guest.Uid}/{request.Info.Subresource}{request.Http.Request.QueryString}", request.Stopping));
-        if (!response.IsSuccessStatusCode)
-        {
-            throw await RefusalOfAsync(request, guest, response);
-        }
-
-        request.PrepareAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "text/plain");
-        await request.Http.Response.StartAsync(request.Stopping);
-        await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
-        var buffer = new byte[16 * 1024];
-        while (await body.ReadAsync(buffer, request.Stopping) is var count and > 0)
-        {
-            // Each piece goes on at once: a followed log is read as it is written.
-            await request.Http.Response.Body.WriteAsync(buffer.AsMemory(0, count), request.Stopping);
-            await request.Http.Response.Body.FlushAsync(request.Stopping);
-        }
+        var (uid, agent) = await FindGuestAsync(request, guest);
+        await agents.PassOnAsync(request, method, agent, $"/vm/{uid}/{request.Info.Subresource}{request.Http.Request.QueryString}");
     }
 
-    /// <summary>An agent says in plain words why it does not: they become the answer's. That it has no such guest is a matter of time (it moved, or ended), so no "not found".</summary>
-    private static async Task<StatusException> RefusalOfAsync(ApiRequest request, GuestAddress guest, HttpResponseMessage response)
+    private async Task OpenConsoleAsync(ApiRequest request, ServedResource guest)
     {
-        await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
-        var buffer = new byte[RefusalBytesMax];
-        var words = Encoding.UTF8.GetString(buffer, 0, await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, request.Stopping)).Trim();
-        return response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.NotFound && words.Length > 0
-            ? StatusException.Conflict(request.Info.Subject, words)
-            : StatusException.BadGateway($"the agent of node {guest.Agent.Node} answered for {request.Info.Namespace}/{request.Info.Name} with HTTP {(int)response.StatusCode}: {words}");
-    }
-
-    private async Task OpenConsoleAsync(ApiRequest request, GuestAddress guest)
-    {
-        var sockets = request.Http.WebSockets;
-        if (!sockets.IsWebSocketRequest)
-        {
-            throw StatusException.BadRequest("the console is a WebSocket: ask for the upgrade");
-        }
-
-        if (sockets.WebSocketRequestedProtocols.Count > 0 && !sockets.WebSocketRequestedProtocols.Contains(ConsoleProtocol))
-        {
-            throw StatusException.BadRequest($"the console speaks the WebSocket subprotocol {ConsoleProtocol}");
-        }
-
-        using var agent = await AskAsync(request, guest, () =>
-            agents.OpenAsync(guest.Agent, $"/vm/{guest.Uid}/console{request.Http.Request.QueryString}", ConsoleProtocol, request.Stopping));
-        using var client = await sockets.AcceptWebSocketAsync(sockets.WebSocketRequestedProtocols.Count > 0 ? ConsoleProtocol : null);
-        await ConsoleRelay.RunAsync(client, agent, clock, request.Stopping);
-    }
-
-    private static async Task<T> AskAsync<T>(ApiRequest request, GuestAddress guest, Func<Task<T>> ask)
-    {
-        try
-        {
-            return await ask();
-        }
-        catch (Exception error) when (error is HttpRequestException or WebSocketException)
-        {
-            throw StatusException.BadGateway($"the agent of node {guest.Agent.Node} at {guest.Agent.Endpoint.Host}:{guest.Agent.Endpoint.Port} did not answer for {request.Info.Namespace}/{request.Info.Name}: {Base.ErrorChain.Describe(error)}", error);
-        }
+        var (uid, agent) = await FindGuestAsync(request, guest);
+        await agents.JoinAsync(request, agent, $"/vm/{uid}/console{request.Http.Request.QueryString}", ConsoleProtocol);
     }
 
     /// <summary>The running guest and its node's agent.</summary>
-    private async Task<GuestAddress> FindGuestAsync(ApiRequest request, ServedResource resource)
+    private async Task<(string Uid, AgentAddress Agent)> FindGuestAsync(ApiRequest request, ServedResource resource)
     {
         var item = await store.GetAsync(resource.Key(request.Info.Namespace, request.Info.Name), request.Stopping) ?? throw StatusException.NotFound(request.Info.Subject);
         var guest = resource.Form.Decode(item.Value.Span, item.ModRevision);
-        if ((string?)guest["status"]?["nodeName"] is not { Length: > 0 } node || nodes is null)
-        {
-            throw StatusException.Conflict(request.Info.Subject, "VMI is not running: no node has it yet");
-        }
-
-        var found = await store.GetAsync(nodes.Key("", node), request.Stopping)
-            ?? throw StatusException.Conflict(request.Info.Subject, $"there is no Node \"{node}\" any more, on which it ran");
-        var endpoint = (string?)nodes.Form.Decode(found.Value.Span, found.ModRevision)["metadata"]?["annotations"]?[AnnotationNames.AgentEndpoint];
-        return new GuestAddress(Meta.Of(guest).Uid, new AgentAddress(node, ParseEndpoint(endpoint)
-            ?? throw StatusException.ServiceUnavailable($"Node \"{node}\" does not say where its agent listens (annotation {AnnotationNames.AgentEndpoint})")));
+        return (string?)guest["status"]?["nodeName"] is { Length: > 0 } node
+            ? (Meta.Of(guest).Uid, await agents.FindAsync(request, node))
+            : throw StatusException.Conflict(request.Info.Subject, "VMI is not running: no node has it yet");
     }
-
-    private static DnsEndPoint? ParseEndpoint(string? text) =>
-        Uri.TryCreate("tcp://" + text, UriKind.Absolute, out var uri) && uri.Port > 0 ? new DnsEndPoint(uri.DnsSafeHost, uri.Port) : null;
-
-    private readonly record struct GuestAddress(string Uid, AgentAddress Agent);
 }

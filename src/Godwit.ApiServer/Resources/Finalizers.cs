@@ -30,7 +30,7 @@ internal static class Finalizers
             meta.SetFinalizers([.. meta.Finalizers, finalizer]);
         }
 
-        if (options.GracePeriodSeconds is { } grace && (meta["deletionGracePeriodSeconds"]?.GetValue<long>() is not { } earlier || grace < earlier))
+        if ((options.GracePeriodSeconds ?? GraceOf(resource, definition)) is { } grace && (meta["deletionGracePeriodSeconds"]?.GetValue<long>() is not { } earlier || grace < earlier))
         {
             meta.SetNumber("deletionGracePeriodSeconds", grace);
         }
@@ -51,6 +51,10 @@ internal static class Finalizers
             resource["status"] = new JsonObject { ["phase"] = "Terminating" };
         }
     }
+
+    /// <summary>The grace that a pod gives its own containers; other kinds name none.</summary>
+    private static long? GraceOf(JsonObject resource, ResourceDefinition definition) =>
+        definition is { Group: "", Plural: "pods" } ? JsonAccess.AsInt64(resource.At("spec", "terminationGracePeriodSeconds")) : null;
 
     public static bool IsNamespace(ResourceDefinition definition) => definition is { Group: "", Plural: "namespaces" };
 }

@@ -1,78 +1,91 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Machinery;
-using Godwit.Api.Machinery.Selectors;
 using Godwit.ApiServer.Requests;
-using Godwit.Store;
+using Godwit.ApiServer.Security;
 
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>
 /// Guests as the pods that Kubernetes' tools expect on a node: one for each VirtualMachineInstance, named
-/// <c>virt-launcher-NAME</c> as in KubeVirt, read only, and not in discovery, since nothing here runs pods. With them
-/// <c>kubectl describe node</c> shows what runs on a node, and <c>kubectl drain</c> stops before guests that it cannot
-/// move, rather than calling a node drained on which they still run.
+/// <c>virt-launcher-NAME</c> as in KubeVirt, and read only. They are not stored and no watch tells of them: they are
+/// shown by name, and to people who ask for the pods of a node. So <c>kubectl describe node</c> shows all that runs on a
+/// node, and <c>kubectl drain</c> stops before guests that it cannot move, rather than calling a node drained on which
+/// they still run. Agents and controllers, which watch pods, see those that are stored and no others.
 /// </summary>
-internal sealed class GuestPods(ListHandler lists, ServedResources resources)
+internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedResources resources)
 {
     private const string NamePrefix = "virt-launcher-";
+    private const string NodeField = "spec.nodeName";
 
-    private static readonly Dictionary<string, Func<JsonObject, string>> SelectableFields = new(StringComparer.Ordinal)
-    {
-        ["spec.nodeName"] = pod => pod.TextAt("spec", "nodeName") ?? "",
-        ["status.phase"] = pod => pod.TextAt("status", "phase") ?? "",
-    };
-
-    public static bool Handles(RequestInfo info) => info is { Group: "", Version: "v1", Resource: "pods" };
+    public static bool Handles(ApiRequest request) =>
+        request.Info is { Group: "", Version: "v1", Resource: "pods" } info
+        && (info.Name.StartsWith(NamePrefix, StringComparison.Ordinal) || (info.Verb == "list" && IsPerson(request.User) && request.Query("fieldSelector").Contains(NodeField, StringComparison.Ordinal)));
 
     public async Task HandleAsync(ApiRequest request)
     {
+        var pods = resources.Find("", "v1", "pods") ?? throw StatusException.UnknownPath();
         var guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances") ?? throw StatusException.UnknownPath();
         if (request.Info.Subresource.Length > 0 || request.Info.Verb is not ("get" or "list"))
         {
             throw StatusException.Forbidden(request.Info.Subject, "this pod stands for a virtual machine and can only be looked at: move it with 'godwit migrate', stop it with 'godwit vm stop'");
         }
 
-        var options = ListOptions.Read(request);
-        var filter = new ObjectFilter(guests, request.Info.Namespace, request.Info.Verb == "get" ? GuestNameOf(request.Info.Name) : "");
-        var (pods, revision) = (new JsonArray(), 0L);
-        var matches = ReadSelectors(options, guests.Definition);
-        await foreach (var page in lists.ReadAllAsync(filter, default, request.Stopping))
+        var wanted = ObjectFilter.Read(pods, request.Info, ListOptions.Read(request));
+        var (found, revision) = (new List<StoredObject>(), 0L);
+        await foreach (var page in lists.ReadAllAsync(wanted, default, request.Stopping))
         {
             revision = page.Revision;
-            foreach (var guest in page.Items)
-            {
-                var pod = PodOf(guest.Resource.Form.Decode(guest.Value.Span, guest.Revision));
-                if (matches(pod))
-                {
-                    pods.Add((JsonNode)pod);
-                }
-            }
+            found.AddRange(page.Items);
+        }
+
+        var filter = new ObjectFilter(guests, request.Info.Namespace, wanted.Name.Length > 0 ? GuestNameOf(wanted.Name) : "");
+        await foreach (var page in lists.ReadAllAsync(filter, new ListStart(revision, null), request.Stopping))
+        {
+            found.AddRange(page.Items.Select(guest => Shown(pods, guest)).Where(wanted.Matches));
         }
 
         var accepted = Negotiation.Choose(request.Http.Request.Headers.Accept.ToString());
-        JsonNode answer = request.Info.Verb == "list" ? ListOf(pods, revision) : pods.Count > 0 ? pods[0]! : throw StatusException.NotFound(request.Info.Subject);
-        await Answer.WriteAsync(request, 200, accepted.Format, output => Write(output, answer));
+        var view = views.For(accepted.View, pods, request);
+        if (request.Info.Verb == "list")
+        {
+            await Answer.WriteAsync(request, 200, accepted.Format, output => WriteList(output, view, found, revision));
+        }
+        else
+        {
+            var one = found.Count > 0 ? found[0] : throw StatusException.NotFound(request.Info.Subject);
+            await Answer.WriteAsync(request, 200, accepted.Format, output => view.WriteObject(output, one));
+        }
+    }
+
+    private static bool IsPerson(User user) => user.NodeName is null && user.Name != User.ControllersName;
+
+    private static StoredObject Shown(ServedResource pods, StoredObject guest)
+    {
+        var pod = PodOf(guest.Resource.Form.Decode(guest.Value.Span, guest.Revision));
+        var meta = Meta.Of(pod);
+        return new StoredObject(pods, pods.Key(meta.Namespace, meta.Name), pods.Form.Encode(pod), guest.Revision);
+    }
+
+    private static void WriteList(IBufferWriter<byte> output, ObjectView view, List<StoredObject> found, long revision)
+    {
+        view.WriteListHead(output, new ListHead(revision, "", 0));
+        for (var index = 0; index < found.Count; index++)
+        {
+            if (index > 0)
+            {
+                output.Write(","u8);
+            }
+
+            view.WriteListItem(output, found[index]);
+        }
+
+        ObjectView.WriteListTail(output);
     }
 
     private static string GuestNameOf(string pod) => pod.StartsWith(NamePrefix, StringComparison.Ordinal) && pod.Length > NamePrefix.Length ? pod[NamePrefix.Length..] : pod + "/";
-
-    private static Func<JsonObject, bool> ReadSelectors(ListOptions options, ResourceDefinition guest)
-    {
-        try
-        {
-            var labels = LabelSelector.Parse(options.LabelSelector);
-            var fields = FieldSelector.Parse(options.FieldSelector).For(guest with { Plural = "pods", SelectableFields = SelectableFields });
-            return pod => labels.Matches(pod.ObjectAt("metadata", "labels")) && fields(pod);
-        }
-        catch (FormatException error)
-        {
-            throw StatusException.BadRequest($"unable to parse the selector: {error.Message}", error);
-        }
-    }
 
     private static JsonObject PodOf(JsonObject guest)
     {
@@ -116,18 +129,4 @@ internal sealed class GuestPods(ListHandler lists, ServedResources resources)
     }
 
     private static string PhaseOf(string? guestPhase) => guestPhase is "Running" or "Succeeded" or "Failed" ? guestPhase : "Pending";
-
-    private static JsonObject ListOf(JsonArray pods, long revision) => new()
-    {
-        ["kind"] = "PodList",
-        ["apiVersion"] = "v1",
-        ["metadata"] = new JsonObject { ["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture) },
-        ["items"] = pods,
-    };
-
-    private static void Write(IBufferWriter<byte> output, JsonNode answer)
-    {
-        using var writer = new Utf8JsonWriter(output, StoredForm.WriterOptions);
-        answer.WriteTo(writer);
-    }
 }

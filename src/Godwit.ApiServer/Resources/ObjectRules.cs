@@ -82,6 +82,12 @@ internal static class ObjectRules
             SetOrRemove(result, "status", existing["status"]);
         }
 
+        if (write.Subresource == "ephemeralcontainers")
+        {
+            result = existing.DeepClone().AsObject();
+            SetOrRemove(result.GetOrAddObject("spec"), "ephemeralContainers", updated["spec"]?["ephemeralContainers"]);
+        }
+
         if (Finalizers.IsNamespace(write.Resource.Definition))
         {
             // A namespace's spec is what holds it until it is empty: only finalize may change it.

@@ -43,6 +43,7 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
             "" => true,
             "status" => resource.Definition.HasStatus && info.Verb is "get" or "update" or "patch",
             "scale" => resource.Definition.Scale is not null && info.Verb is "get" or "update" or "patch",
+            "ephemeralcontainers" => resource.Definition is { Group: "", Plural: "pods" } && info.Verb is "get" or "update" or "patch",
             "finalize" => Finalizers.IsNamespace(resource.Definition) && info.Verb == "update",
             _ => false,
         };
@@ -122,7 +123,7 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
             return;
         }
 
-        await AnswerSuccessAsync(request, request.Info.Subject.ToDetails() with { Uid = result.Uid });
+        await AnswerSuccessAsync(request, 200, request.Info.Subject.ToDetails() with { Uid = result.Uid });
     }
 
     /// <summary>Deletes what a selection matches, one after another; what is held by finalizers is marked.</summary>
@@ -140,11 +141,12 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
             }
         }
 
-        await AnswerSuccessAsync(request, request.Info.Subject.ToDetails());
+        await AnswerSuccessAsync(request, 200, request.Info.Subject.ToDetails());
     }
 
-    private static Task AnswerSuccessAsync(ApiRequest request, StatusDetails details) =>
-        Answer.WriteAsync(request, 200, BodyFormat.Json, output =>
+    /// <summary>Answers that it is done, without an object.</summary>
+    public static Task AnswerSuccessAsync(ApiRequest request, int code, StatusDetails details) =>
+        Answer.WriteAsync(request, code, BodyFormat.Json, output =>
         {
             using var json = new Utf8JsonWriter(output);
             json.WriteStartObject();

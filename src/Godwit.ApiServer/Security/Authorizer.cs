@@ -29,6 +29,9 @@ internal static class Authorizer
     [
         new("", ["nodes", "namespaces", "configmaps", "secrets"], ReadVerbs),
         new("", ["nodes", "nodes/status"], ["create", "update", "patch"]),
+        new("", ["pods", "services", "endpoints", "serviceaccounts"], ReadVerbs),
+        new("", ["pods", "pods/status"], ["update", "patch"]),
+        new("discovery.k8s.io", ["endpointslices"], ReadVerbs),
         new("", ["events"], ["create", "update", "patch"]),
         new("coordination.k8s.io", ["leases"], ["get", "list", "watch", "create", "update", "patch"]),
         new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
@@ -44,6 +47,7 @@ internal static class Authorizer
     [
         new("", ["*"], ["*"]),
         new("coordination.k8s.io", ["*"], ["*"]),
+        new("discovery.k8s.io", ["*"], ["*"]),
         new("kubevirt.io", ["*"], ["*"]),
         new("migrations.kubevirt.io", ["*"], ["*"]),
         new("godwit.dev", ["*"], ["*"]),

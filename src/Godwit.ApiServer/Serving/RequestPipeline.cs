@@ -72,7 +72,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         }
     }
 
-    private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info) || PodStreams.Handles(info);
+    private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info) || PodSubresources.IsStream(info);
 
     private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
     {
@@ -104,12 +104,12 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
             return parts.Machines.HandleAsync(request);
         }
 
-        if (PodStreams.Handles(request.Info))
+        if (GuestPods.Handles(request))
         {
-            return parts.PodStreams.HandleAsync(request);
+            return parts.GuestPods.HandleAsync(request);
         }
 
-        if (GuestPods.Handles(request.Info))
+        if (PodSubresources.Handles(request.Info))
         {
             return parts.Pods.HandleAsync(request);
         }

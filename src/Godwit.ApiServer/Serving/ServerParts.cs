@@ -25,10 +25,11 @@ internal sealed class ServerParts : IDisposable
         var watches = new WatchHandler(store, lists, views, Metrics, options.Clock);
         Objects = new ResourceHandler(store, views, lists, watches, Writer);
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
-        Machines = new MachineSubresources(store, Resources, Writer, agents, options.Clock);
-        PodStreams = new PodStreams(store, Resources, agents, options.Clock);
+        var relay = new AgentRelay(store, Resources, agents, options.Clock);
+        Machines = new MachineSubresources(store, Resources, Writer, relay);
+        Pods = new PodSubresources(store, Resources, Writer, relay);
         var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
-        Pods = new GuestPods(lists, Resources);
+        GuestPods = new GuestPods(lists, views, Resources);
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);
         Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
     }
@@ -43,9 +44,9 @@ internal sealed class ServerParts : IDisposable
 
     public MachineSubresources Machines { get; }
 
-    public PodStreams PodStreams { get; }
+    public PodSubresources Pods { get; }
 
-    public GuestPods Pods { get; }
+    public GuestPods GuestPods { get; }
 
     public SystemPaths System { get; }
 

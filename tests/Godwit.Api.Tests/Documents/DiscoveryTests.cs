@@ -7,7 +7,7 @@ namespace Godwit.Api.Tests.Documents;
 
 public sealed class DiscoveryTests
 {
-    private static readonly Discovery Discovery = new(ApiSurface.Godwit);
+    private static readonly Api.Documents.Discovery Discovery = new(ApiSurface.Godwit);
 
     [Fact]
     public void Groups_and_their_versions_are_listed()
@@ -15,7 +15,7 @@ public sealed class DiscoveryTests
         var groups = Read(Discovery.Find("/apis"))["groups"]!.AsArray();
 
         Assert.Equal(
-            ["authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io", "godwit.dev", "kubevirt.io", "migrations.kubevirt.io", "subresources.kubevirt.io"],
+            ["authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "godwit.dev", "kubevirt.io", "migrations.kubevirt.io", "subresources.kubevirt.io"],
             groups.Select(group => group.TextAt("name")));
         Assert.All(groups, group => Assert.NotNull(Discovery.Find($"/apis/{group.TextAt("preferredVersion", "groupVersion")}")));
         Assert.All(groups, group => Assert.Equal("APIGroup", Read(Discovery.Find($"/apis/{group.TextAt("name")}")).TextAt("kind")));
@@ -73,7 +73,7 @@ public sealed class DiscoveryTests
 
     [Fact]
     public void The_same_surface_has_the_same_entity_tags() =>
-        Assert.Equal(Discovery.FindAggregated(core: false, "v2")!.ETag, new Discovery(ApiSurface.Godwit).FindAggregated(core: false, "v2")!.ETag);
+        Assert.Equal(Discovery.FindAggregated(core: false, "v2")!.ETag, new Api.Documents.Discovery(ApiSurface.Godwit).FindAggregated(core: false, "v2")!.ETag);
 
     // A parent without a kind is not a resource of its own; its subresources are.
     private static IEnumerable<string> Names(JsonNode version) =>

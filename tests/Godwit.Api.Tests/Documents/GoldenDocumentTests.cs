@@ -7,7 +7,7 @@ namespace Godwit.Api.Tests.Documents;
 /// <summary>What clients learn of the server, word for word: a change of it is to be seen in review.</summary>
 public sealed class GoldenDocumentTests
 {
-    private static readonly Discovery Discovery = new(ApiSurface.Godwit);
+    private static readonly Api.Documents.Discovery Discovery = new(ApiSurface.Godwit);
     private static readonly OpenApi OpenApi = new(ApiSurface.Godwit, "v0.0.0");
 
     public static TheoryData<string> Versions { get; } = [.. ApiSurface.Godwit.GroupVersions.Select(version => version.Path)];

@@ -25,6 +25,44 @@ internal static class Samples
         ],
         ["ConfigMap"] = ["""{"metadata":{"name":"c"},"data":{"a":"1","b":"2"},"binaryData":{"c":"AA=="}}""", """{"metadata":{"name":"empty"}}"""],
         ["Secret"] = ["""{"metadata":{"name":"s"},"type":"Opaque","data":{"a":"MQ=="}}"""],
+        ["Pod"] =
+        [
+            """
+            {"metadata":{"name":"web"},"spec":{"nodeName":"n1","containers":[{"name":"a"},{"name":"b"}],"initContainers":[{"name":"proxy","restartPolicy":"Always"}]},
+            "status":{"phase":"Running","podIP":"10.0.0.9","conditions":[{"type":"Ready","status":"False"}],
+            "initContainerStatuses":[{"name":"proxy","ready":true,"started":true,"state":{"running":{}}}],
+            "containerStatuses":[{"name":"a","ready":true,"restartCount":2,"state":{"running":{}},"lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-01-31T11:55:00Z"}}},
+            {"name":"b","ready":false,"restartCount":0,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}}
+            """,
+            """
+            {"metadata":{"name":"job"},"spec":{"containers":[{"name":"a"}]},
+            "status":{"phase":"Succeeded","containerStatuses":[{"name":"a","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]}}
+            """,
+            """
+            {"metadata":{"name":"start"},"spec":{"nodeName":"n1","initContainers":[{"name":"i"},{"name":"j"}],"containers":[{"name":"a"}]},
+            "status":{"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"terminated":{"exitCode":0}}},{"name":"j","state":{"running":{}}}],"containerStatuses":[{"name":"a","state":{"waiting":{"reason":"PodInitializing"}}}]}}
+            """,
+            """{"metadata":{"name":"going","deletionTimestamp":"2026-01-31T12:00:00Z"},"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running"}}""",
+            """{"metadata":{"name":"new"},"status":{"phase":"Pending"}}""",
+        ],
+        ["ServiceAccount"] = ["""{"metadata":{"name":"default"}}"""],
+        ["Service"] =
+        [
+            """{"metadata":{"name":"web"},"spec":{"type":"NodePort","clusterIP":"10.96.0.9","selector":{"b":"2","a":"1"},"ports":[{"name":"http","port":80,"nodePort":30080,"protocol":"TCP"},{"name":"dns","port":53,"protocol":"UDP"}]}}""",
+            """{"metadata":{"name":"out"},"spec":{"type":"ExternalName","externalName":"example.com"}}""",
+            """{"metadata":{"name":"ball"},"spec":{"type":"LoadBalancer","clusterIP":"10.96.0.10","ports":[{"port":80}]}}""",
+            """{"metadata":{"name":"new"}}""",
+        ],
+        ["Endpoints"] =
+        [
+            """{"metadata":{"name":"web"},"subsets":[{"addresses":[{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}],"notReadyAddresses":[{"ip":"10.0.0.3"}],"ports":[{"port":80},{"port":443}]}]}""",
+            """{"metadata":{"name":"none"}}""",
+        ],
+        ["EndpointSlice"] =
+        [
+            """{"metadata":{"name":"web-x"},"addressType":"IPv4","ports":[{"port":80}],"endpoints":[{"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.3"]},{"addresses":["10.0.0.4"]}]}""",
+            """{"metadata":{"name":"new"},"addressType":"IPv4"}""",
+        ],
         ["Lease"] = ["""{"metadata":{"name":"n1"},"spec":{"holderIdentity":"n1"}}""", """{"metadata":{"name":"free"}}"""],
         ["CertificateSigningRequest"] =
         [

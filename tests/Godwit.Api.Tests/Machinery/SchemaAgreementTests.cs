@@ -7,6 +7,7 @@ using Godwit.Api.Autoscaling.V1;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
+using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Kinds;
 using Godwit.Api.KubeVirt.V1;
@@ -27,6 +28,11 @@ public sealed class SchemaAgreementTests
         [typeof(Event)] = Event.Type,
         [typeof(ConfigMap)] = ConfigMap.Type,
         [typeof(Secret)] = Secret.Type,
+        [typeof(Pod)] = Pod.Type,
+        [typeof(ServiceAccount)] = ServiceAccount.Type,
+        [typeof(Service)] = Service.Type,
+        [typeof(Endpoints)] = Endpoints.Type,
+        [typeof(EndpointSlice)] = EndpointSlice.Type,
         [typeof(Lease)] = Lease.Type,
         [typeof(CertificateSigningRequest)] = CertificateSigningRequest.Type,
         [typeof(VirtualMachine)] = VirtualMachine.Type,

@@ -60,6 +60,27 @@ public sealed class ProtobufBodyTests
     }
 
     [Fact]
+    public void Fields_that_stand_deeper_than_in_json_are_read_into_their_place()
+    {
+        var source = Message(Bytes(19, Message(Bytes(1, Message(Text(1, "settings"))), Number(3, 256))));
+        var probe = Message(Bytes(1, Message(Bytes(2, Message(Text(1, "/ok"), Bytes(2, Message(Number(1, 1), Text(3, "http"))))))), Number(4, 5));
+        var pod = Message(Bytes(2, Message(
+            Bytes(1, Message(Text(1, "v"), Bytes(2, source))),
+            Bytes(2, Message(Text(1, "c"), Text(2, "i"), Bytes(11, probe))),
+            Number(4, 0),
+            Bytes(34, Message(Bytes(1, Message(Text(1, "look"))), Text(2, "c"))))));
+
+        var read = ProtobufBody.Decode(Envelope("v1", "Pod", pod), Schema("Pod"));
+
+        var expected = """
+            {"volumes":[{"name":"v","configMap":{"name":"settings","defaultMode":256}}],
+            "containers":[{"name":"c","image":"i","readinessProbe":{"httpGet":{"path":"/ok","port":"http"},"periodSeconds":5}}],
+            "terminationGracePeriodSeconds":0,"ephemeralContainers":[{"name":"look","targetContainerName":"c"}]}
+            """;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), read["spec"]), read.ToJsonString());
+    }
+
+    [Fact]
     public void A_grace_period_of_zero_is_not_an_absent_one()
     {
         var forced = ProtobufBody.Decode(Envelope("v1", "DeleteOptions", Message(Number(1, 0), Text(4, "Background"))), BuiltInKinds.DeleteOptions);

@@ -1,4 +1,3 @@
-using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 
 namespace Godwit.Api.Core.V1;

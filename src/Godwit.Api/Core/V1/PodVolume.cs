@@ -2,6 +2,12 @@ using Godwit.Base;
 
 namespace Godwit.Api.Core.V1;
 
+/// <summary>Names an object of the same namespace.</summary>
+public sealed record LocalObjectReference
+{
+    public string Name { get; init => field = value ?? ""; } = "";
+}
+
 /// <summary>A field of the pod.</summary>
 public sealed record ObjectFieldSelector
 {

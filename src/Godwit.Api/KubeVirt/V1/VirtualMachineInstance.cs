@@ -109,11 +109,6 @@ public sealed record CloudInitNoCloudSource
     public LocalObjectReference? NetworkDataSecretRef { get; init; }
 }
 
-public sealed record LocalObjectReference
-{
-    public string Name { get; init => field = value ?? ""; } = "";
-}
-
 /// <summary>An empty disk that lives as long as the incarnation.</summary>
 public sealed record EmptyDiskSource
 {

@@ -17,9 +17,18 @@ internal sealed class MessageReader
         var input = new CodedInputStream(message);
         while (input.ReadTag() is var tag && tag != 0)
         {
-            if (schema.FindByNumber(WireFormat.GetTagFieldNumber(tag)) is not { } field)
+            var number = WireFormat.GetTagFieldNumber(tag);
+            if (schema.FindByNumber(number) is not { } field)
             {
-                input.SkipLastField();
+                if (schema.FindEmbedded(number) is { } embedded)
+                {
+                    ReadInto(target, ProtobufBody.ReadDelimited(input, tag), embedded);
+                }
+                else
+                {
+                    input.SkipLastField();
+                }
+
                 continue;
             }
 

@@ -15,6 +15,16 @@ internal static class ClusterSchemas
     // A list of texts as a map's value is a message of its own in protobuf.
     private static readonly ArraySchema ExtraValue = ListOf(Text);
 
+    public static ObjectSchema Binding { get; } = Kind(
+        "io.k8s.api.core.v1.Binding",
+        "Puts a pod onto a node.",
+        Field(2, "target", CoreSchemas.ObjectReference, "The node.").Required());
+
+    public static ObjectSchema Eviction { get; } = Kind(
+        "io.k8s.api.policy.v1.Eviction",
+        "Asks a pod to leave its node.",
+        Field(2, "deleteOptions", MetaSchemas.DeleteOptions, "How it is to be deleted."));
+
     public static ObjectSchema Lease { get; } = Kind(
         Coordination + "Lease",
         "A claim that its holder renews.",

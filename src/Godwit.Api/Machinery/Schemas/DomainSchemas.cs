@@ -96,11 +96,6 @@ internal static class DomainSchemas
         Field("name", Text, "Joins the interface of the same name.").Required(),
         Field("pod", new ObjectSchema(Prefix + "PodNetwork", "No settings."), "The cluster's own network.").Required());
 
-    private static readonly ObjectSchema SecretReference = new(
-        "io.k8s.api.core.v1.LocalObjectReference",
-        "An object in the same namespace.",
-        Field("name", Text, "Its name.").Required());
-
     private static readonly ObjectSchema CloudInit = new(
         Prefix + "CloudInitNoCloudSource",
         "A seed for cloud-init's NoCloud data source. Each part is given in one way only.",
@@ -108,8 +103,8 @@ internal static class DomainSchemas
         Field("userDataBase64", Text, "User data in base64."),
         Field("networkData", Text, "Network data as text."),
         Field("networkDataBase64", Text, "Network data in base64."),
-        Field("secretRef", SecretReference, "The Secret that holds user data under the key userdata."),
-        Field("networkDataSecretRef", SecretReference, "The Secret that holds network data under the key networkdata."));
+        Field("secretRef", VolumeSchemas.LocalObjectReference, "The Secret that holds user data under the key userdata."),
+        Field("networkDataSecretRef", VolumeSchemas.LocalObjectReference, "The Secret that holds network data under the key networkdata."));
 
     private static readonly ObjectSchema Volume = new(
         Prefix + "Volume",
@@ -132,15 +127,6 @@ internal static class DomainSchemas
             "An empty disk that lives as long as the machine.",
             Field("capacity", Quantity, "Its size in bytes.").Required()), "An empty disk."));
 
-    private static readonly ObjectSchema Toleration = new(
-        "io.k8s.api.core.v1.Toleration",
-        "Lets a guest onto nodes with a matching taint.",
-        Field("key", Text, "The taint's name; empty with operator Exists for every one."),
-        Field("operator", OneOf("Exists", "Equal"), "Equal when not said."),
-        Field("value", Text, "The taint's value, for Equal."),
-        Field("effect", OneOf("NoSchedule", "PreferNoSchedule", "NoExecute"), "The taint's effect; empty for every one."),
-        Field("tolerationSeconds", Integer64, "For how long a NoExecute taint is borne; for ever when not said."));
-
     public static ObjectSchema MachineStatus { get; } = Machine;
 
     public static ObjectSchema VirtualMachineInstanceSpec { get; } = new(
@@ -148,7 +134,7 @@ internal static class DomainSchemas
         "What a guest is made of.",
         Field("domain", Domain, "The virtual hardware.").Required(),
         Field("nodeSelector", TextMap, "Labels that a node must have."),
-        Field("tolerations", ListOf(Toleration), "Taints that are borne."),
+        Field("tolerations", ListOf(PodSchemas.Toleration), "Taints that are borne."),
         Field("evictionStrategy", OneOf("None", "LiveMigrate", "LiveMigrateIfPossible", "External"), "What to do with the guest when its node is emptied."),
         Field("startStrategy", OneOf("Paused"), "Paused: the guest waits for unpause before its first instruction."),
         Field("terminationGracePeriodSeconds", Integer64, "Seconds that the guest may take to shut down before it is stopped by force."),

@@ -1,0 +1,104 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Text;
+using Godwit.Api;
+using Godwit.ApiServer.Requests;
+using Godwit.ApiServer.Resources;
+using Godwit.Store;
+
+namespace Godwit.ApiServer.Proxying;
+
+/// <summary>Passes a client's request on to the agent of a node, as a request with an answer or as a WebSocket both ways.</summary>
+internal sealed class AgentRelay(IRevisionStore store, ServedResources resources, AgentClient agents, TimeProvider clock)
+{
+    /// <summary>As much of an agent's reason as is passed on.</summary>
+    private const int RefusalBytesMax = 2048;
+
+    private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
+
+    /// <summary>Where a node's agent listens.</summary>
+    /// <exception cref="StatusException">There is no such node, or it does not say.</exception>
+    public async Task<AgentAddress> FindAsync(ApiRequest request, string node)
+    {
+        var found = nodes is null ? null : await store.GetAsync(nodes.Key("", node), request.Stopping);
+        if (found is not { } item)
+        {
+            throw StatusException.Conflict(request.Info.Subject, $"there is no Node \"{node}\" any more, on which it ran");
+        }
+
+        var endpoint = (string?)nodes!.Form.Decode(item.Value.Span, item.ModRevision)["metadata"]?["annotations"]?[AnnotationNames.AgentEndpoint];
+        return new AgentAddress(node, ParseEndpoint(endpoint)
+            ?? throw StatusException.ServiceUnavailable($"Node \"{node}\" does not say where its agent listens (annotation {AnnotationNames.AgentEndpoint})"));
+    }
+
+    /// <summary>Sends a request without a body, and the answer to the client as it comes.</summary>
+    public async Task PassOnAsync(ApiRequest request, HttpMethod method, AgentAddress agent, string pathAndQuery)
+    {
+        using var response = await AskAsync(request, agent, () => agents.SendAsync(agent, method, pathAndQuery, request.Stopping));
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await RefusalOfAsync(request, agent, response);
+        }
+
+        request.PrepareAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "text/plain");
+        await request.Http.Response.StartAsync(request.Stopping);
+        await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
+        var buffer = new byte[16 * 1024];
+        while (await body.ReadAsync(buffer, request.Stopping) is var count and > 0)
+        {
+            // Each piece goes on at once: a followed log is read as it is written.
+            await request.Http.Response.Body.WriteAsync(buffer.AsMemory(0, count), request.Stopping);
+            await request.Http.Response.Body.FlushAsync(request.Stopping);
+        }
+    }
+
+    /// <summary>Joins the client's WebSocket to one of the agent's. The agent's is opened first, so that its refusal is still an answer.</summary>
+    /// <param name="request">The client's request for an upgrade.</param>
+    /// <param name="agent">The agent.</param>
+    /// <param name="pathAndQuery">The path there, and its query.</param>
+    /// <param name="protocols">The subprotocols that may be spoken, best first; a client that names none speaks the first.</param>
+    public async Task JoinAsync(ApiRequest request, AgentAddress agent, string pathAndQuery, params IReadOnlyList<string> protocols)
+    {
+        var sockets = request.Http.WebSockets;
+        if (!sockets.IsWebSocketRequest)
+        {
+            throw StatusException.BadRequest($"{request.Info.Subresource} is a WebSocket: ask for the upgrade");
+        }
+
+        var asked = sockets.WebSocketRequestedProtocols;
+        var chosen = asked.Count == 0 ? protocols[0] : protocols.FirstOrDefault(asked.Contains)
+            ?? throw StatusException.BadRequest($"{request.Info.Subresource} speaks the WebSocket subprotocol {string.Join(" or ", protocols)}");
+        using var far = await AskAsync(request, agent, () => agents.OpenAsync(agent, pathAndQuery, chosen, request.Stopping));
+        using var near = await sockets.AcceptWebSocketAsync(asked.Count > 0 ? chosen : null);
+        await ConsoleRelay.RunAsync(near, far, clock, request.Stopping);
+    }
+
+    /// <summary>An agent says in plain words why it does not: they become the answer's. That it has no such guest is a matter of time (it moved, or ended), so no "not found".</summary>
+    private static async Task<StatusException> RefusalOfAsync(ApiRequest request, AgentAddress agent, HttpResponseMessage response)
+    {
+        await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
+        var buffer = new byte[RefusalBytesMax];
+        var words = Encoding.UTF8.GetString(buffer, 0, await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, request.Stopping)).Trim();
+        return response.StatusCode switch
+        {
+            HttpStatusCode.BadRequest when words.Length > 0 => StatusException.BadRequest(words),
+            HttpStatusCode.Conflict or HttpStatusCode.NotFound when words.Length > 0 => StatusException.Conflict(request.Info.Subject, words),
+            var code => StatusException.BadGateway($"the agent of node {agent.Node} answered for {request.Info.Namespace}/{request.Info.Name} with HTTP {(int)code}: {words}"),
+        };
+    }
+
+    private static async Task<T> AskAsync<T>(ApiRequest request, AgentAddress agent, Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception error) when (error is HttpRequestException or WebSocketException)
+        {
+            throw StatusException.BadGateway($"the agent of node {agent.Node} at {agent.Endpoint.Host}:{agent.Endpoint.Port} did not answer for {request.Info.Namespace}/{request.Info.Name}: {Base.ErrorChain.Describe(error)}", error);
+        }
+    }
+
+    private static DnsEndPoint? ParseEndpoint(string? text) =>
+        Uri.TryCreate("tcp://" + text, UriKind.Absolute, out var uri) && uri.Port > 0 ? new DnsEndPoint(uri.DnsSafeHost, uri.Port) : null;
+}

@@ -1,0 +1,116 @@
+using System.Net;
+
+namespace Godwit.ApiServer.Tests;
+
+/// <summary>What the server itself does with pods: what nodes do with them is elsewhere.</summary>
+public sealed class PodTests
+{
+    private const string Pods = "/api/v1/namespaces/default/pods";
+    private const string Guests = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances";
+
+    [Fact]
+    public async Task A_pod_is_bound_once_and_then_does_not_vanish_before_its_agent_lets_go()
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        Assert.Equal(HttpStatusCode.Created, await BindAsync(server, "p", "n1"));
+        Assert.Equal(HttpStatusCode.Conflict, await BindAsync(server, "p", "n2"));
+
+        var (code, marked) = await server.SendAsync(HttpMethod.Delete, Pods + "/p");
+
+        Assert.Equal(HttpStatusCode.OK, code);
+        Assert.Equal("n1", (string?)marked["spec"]!["nodeName"]);
+        Assert.NotNull(marked["metadata"]!["deletionTimestamp"]);
+        Assert.Equal(30, (int)marked["metadata"]!["deletionGracePeriodSeconds"]!);
+        await server.SendAsync(HttpMethod.Patch, Pods + "/p", """{"metadata":{"finalizers":null}}""", "application/merge-patch+json");
+        Assert.Equal(HttpStatusCode.NotFound, (await server.GetAsync(Pods + "/p")).Code);
+    }
+
+    [Fact]
+    public async Task A_pod_that_was_never_bound_goes_at_once_and_is_not_bound_any_more()
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        Assert.Equal(HttpStatusCode.Created, (await server.PostAsync(Pods + "/p/eviction", """{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p"}}""")).Code);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.GetAsync(Pods + "/p")).Code);
+        Assert.Equal(HttpStatusCode.NotFound, await BindAsync(server, "p", "n1"));
+    }
+
+    [Fact]
+    public async Task Containers_to_look_into_a_pod_are_added_through_their_subresource_which_changes_nothing_else()
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        var (code, changed) = await server.SendAsync(
+            HttpMethod.Patch, Pods + "/p/ephemeralcontainers", """{"metadata":{"labels":{"a":"b"}},"spec":{"ephemeralContainers":[{"name":"look","image":"busybox"}]}}""", "application/strategic-merge-patch+json");
+        Assert.True(code == HttpStatusCode.OK, changed.ToJsonString());
+        Assert.Equal("look", (string?)changed["spec"]!["ephemeralContainers"]![0]!["name"]);
+        Assert.Null(changed["metadata"]!["labels"]);
+    }
+
+    [Fact]
+    public async Task What_is_not_supported_is_refused_by_its_path()
+    {
+        await using var server = await TestServer.StartAsync();
+        var (code, status) = await server.PostAsync(Pods, """{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i","resizePolicy":[]}]}}""");
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, code);
+        Assert.Equal("spec.containers[0].resizePolicy", (string?)status["details"]!["causes"]![0]!["field"]);
+    }
+
+    [Fact]
+    public async Task Log_and_exec_say_what_is_missing()
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        var (code, status) = await server.GetAsync(Pods + "/p/log");
+        Assert.Equal(HttpStatusCode.BadRequest, code);
+        Assert.Contains("does not have a host assigned", (string?)status["message"], StringComparison.Ordinal);
+        await BindAsync(server, "p", "gone");
+        Assert.Contains("there is no Node \"gone\"", (string?)(await server.GetAsync(Pods + "/p/log")).Body["message"], StringComparison.Ordinal);
+        Assert.Contains("container x is not valid", (string?)(await server.GetAsync(Pods + "/p/exec?container=x")).Body["message"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_log_comes_from_the_agent_of_the_pods_node()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await FakeAgent.StartAsync(await NodeJoinTests.CertificateAsync(server, "n1"));
+        agent.LogMayEnd.SetResult();
+        await server.PostAsync("/api/v1/nodes", $$"""{"metadata":{"name":"n1","annotations":{"godwit.dev/agent-endpoint":"127.0.0.1:{{agent.Port}}"} } }""");
+        await CreateAsync(server, "p");
+        await BindAsync(server, "p", "n1");
+
+        var log = await server.Admin.GetStringAsync(Pods + "/p/log?tailLines=1", TestServer.Stopping);
+
+        var uid = (string)(await server.GetAsync(Pods + "/p")).Body["metadata"]!["uid"]!;
+        Assert.StartsWith("first", log, StringComparison.Ordinal);
+        Assert.Equal([$"GET /pod/{uid}/log?tailLines=1&container=c"], agent.Requests);
+    }
+
+    [Fact]
+    public async Task A_node_shows_people_its_guests_beside_its_pods_and_agents_its_pods_alone()
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        await BindAsync(server, "p", "n1");
+        await server.PostAsync(Guests, """{"metadata":{"name":"v"},"spec":{"domain":{"devices":{},"memory":{"guest":"64Mi"}}}}""");
+        await server.SendAsync(HttpMethod.Patch, Guests + "/v/status", """{"status":{"nodeName":"n1","phase":"Running"}}""", "application/merge-patch+json");
+        const string onNode = "/api/v1/pods?fieldSelector=spec.nodeName=n1";
+        using var agent = server.Client(await NodeJoinTests.CertificateAsync(server, "n1"));
+
+        Assert.Equal(["p", "virt-launcher-v"], ListAndWatchTests.NamesOf((await server.GetAsync(onNode)).Body));
+        Assert.Equal(["p"], ListAndWatchTests.NamesOf((await server.SendAsync(HttpMethod.Get, onNode, client: agent)).Body));
+        Assert.Equal(["p"], ListAndWatchTests.NamesOf((await server.GetAsync("/api/v1/pods")).Body));
+        Assert.Equal(HttpStatusCode.OK, (await server.GetAsync(Pods + "/virt-launcher-v")).Code);
+        Assert.Equal(HttpStatusCode.Forbidden, (await server.SendAsync(HttpMethod.Delete, Pods + "/virt-launcher-v")).Code);
+    }
+
+    private static async Task CreateAsync(TestServer server, string name)
+    {
+        var (code, answer) = await server.PostAsync(Pods, $$"""{"metadata":{"name":"{{name}}"},"spec":{"containers":[{"name":"c","image":"nginx"}]} }""");
+        Assert.True(code == HttpStatusCode.Created, answer.ToJsonString());
+    }
+
+    private static async Task<HttpStatusCode> BindAsync(TestServer server, string pod, string node) =>
+        (await server.PostAsync($"{Pods}/{pod}/binding", $$"""{"target":{"kind":"Node","name":"{{node}}"} }""")).Code;
+}
