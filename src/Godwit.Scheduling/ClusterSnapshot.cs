@@ -1,38 +1,84 @@
+using System.Collections.Immutable;
+using Godwit.Scheduling.Pods;
+
 namespace Godwit.Scheduling;
 
-/// <summary>Room on a node that is spoken for: by a guest where it is, or where it is about to be.</summary>
-public sealed record Reservation(string NodeName, string Guest, ResourceAmount Amount);
+/// <summary>Room on a node that is spoken for: by a guest or a pod where it is, or where it is about to be.</summary>
+public sealed record Reservation(string NodeName, string Guest, ResourceAmount Amount)
+{
+    /// <summary>What it is to pods that are placed beside it; null for the second place of a guest that moves.</summary>
+    public PodNeeds? Occupant { get; init; }
 
-/// <summary>The cluster at one moment, as far as placing guests is concerned. The order of its lists has no meaning.</summary>
+    public static Reservation Of(PodNeeds pod, string nodeName) => new(nodeName, pod.Name, pod.Amount) { Occupant = pod };
+}
+
+/// <summary>
+/// The cluster at one moment, as far as placing guests and pods is concerned: they share nodes, so they share this. A value;
+/// a decision gives the next one (<see cref="With"/>). The order of what it is made from has no meaning.
+/// </summary>
 public sealed class ClusterSnapshot
 {
-    private readonly Dictionary<string, ResourceAmount> reservedByNode = new(StringComparer.Ordinal);
+    private static readonly IReadOnlyDictionary<string, string> NoLabels = ImmutableDictionary<string, string>.Empty;
 
-    public ClusterSnapshot(IEnumerable<NodeFacts> nodes, IEnumerable<Reservation> reservations)
+    private readonly Dictionary<string, int> indexOf;
+    private readonly IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> namespaces;
+    private readonly NodeLoad[] loads;
+
+    public ClusterSnapshot(
+        IEnumerable<NodeFacts> nodes,
+        IEnumerable<Reservation> reservations,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>>? namespaces = null)
     {
         Nodes = [.. nodes.OrderBy(node => node.Name, StringComparer.Ordinal)];
-        foreach (var reservation in reservations)
+        indexOf = Nodes.Select((node, index) => (node.Name, index)).ToDictionary(each => each.Name, each => each.index, StringComparer.Ordinal);
+        this.namespaces = namespaces ?? ImmutableDictionary<string, IReadOnlyDictionary<string, string>>.Empty;
+        loads = new NodeLoad[Nodes.Count];
+        Array.Fill(loads, NodeLoad.Empty);
+        foreach (var onNode in reservations.GroupBy(reservation => reservation.NodeName, StringComparer.Ordinal))
         {
-            reservedByNode[reservation.NodeName] = ReservedOn(reservation.NodeName) + reservation.Amount;
+            if (indexOf.TryGetValue(onNode.Key, out var index)) // A node that has no object any more has no room either.
+            {
+                loads[index] = loads[index].With([.. onNode]);
+            }
         }
+    }
+
+    private ClusterSnapshot(ClusterSnapshot before, int changed, NodeLoad load)
+    {
+        (Nodes, indexOf, namespaces) = (before.Nodes, before.indexOf, before.namespaces);
+        loads = [.. before.loads];
+        loads[changed] = load;
     }
 
     /// <summary>By name.</summary>
     public IReadOnlyList<NodeFacts> Nodes { get; }
 
-    public NodeFacts? Find(string nodeName) => Nodes.FirstOrDefault(node => node.Name == nodeName);
+    public NodeFacts? Find(string nodeName) => indexOf.TryGetValue(nodeName, out var index) ? Nodes[index] : null;
 
-    public ResourceAmount ReservedOn(string nodeName) => reservedByNode.GetValueOrDefault(nodeName);
+    /// <summary>What is on the node at this place of <see cref="Nodes"/>.</summary>
+    public NodeLoad LoadAt(int index) => loads[index];
+
+    public ResourceAmount ReservedOn(string nodeName) => indexOf.TryGetValue(nodeName, out var index) ? loads[index].Reserved : default;
 
     /// <summary>What a new guest may still use; negative when the node is over-committed already.</summary>
     public ResourceAmount FreeOn(NodeFacts node) => node.Allocatable - ReservedOn(node.Name);
 
+    public IReadOnlyDictionary<string, string> LabelsOfNamespace(string name) => namespaces.GetValueOrDefault(name) ?? NoLabels;
+
+    /// <summary>The cluster after one more has its place; unchanged when the node is not here.</summary>
+    public ClusterSnapshot With(Reservation reservation) =>
+        indexOf.TryGetValue(reservation.NodeName, out var index) ? new ClusterSnapshot(this, index, loads[index].With(reservation)) : this;
+
     /// <summary>
     /// From API objects. A guest that has not ended holds its room on its node; a move that has not ended holds the same
-    /// room on its target as well, from the moment that the target is written down.
+    /// room on its target as well, from the moment that the target is written down. A pod holds its room until it has ended.
     /// </summary>
     public static ClusterSnapshot Of(
-        IEnumerable<Node> nodes, IEnumerable<VirtualMachineInstance> vmis, IEnumerable<VirtualMachineInstanceMigration> migrations)
+        IEnumerable<Node> nodes,
+        IEnumerable<VirtualMachineInstance> vmis,
+        IEnumerable<VirtualMachineInstanceMigration> migrations,
+        IEnumerable<Pod>? pods = null,
+        IEnumerable<Namespace>? namespaces = null)
     {
         var living = vmis
             .Where(vmi => !VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase))
@@ -41,7 +87,7 @@ public sealed class ClusterSnapshot
         foreach (var vmi in living.Values.Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName)))
         {
             var needs = GuestNeeds.Of(vmi);
-            reservations.Add(new Reservation(vmi.Status.NodeName!, needs.Guest, needs.Amount));
+            reservations.Add(new Reservation(vmi.Status.NodeName!, needs.Guest, needs.Amount) { Occupant = PodNeeds.Of(vmi, needs.Amount) });
         }
 
         foreach (var migration in migrations.Where(migration => !MigrationPhases.IsFinal(migration.Status.Phase)))
@@ -55,6 +101,10 @@ public sealed class ClusterSnapshot
             }
         }
 
-        return new ClusterSnapshot(nodes.Select(NodeFacts.Of), reservations);
+        reservations.AddRange((pods ?? []).Where(HoldsRoom).Select(pod => Reservation.Of(PodNeeds.Of(pod), pod.Spec.NodeName!)));
+        var labels = (namespaces ?? []).ToDictionary(each => each.Metadata.Name, each => each.Metadata.Labels, StringComparer.Ordinal);
+        return new ClusterSnapshot(nodes.Select(NodeFacts.Of), reservations, labels);
     }
+
+    private static bool HoldsRoom(Pod pod) => !string.IsNullOrEmpty(pod.Spec.NodeName) && pod.Status.Phase is not ("Succeeded" or "Failed");
 }

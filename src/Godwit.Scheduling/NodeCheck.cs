@@ -99,9 +99,5 @@ public static class NodeCheck
         }
     }
 
-    internal static bool Tolerates(GuestNeeds guest, Taint taint) => guest.Tolerations.Any(toleration =>
-        (string.IsNullOrEmpty(toleration.Effect) || toleration.Effect == taint.Effect)
-        && (string.IsNullOrEmpty(toleration.Key)
-            ? toleration.Operator == "Exists"
-            : toleration.Key == taint.Key && (toleration.Operator == "Exists" || (toleration.Value ?? "") == (taint.Value ?? ""))));
+    internal static bool Tolerates(GuestNeeds guest, Taint taint) => TolerationCheck.Tolerates(guest.Tolerations, taint);
 }

@@ -23,6 +23,12 @@ public sealed record NodeFacts
     /// <summary>What guests may use of it in all.</summary>
     public ResourceAmount Allocatable { get; init; }
 
+    /// <summary>How many pods and guests it takes; null when it has not said.</summary>
+    public long? PodsMax { get; init; }
+
+    /// <summary>Every other resource that it has, by its name in units of it.</summary>
+    public IReadOnlyDictionary<string, long> Others { get; init; } = new Dictionary<string, long>();
+
     /// <summary><c>kvm</c> or <c>tcg</c>.</summary>
     public string? Accelerator { get; init; }
 
@@ -54,6 +60,10 @@ public sealed record NodeFacts
             Allocatable = new ResourceAmount(
                 node.Status.Allocatable.TryGetValue(Quantities.Memory, out var memory) ? memory.ToInt64() : 0,
                 node.Status.Allocatable.TryGetValue(Quantities.Cpu, out var cpu) ? cpu.ToMilli() : 0),
+            PodsMax = node.Status.Allocatable.TryGetValue(Quantities.Pods, out var pods) ? pods.ToInt64() : null,
+            Others = node.Status.Allocatable
+                .Where(pair => pair.Key is not (Quantities.Cpu or Quantities.Memory or Quantities.Pods))
+                .ToDictionary(pair => pair.Key, pair => pair.Value.ToInt64(), StringComparer.Ordinal),
             Accelerator = annotations.GetValueOrDefault(AnnotationNames.Accelerator),
             QemuVersion = Version.TryParse(annotations.GetValueOrDefault(AnnotationNames.QemuVersion), out var version) ? version : null,
             MachineTypes = ReadSet(annotations, AnnotationNames.MachineTypes),

@@ -1,0 +1,74 @@
+using System.Globalization;
+
+namespace Godwit.Scheduling.Pods;
+
+/// <summary>Where a pod is to run, or why nowhere.</summary>
+public abstract record PodPlacement
+{
+    private PodPlacement()
+    {
+    }
+
+    public sealed record Chosen(string NodeName) : PodPlacement;
+
+    /// <param name="NodeCount">How many nodes there are.</param>
+    /// <param name="Obstacles">Each obstacle with the number of nodes that it stands against.</param>
+    public sealed record Nowhere(int NodeCount, IReadOnlyDictionary<string, int> Obstacles) : PodPlacement
+    {
+        /// <summary>For people, as they know it: <c>0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.</c></summary>
+        public string Explain()
+        {
+            var parts = Obstacles
+                .Select(pair => $"{pair.Value.ToString(CultureInfo.InvariantCulture)} {pair.Key}")
+                .Order(StringComparer.Ordinal);
+            return NodeCount == 0 ? "no nodes available to schedule pods" : $"0/{NodeCount.ToString(CultureInfo.InvariantCulture)} nodes are available: {string.Join(", ", parts)}.";
+        }
+    }
+
+    /// <summary>The same cluster and pod always give the same answer; equals are told apart by name.</summary>
+    public static PodPlacement For(PodNeeds pod, ClusterSnapshot cluster)
+    {
+        var neighbours = Neighbourhood.Of(pod, cluster);
+        var candidates = new List<int>(cluster.Nodes.Count);
+        Dictionary<string, int>? obstacles = null;
+        for (var i = 0; i < cluster.Nodes.Count; i++)
+        {
+            var found = PodCheck.FindObstacles(pod, cluster.Nodes[i], cluster.LoadAt(i));
+            if (found.Count == 0 && neighbours.FindObstacle(cluster.Nodes[i]) is { } obstacle)
+            {
+                found = [obstacle];
+            }
+
+            if (found.Count == 0)
+            {
+                candidates.Add(i);
+                continue;
+            }
+
+            obstacles ??= new(StringComparer.Ordinal);
+            foreach (var each in found)
+            {
+                obstacles[each] = obstacles.GetValueOrDefault(each) + 1;
+            }
+        }
+
+        return candidates.Count > 0
+            ? new Chosen(cluster.Nodes[PodScore.Best(pod, cluster, neighbours, candidates)].Name)
+            : new Nowhere(cluster.Nodes.Count, obstacles ?? []);
+    }
+
+    /// <summary>Places one after the other, each on the cluster that the ones before it leave. The order is the caller's: priority first.</summary>
+    public static IEnumerable<(PodNeeds Pod, PodPlacement Placement)> ForAll(IEnumerable<PodNeeds> pods, ClusterSnapshot cluster)
+    {
+        foreach (var pod in pods)
+        {
+            var placement = For(pod, cluster);
+            if (placement is Chosen chosen)
+            {
+                cluster = cluster.With(Reservation.Of(pod, chosen.NodeName));
+            }
+
+            yield return (pod, placement);
+        }
+    }
+}
