@@ -5,20 +5,20 @@ using Microsoft.Extensions.Logging;
 namespace Godwit.Machines;
 
 /// <summary>
-/// Keeps a machine's logs within bounds while an agent lives. QEMU appends and never reopens, so a log that has grown too
-/// large is copied aside and cut to nothing: what is written in between is lost, which is the price of not disturbing QEMU.
+/// Keeps a machine's logs within bounds while an agent lives. Who writes or follows a log never reopens it (QEMU's own words go to one), so
+/// a log that has grown too large is copied aside and cut to nothing; what QEMU itself says in between is lost.
 /// </summary>
 internal static partial class LogKeeper
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     /// <summary>Keeps what grows by itself within its bounds: the logs, and what waits on the rescue monitor.</summary>
-    public static async Task KeepUpAsync(MachineFiles files, RescueMonitor rescue, MachineContext context, CancellationToken stopping)
+    public static async Task KeepUpAsync(MachineFiles files, ConsoleLog consoleLog, RescueMonitor rescue, MachineContext context, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Period, context.Clock);
         while (await timer.WaitForNextTickAsync(stopping))
         {
-            Bound(files.ConsoleLog, files.OlderConsoleLog, context);
+            await consoleLog.DrainAsync(stopping);
             Bound(files.QemuLog, files.OlderQemuLog, context);
             rescue.Drain();
         }

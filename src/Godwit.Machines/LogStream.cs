@@ -12,19 +12,24 @@ internal sealed class LogStream : Stream
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     private readonly SafeFileHandle? older;
-    private readonly SafeFileHandle? current;
+    private readonly string currentPath;
     private readonly Func<bool>? isLive;
+    private readonly Func<CancellationToken, Task>? refresh;
     private readonly TimeProvider clock;
+    private SafeFileHandle? current;
     private long olderPosition;
     private long currentPosition;
 
     /// <param name="olderPath">What was cut off.</param>
-    /// <param name="currentPath">What QEMU appends to.</param>
+    /// <param name="currentPath">What is appended to.</param>
     /// <param name="tailLines">Begin so many lines before the end; null begins at the beginning.</param>
     /// <param name="isLive">Whether more may come; null does not follow.</param>
     /// <param name="clock">For the pauses between looks.</param>
-    public LogStream(string olderPath, string currentPath, int? tailLines, Func<bool>? isLive, TimeProvider clock)
+    /// <param name="refresh">Called before each look of a follower: brings to the file what waits elsewhere.</param>
+    public LogStream(string olderPath, string currentPath, int? tailLines, Func<bool>? isLive, TimeProvider clock, Func<CancellationToken, Task>? refresh = null)
     {
+        this.refresh = refresh;
+        this.currentPath = currentPath;
         this.isLive = isLive;
         this.clock = clock;
         older = GuardedFile.TryOpenRead(olderPath);
@@ -73,6 +78,7 @@ internal sealed class LogStream : Stream
             }
 
             await Task.Delay(Look, clock, cancellationToken);
+            await (refresh?.Invoke(cancellationToken) ?? Task.CompletedTask);
         }
     }
 
@@ -110,9 +116,10 @@ internal sealed class LogStream : Stream
             return fromOlder;
         }
 
+        current ??= GuardedFile.TryOpenRead(currentPath);
         if (current is null)
         {
-            return 0;
+            return 0; // Nothing has been said so far.
         }
 
         if (RandomAccess.GetLength(current) < currentPosition)

@@ -30,6 +30,7 @@ internal sealed partial class Machine : IMachine
     private readonly RescueMonitor? rescue;
     private readonly Broadcast broadcast;
     private readonly ConsoleHub? console;
+    private readonly ConsoleLog consoleLog;
     private readonly QemuMigration migration;
     private readonly CancellationTokenSource lifetime = new();
     private readonly Lock gate = new();
@@ -52,6 +53,7 @@ internal sealed partial class Machine : IMachine
             console = new ConsoleHub(parts.Files.Console, process.Identity.ProcessId, context.Log);
         }
 
+        consoleLog = new ConsoleLog(parts.Files, monitor, context);
         migration = new QemuMigration(monitor, parts.Spec.DisplayName, new KeyHandover(MachineFiles.KeysFolder(context.Options.DataFolder), parts.Place.UserId), context.Clock);
         DiskCopies = new QemuDiskCopies(monitor, parts.Spec.DisplayName, context.Clock);
     }
@@ -158,29 +160,6 @@ internal sealed partial class Machine : IMachine
         await EndProcessAsync(process, stopping);
     }
 
-    public async Task<MachineUsage> GetUsageAsync(CancellationToken stopping)
-    {
-        if (parts.Process is not { Exited.IsCompleted: false } process)
-        {
-            return new MachineUsage(TimeSpan.Zero, 0, 0, 0);
-        }
-
-        var devices = await TellAsync("read the use of", QmpCommands.QueryBlockStatistics with { Bound = TimeSpan.FromSeconds(3) }, stopping);
-        return new MachineUsage(
-            process.CpuTime,
-            ResidentMemory.ReadBytes(process.Identity.ProcessId),
-            devices.Sum(device => device.Stats.ReadBytes),
-            devices.Sum(device => device.Stats.WrittenBytes));
-    }
-
-    public Task<Stream> OpenConsoleAsync(CancellationToken stopping) =>
-        console is not null && ProcessId != 0
-            ? console.AttachAsync(stopping)
-            : throw new MachineException($"cannot open the console of {Spec.DisplayName}: its QEMU has ended; its log can still be read.");
-
-    public Task<Stream> OpenLogAsync(int? tailLines, bool follow, CancellationToken stopping) =>
-        Task.FromResult<Stream>(new LogStream(parts.Files.OlderConsoleLog, parts.Files.ConsoleLog, tailLines, follow ? () => ProcessId != 0 : null, context.Clock));
-
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref isDisposed, 1) == 1)
@@ -202,6 +181,7 @@ internal sealed partial class Machine : IMachine
         }
 
         rescue?.Dispose();
+        await consoleLog.DisposeAsync();
         broadcast.End();
         parts.Process?.Dispose();
         lifetime.Dispose();
@@ -250,6 +230,7 @@ internal sealed partial class Machine : IMachine
     private async Task EndProcessAsync(LinuxProcess process, CancellationToken stopping)
     {
         records.Write(new MachineEnd(status.State, status.Reason));
+        await consoleLog.DrainAsync(stopping); // The ring ends with QEMU.
         try
         {
             await TellAsync("end", QmpCommands.Quit, stopping);
@@ -266,7 +247,7 @@ internal sealed partial class Machine : IMachine
     private void Watch(QmpConnection? connection)
     {
         watching = Task.Run(() => WatchAsync(connection, lifetime.Token), CancellationToken.None);
-        upkeep = Task.Run(() => LogKeeper.KeepUpAsync(parts.Files, rescue!, context, lifetime.Token), CancellationToken.None);
+        upkeep = Task.Run(() => LogKeeper.KeepUpAsync(parts.Files, consoleLog, rescue!, context, lifetime.Token), CancellationToken.None);
     }
 
     /// <summary>Without its rescue monitor a machine is only harder to recover, so it goes on.</summary>

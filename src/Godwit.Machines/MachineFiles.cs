@@ -4,7 +4,7 @@ namespace Godwit.Machines;
 /// Where a machine's files are. Folders apart, because QEMU is not trusted with what the agent believes:
 /// <code>
 ///   machines/ID/   0700, the machine's own user: qmp.sock  rescue.*  console.*  migrate-*.sock  (and its disks)
-///   records/ID/    0700, root: place.json  spec.json  process  end.json  qemu.log  *.log.1
+///   records/ID/    0700, root: place.json  spec.json  process  end.json  *.log  *.log.1
 ///   keys/…/        0750, root and the machine's group: what QEMU reads once and can never change
 /// </code>
 /// What lies in the first is opened with the suspicion that QEMU has put something else there.
@@ -27,7 +27,7 @@ internal sealed class MachineFiles(string dataFolder, MachineId id)
 
     public string Console => Path.Combine(Folder, "console.sock");
 
-    public string ConsoleLog => Path.Combine(Folder, "console.log");
+    public string ConsoleLog => Path.Combine(RecordFolder, "console.log");
 
     public string OlderConsoleLog => Path.Combine(RecordFolder, "console.log.1");
 

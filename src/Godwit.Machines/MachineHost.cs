@@ -197,7 +197,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             var launch = new ProcessLaunch
             {
                 Program = context.Options.QemuProgram,
-                Arguments = QemuCommandLine.Build(spec, new QemuPaths(files.Monitor, files.Rescue, files.Console, files.ConsoleLog), accelerator, start),
+                Arguments = QemuCommandLine.Build(spec, new QemuPaths(files.Monitor, files.Rescue, files.Console), accelerator, start),
                 WorkingDirectory = files.Folder,
                 OutputPath = files.QemuLog,
                 User = new ProcessUser(place.UserId, place.UserId) { SupplementaryGroupIds = facts.GrantDevices(accelerator) },

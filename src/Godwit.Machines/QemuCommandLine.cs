@@ -5,7 +5,7 @@ using Godwit.Volumes;
 namespace Godwit.Machines;
 
 /// <summary>What of a start is this host's and not the guest's: the same spec with other paths is the same machine to its guest.</summary>
-internal sealed record QemuPaths(string Monitor, string Rescue, string Console, string ConsoleLog);
+internal sealed record QemuPaths(string Monitor, string Rescue, string Console);
 
 /// <summary>
 /// QEMU's arguments, pure. The guest-visible part must be the same on both ends of a move, so nothing is left to QEMU's
@@ -55,8 +55,10 @@ internal static class QemuCommandLine
             "-mon", "chardev=monitor,mode=control",
             "-chardev", Options("pipe", ("id", "rescue"), ("path", paths.Rescue)),
             "-mon", "chardev=rescue,mode=control",
-            "-chardev", Options("socket", ("id", "console"), ("path", paths.Console), ("server", "on"), ("wait", "off"), ("logfile", paths.ConsoleLog), ("logappend", "on")),
-            "-serial", "chardev:console",
+            "-chardev", Options("socket", ("id", "console"), ("path", paths.Console), ("server", "on"), ("wait", "off")),
+            "-chardev", Options("ringbuf", ("id", ConsoleLog.Device), ("size", Text($"{ConsoleLog.WaitingBytesMax}"))),
+            "-chardev", Options("hub", ("id", "serial"), ("chardevs.0", "console"), ("chardevs.1", ConsoleLog.Device)),
+            "-serial", "chardev:serial",
             "-object", "rng-random,id=random,filename=/dev/urandom",
             "-device", Text($"virtio-rng-pci,id=rng,rng=random,bus={bus},addr=0x{RandomSlot:x}"),
         ];

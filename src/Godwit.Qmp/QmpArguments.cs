@@ -55,6 +55,8 @@ internal static class QmpArguments
     internal sealed record AddTlsCredentials(string QomType, string Id, string Dir, string Endpoint, bool VerifyPeer);
 
     internal sealed record DeleteObject(string Id);
+
+    internal sealed record RingBufferRead(string Device, int Size, string Format);
 }
 
 /// <summary>Parameters of <c>migrate-set-parameters</c>; what is null stays as it is.</summary>

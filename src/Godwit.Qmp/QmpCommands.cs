@@ -98,6 +98,10 @@ public static partial class QmpCommands
     public static QmpCommand<QmpNothing> DeleteObject(string id) =>
         Order("object-del", new QmpArguments.DeleteObject(id), QmpJson.Default.DeleteObject);
 
+    /// <summary>Takes the oldest bytes out of a <c>ringbuf</c> character device, in base64; what nobody takes in time is overwritten by what is newer.</summary>
+    public static QmpCommand<string> ReadRingBuffer(string device, int bytesMax) =>
+        new("ringbuf-read", QmpJson.Default.String) { Arguments = JsonSerializer.SerializeToElement(new QmpArguments.RingBufferRead(device, bytesMax, "base64"), QmpJson.Default.RingBufferRead) };
+
     internal static QmpCommand<QmpNothing> NegotiateCapabilities(bool outOfBand) =>
         Order("qmp_capabilities", new QmpArguments.Capabilities(outOfBand ? ["oob"] : []), QmpJson.Default.Capabilities);
 

@@ -211,4 +211,6 @@ public sealed record QmpYankInstance
 [JsonSerializable(typeof(QmpArguments.Job))]
 [JsonSerializable(typeof(QmpArguments.AddTlsCredentials))]
 [JsonSerializable(typeof(QmpArguments.DeleteObject))]
+[JsonSerializable(typeof(QmpArguments.RingBufferRead))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class QmpJson : JsonSerializerContext;

@@ -5,7 +5,7 @@ namespace Godwit.Machines.Tests;
 /// <summary>The whole command line, as an operator would read it in the process list. A change here is a change of the guests' hardware.</summary>
 public sealed class QemuCommandLineTests
 {
-    private static readonly QemuPaths Paths = new("/m/qmp.sock", "/m/rescue", "/m/console.sock", "/m/console.log");
+    private static readonly QemuPaths Paths = new("/m/qmp.sock", "/m/rescue", "/m/console.sock");
 
     [Fact]
     public void Kernel_guest_with_a_NIC_under_TCG() => AssertIs(
@@ -30,8 +30,10 @@ public sealed class QemuCommandLineTests
         -mon chardev=monitor,mode=control
         -chardev pipe,id=rescue,path=/m/rescue
         -mon chardev=rescue,mode=control
-        -chardev socket,id=console,path=/m/console.sock,server=on,wait=off,logfile=/m/console.log,logappend=on
-        -serial chardev:console
+        -chardev socket,id=console,path=/m/console.sock,server=on,wait=off
+        -chardev ringbuf,id=log,size=1048576
+        -chardev hub,id=serial,chardevs.0=console,chardevs.1=log
+        -serial chardev:serial
         -object rng-random,id=random,filename=/dev/urandom
         -device virtio-rng-pci,id=rng,rng=random,bus=pcie.0,addr=0x1d
         -kernel /images/tiny/vmlinuz
@@ -65,8 +67,10 @@ public sealed class QemuCommandLineTests
         -mon chardev=monitor,mode=control
         -chardev pipe,id=rescue,path=/m/rescue
         -mon chardev=rescue,mode=control
-        -chardev socket,id=console,path=/m/console.sock,server=on,wait=off,logfile=/m/console.log,logappend=on
-        -serial chardev:console
+        -chardev socket,id=console,path=/m/console.sock,server=on,wait=off
+        -chardev ringbuf,id=log,size=1048576
+        -chardev hub,id=serial,chardevs.0=console,chardevs.1=log
+        -serial chardev:serial
         -object rng-random,id=random,filename=/dev/urandom
         -device virtio-rng-pci,id=rng,rng=random,bus=pci.0,addr=0x1d
         -blockdev {"driver":"file","node-name":"disk0-file","filename":"/m/root,x.qcow2","locking":"on","aio":"threads","discard":"unmap","read-only":false}
@@ -99,7 +103,7 @@ public sealed class QemuCommandLineTests
     public void Host_paths_are_all_that_differs_between_the_ends_of_a_move()
     {
         var source = QemuCommandLine.Build(Samples.KernelGuest, Paths, Accelerator.Tcg, MachineStart.Boot);
-        var target = QemuCommandLine.Build(Samples.KernelGuest, new QemuPaths("/n/qmp.sock", "/n/rescue", "/n/console.sock", "/n/console.log"), Accelerator.Tcg, MachineStart.Incoming);
+        var target = QemuCommandLine.Build(Samples.KernelGuest, new QemuPaths("/n/qmp.sock", "/n/rescue", "/n/console.sock"), Accelerator.Tcg, MachineStart.Incoming);
         Assert.Equal([.. source.Select(word => word.Replace("/m/", "/n/", StringComparison.Ordinal)), "-incoming", "defer"], target);
     }
 

@@ -17,6 +17,7 @@ public sealed class QmpCommandTests
         { Encode(QmpCommands.MigrateRecover("unix:/run/x")), """{"exec-oob":"migrate-recover","id":1,"arguments":{"uri":"unix:/run/x"}}""" },
         { Encode(QmpCommands.AnnounceSelf(50, 550, 5, 100)), """{"execute":"announce-self","id":1,"arguments":{"initial":50,"max":550,"rounds":5,"step":100}}""" },
         { Encode(QmpCommands.CalculateDirtyRate(TimeSpan.FromSeconds(1))), """{"execute":"calc-dirty-rate","id":1,"arguments":{"calc-time":1000,"calc-time-unit":"millisecond","mode":"page-sampling"}}""" },
+        { Encode(QmpCommands.ReadRingBuffer("log", 4096)), """{"execute":"ringbuf-read","id":1,"arguments":{"device":"log","size":4096,"format":"base64"}}""" },
     };
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text;
 using Godwit.Base;
 using Godwit.Machines;
@@ -145,11 +146,7 @@ public sealed class LifecycleTests
         await first.ReadUntilAsync("still-here");
 
         await Until.TrueAsync( // QEMU writes to those who read first, and then to the log.
-            async () =>
-            {
-                await using var tail = await machine.OpenLogAsync(5, follow: false, Stopping);
-                return (await new StreamReader(tail, Encoding.UTF8).ReadToEndAsync(Stopping)).Contains("still-here", StringComparison.Ordinal);
-            },
+            async () => (await ReadLogAsync(machine, tailLines: 5)).Contains("still-here", StringComparison.Ordinal),
             "the log has what was said last");
     }
 
@@ -161,8 +158,7 @@ public sealed class LifecycleTests
         await using var console = await machine.OpenConsoleAsync(Stopping);
         await console.WriteAsync("\nwhile true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done\n"u8.ToArray(), Stopping);
 
-        var log = new FileInfo(Path.Combine(machine.Place.Folder, "console.log"));
-        var older = new FileInfo(Path.Combine(lab.DataFolder, "records", machine.Spec.Id.ToString(), "console.log.1"));
+        var (log, older) = (lab.ConsoleLog(machine), new FileInfo(lab.ConsoleLog(machine).FullName + ".1"));
         var (longest, cuts, lastCut) = (0L, 0, default(DateTime));
         await Until.TrueAsync(
             () =>
@@ -177,7 +173,31 @@ public sealed class LifecycleTests
             "the log is cut twice");
 
         Assert.InRange(older.Length, 1, 64 << 10);
-        Assert.InRange(longest, 1, 16 << 20); // What a guest says in the two seconds between looks comes on top.
+        Assert.InRange(longest, 1, 2 << 20); // What the ring brings at once comes on top.
+    }
+
+    [Fact]
+    public async Task What_a_guest_says_while_no_agent_lives_is_kept_as_far_as_the_ring_goes_and_no_further()
+    {
+        await using var lab = await MachineLab.CreateAsync();
+        var machine = await lab.BootAsync(lab.Spec());
+        await lab.Host.DisposeAsync();
+        var lengthBefore = lab.ConsoleLog(machine).Length;
+        using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(machine.Place.Folder, "console.sock")), Stopping);
+            await using var witness = new NetworkStream(socket);
+            await witness.WriteAsync(Encoding.ASCII.GetBytes($"\ni=0; while [ $i -lt 13000 ]; do i=$((i+1)); echo line-$i-{new string('x', 90)}; done; echo all-\"said\"\n"), Stopping);
+            await witness.ReadUntilAsync("all-said", TimeSpan.FromMinutes(3));
+        }
+
+        Assert.Equal(lengthBefore, lab.ConsoleLog(machine).Length);
+        var adopted = Assert.Single(await lab.RestartAgentAsync());
+        var log = await ReadLogAsync(adopted, tailLines: null);
+        Assert.Contains("\nline-13000-x", log, StringComparison.Ordinal);
+        Assert.Contains("all-said", log, StringComparison.Ordinal);
+        Assert.DoesNotContain("\nline-100-x", log, StringComparison.Ordinal); // More was said than the ring holds.
+        Assert.InRange(lab.ConsoleLog(adopted).Length - lengthBefore, 1 << 19, 1 << 20);
     }
 
     [Fact]
@@ -189,6 +209,12 @@ public sealed class LifecycleTests
         Assert.NotEqual(first.Place.UserId, second.Place.UserId);
         Assert.Equal(first.Place, await lab.Host.ReserveAsync(first.Spec.Id, Stopping));
         Assert.Equal(2, (await lab.RestartAgentAsync()).Count);
+    }
+
+    private static async Task<string> ReadLogAsync(IMachine machine, int? tailLines)
+    {
+        await using var log = await machine.OpenLogAsync(tailLines, follow: false, Stopping);
+        return await new StreamReader(log, Encoding.UTF8).ReadToEndAsync(Stopping);
     }
 
     private static void Kill(int processId)

@@ -50,6 +50,8 @@ internal sealed class MachineLab : IAsyncDisposable
         Kernel = new DirectKernel(Tiny.KernelPath!, Tiny.InitrdPath, $"console=ttyS0 quiet ip=10.9.9.9::10.9.9.1:24:tiny:eth0:off {kernelArguments}".Trim()),
     };
 
+    public FileInfo ConsoleLog(IMachine machine) => new(Path.Combine(DataFolder, "records", machine.Spec.Id.ToString(), "console.log"));
+
     /// <summary>A guest whose user space runs.</summary>
     public async Task<IMachine> BootAsync(MachineSpec spec)
     {
