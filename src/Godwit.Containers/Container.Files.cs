@@ -1,6 +1,7 @@
 using System.Globalization;
 using Godwit.Containers.Copying;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Containers;
 
@@ -14,7 +15,7 @@ internal sealed partial class Container
     {
         if (record.State is ContainerState.Alive alive)
         {
-            return new ContainerView(HeldFolder.Open(string.Create(CultureInfo.InvariantCulture, $"/proc/{alive.Now.ProcessId}/root/.")), "", () => Task.CompletedTask);
+            return new ContainerView(HeldFolder.Open(string.Create(CultureInfo.InvariantCulture, $"/proc/{alive.Now.ProcessId}/root/.")), "", SeenIds(), () => Task.CompletedTask);
         }
 
         var full = ContainerPath.Parse(path).Text;
@@ -23,16 +24,20 @@ internal sealed partial class Container
             .MaxBy(point => point.Target.Length);
         return mount is null
             ? await OpenFilesAsync(stopping)
-            : new ContainerView(HeldFolder.Open(Path.Combine(mount.Source, ".")), mount.Target.TrimEnd('/'), () => Task.CompletedTask);
+            : new ContainerView(HeldFolder.Open(Path.Combine(mount.Source, ".")), mount.Target.TrimEnd('/'), null, () => Task.CompletedTask);
     }
 
     /// <summary>Its own files and its image's, without what is mounted in it.</summary>
     internal async Task<ContainerView> OpenFilesAsync(CancellationToken stopping)
     {
         HeldFolder? root = null;
-        await InTurnAsync(async () => root = HeldFolder.Open(await parts.Roots.MountAsync(Id, stopping)), stopping);
-        return new ContainerView(root!, "", LetGoAsync);
+        IdMap? seen = null;
+        await InTurnAsync(async () => (root, seen) = (HeldFolder.Open(await parts.Roots.MountAsync(Id, seenBy: null, stopping)), SeenIds()), stopping);
+        return new ContainerView(root!, "", seen, LetGoAsync);
     }
+
+    /// <summary>Behind whose ids its files are seen now; null: as they are on the disk.</summary>
+    private IdMap? SeenIds() => record.State is ContainerState.Alive alive && record.Spec.Isolation.HasUserNamespace ? IdMap.Read(alive.Now.ProcessId) : null;
 
     /// <summary>Mounted for a look only, unless it runs by now.</summary>
     private Task LetGoAsync() => InTurnAsync(

@@ -62,7 +62,7 @@ internal sealed partial class Container
     {
         var spec = record.Spec;
         Directory.CreateDirectory(Folder.Run);
-        var mounting = parts.Roots.MountAsync(Id, stopping);
+        var mounting = parts.Roots.MountAsync(Id, seenBy: null, stopping);
         var joining = ContainerNetworking.JoinAsync(record, Folder, parts, stopping);
         try
         {
@@ -78,6 +78,15 @@ internal sealed partial class Container
         var (root, joined) = (await mounting, await joining);
         record = record with { Endpoints = joined.Endpoints, Ports = joined.Ports };
         var mounts = await MountPlanner.PlanAsync(record, root, parts, stopping);
+        var user = ContainerUsers.Find(root, spec.Process);
+        using var owner = UserNamespaces.Open(spec, joined, parts);
+        if (owner is not null)
+        {
+            // What had to be done with the ids of the disk is done.
+            await parts.Roots.UnmountAsync(Id, stopping);
+            root = await parts.Roots.MountAsync(Id, owner, stopping);
+        }
+
         var plan = new RuntimePlan
         {
             Id = Id,
@@ -85,9 +94,10 @@ internal sealed partial class Container
             Host = parts.Host,
             RootPath = root,
             Folder = joined.NamesFolder,
-            User = ContainerUsers.Find(root, spec.Process),
+            User = user,
+            Ids = owner?.Ids,
             ControlGroupPath = ControlGroupPath,
-            Namespaces = NamespacePlan.Build(spec, joined.NamespacePath, parts),
+            Namespaces = NamespacePlan.Build(spec, joined.NamespacePath, owner, parts),
             SharedMemoryFolder = spec.Isolation.IpcNamespace is NamespaceSpec.OfSandbox ? parts.FindSandbox(spec.Network.Sandbox).SharedMemoryFolder : null,
             Mounts = mounts,
             Devices = HostDevices.Find(spec.Isolation),

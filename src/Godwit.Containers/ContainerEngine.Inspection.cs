@@ -82,7 +82,7 @@ public sealed partial class ContainerEngine
     public async Task CopyOutAsync(string container, string path, Stream output, CancellationToken stopping)
     {
         await using var view = await Find(container).OpenViewAsync(path, stopping);
-        await Archives.WriteAsync(view.Root, view.Within(path), output, stopping);
+        await Archives.WriteAsync(view, view.Within(path), output, stopping);
         Find(container).Tell("archive-path");
     }
 
@@ -98,7 +98,7 @@ public sealed partial class ContainerEngine
         }
 
         await using var view = await found.OpenViewAsync(folder, stopping);
-        await Archives.ReadAsync(view.Root, view.Within(folder), archive, options, stopping);
+        await Archives.ReadAsync(view, view.Within(folder), archive, options, stopping);
         found.Tell("extract-to-dir");
     }
 
@@ -107,7 +107,7 @@ public sealed partial class ContainerEngine
     {
         var found = Find(container);
         await using var view = await found.OpenFilesAsync(stopping);
-        await Archives.WriteTreeAsync(view.Root, output, stopping);
+        await Archives.WriteTreeAsync(view, output, stopping);
         found.Tell("export");
     }
 }

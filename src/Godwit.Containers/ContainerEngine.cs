@@ -50,6 +50,9 @@ public sealed partial class ContainerEngine : IAsyncDisposable
 
     public Sandboxes Sandboxes => parts.Sandboxes;
 
+    /// <summary>Whether it can give containers users of their own.</summary>
+    public bool HasUserNamespaces => parts.Options.UserIds is not null;
+
     /// <summary>Opens the folders, and takes over the containers that run.</summary>
     /// <exception cref="InvalidOperationException">Another engine has them.</exception>
     public static async Task<ContainerEngine> OpenAsync(EngineOptions options, IRootFileSystems roots, TimeProvider time, ILogger log, CancellationToken stopping)
@@ -58,6 +61,11 @@ public sealed partial class ContainerEngine : IAsyncDisposable
         Directory.CreateDirectory(containersFolder);
         Directory.CreateDirectory(Path.Combine(options.RunFolder, "containers"));
         var held = FileLock.TryAcquire(Path.Combine(options.DataFolder, "lock")) ?? throw new InvalidOperationException($"another engine uses {options.DataFolder}");
+        if (options.UserIds is { } ids)
+        {
+            UserNamespaces.OpenWay(options.DataFolder, ids);
+        }
+
         // Before anything is mounted below: what monitors see must come and go with it.
         Mounts.Share(roots.Folder);
         var networks = await NetworkEngine.OpenAsync(

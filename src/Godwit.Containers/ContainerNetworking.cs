@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Godwit.Linux.Processes;
 using Godwit.Networks.Containers;
 
 namespace Godwit.Containers;
@@ -29,7 +30,7 @@ internal static class ContainerNetworking
                 return new JoinedNetwork(null, folder.Data, Nowhere, []);
             case NetworkMode.None:
                 WriteFiles(record, folder, BuildHosts(record, [], hostGateway: null), "");
-                return new JoinedNetwork(parts.Networks.MakeLonely(record.Id.Value), folder.Data, Nowhere, []);
+                return new JoinedNetwork(parts.Networks.MakeLonely(record.Id.Value, Ids(record, parts)), folder.Data, Nowhere, []);
             case NetworkMode.Container:
                 var other = parts.Find(record.Spec.Network.Container);
                 var process = other.RequireAlive("share its network").ProcessId;
@@ -115,7 +116,7 @@ internal static class ContainerNetworking
     {
         try
         {
-            var wanted = Member(record) with { Endpoints = [.. WithoutAddresses(record.Endpoints).Values], Ports = [] };
+            var wanted = Member(record) with { Endpoints = [.. WithoutAddresses(record.Endpoints).Values], Ports = [], Ids = Ids(record, parts) };
             var (member, path) = await parts.Networks.JoinAsync(wanted, Ports(record.Spec.Network), stopping);
             var endpoints = member.Endpoints.ToDictionary(endpoint => endpoint.NetworkName, StringComparer.Ordinal);
             Rewrite(record with { Endpoints = endpoints }, folder, parts);
@@ -126,6 +127,8 @@ internal static class ContainerNetworking
             throw Translate(refusal);
         }
     }
+
+    private static IdMap? Ids(ContainerRecord record, EngineParts parts) => record.Spec.Isolation.HasUserNamespace ? parts.Options.UserIds : null;
 
     private static List<PortRequest> Ports(NetworkSpec network)
     {

@@ -1,3 +1,5 @@
+using Godwit.Linux.Processes;
+
 namespace Godwit.Containers;
 
 /// <summary>Where an engine keeps its things, and what it calls them on the host: two engines on one host differ in all of these.</summary>
@@ -23,6 +25,9 @@ public sealed record EngineOptions
 
     /// <summary>Containers live in sandboxes (<see cref="Containers.Sandboxes"/>), and there is no network of the engine's own that they would join by default.</summary>
     public bool UsesSandboxes { get; init; }
+
+    /// <summary>Who on the host stands behind the users of containers that have a user namespace of their own; null: none has.</summary>
+    public IdMap? UserIds { get; init; }
 
     public string RuntimePath { get; init; } = "/usr/bin/crun";
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Godwit.App.Roles;
 using Godwit.Cli;
+using Godwit.Containers;
 using Godwit.DockerApi;
 using Godwit.Oci;
 using Godwit.Oci.Distribution;
@@ -25,8 +26,9 @@ internal static class EngineCommand
         var authority = new Option<string?>("--tlscacert") { Description = "PEM file of the authorities that sign clients' certificates", HelpName = "FILE" };
         var certificate = new Option<string?>("--tlscert") { Description = "PEM file of this engine's certificate", HelpName = "FILE" };
         var key = new Option<string?>("--tlskey") { Description = "PEM file of its key", HelpName = "FILE" };
+        var users = new Option<string?>("--userns-remap") { Description = "USER[:GROUP] whose subordinate ids stand behind containers' users, or 'default': containers' root is not this host's root", HelpName = "WHO" };
         var command = new Command("engine", "Run the container engine: images and containers behind the Docker API")
-        { shared.Data, socket, registry, names, mirror, insecure, host, authority, certificate, key, shared.LogFormat, shared.LogLevel };
+        { shared.Data, socket, registry, names, mirror, insecure, host, authority, certificate, key, users, shared.LogFormat, shared.LogLevel };
         Help.Add(
             command,
             [
@@ -39,7 +41,7 @@ internal static class EngineCommand
             HostOptions.RequireRoot("godwit engine");
             var places = shared.PlacesFrom(parsed);
             using var loggers = shared.LoggersFrom(parsed);
-            var engine = EngineRoleOptions.EngineOf(places);
+            var engine = EngineRoleOptions.EngineOf(places) with { UserIds = parsed.GetValue(users) is { } who ? SubordinateIds.Take(who, "/etc/subuid", "/etc/subgid") : null };
             var options = new EngineRoleOptions
             {
                 SocketPath = Path.GetFullPath(parsed.GetValue(socket) ?? places.DockerSocketPath),

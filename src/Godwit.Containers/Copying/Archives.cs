@@ -3,6 +3,7 @@ using Godwit.Images;
 using Godwit.Images.Content;
 using Godwit.Images.Tar;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Containers.Copying;
 
@@ -32,10 +33,11 @@ internal static class Archives
     }
 
     /// <summary>The path's file or folder, under its name.</summary>
-    internal static Task WriteAsync(HeldFolder root, ContainerPath path, Stream output, CancellationToken stopping) => PackAsync(
+    internal static Task WriteAsync(ContainerView view, ContainerPath path, Stream output, CancellationToken stopping) => PackAsync(
         tar =>
         {
-            var options = new PackOptions { Prefix = path.Text == "/" ? [] : path.NameBytes, WithRoot = true };
+            var root = view.Root;
+            var options = new PackOptions { Prefix = path.Text == "/" ? [] : path.NameBytes, WithRoot = true, Change = Inside(view) };
             if (path.Text == "/" || path.IsFolder)
             {
                 using var folder = root.OpenBeneath(path.Relative) ?? throw Missing(path);
@@ -53,14 +55,14 @@ internal static class Archives
         stopping);
 
     /// <summary>The whole tree.</summary>
-    internal static Task WriteTreeAsync(HeldFolder root, Stream output, CancellationToken stopping) =>
-        PackAsync(tar => TreePacker.Pack(root, tar, new PackOptions(), stopping), output, stopping);
+    internal static Task WriteTreeAsync(ContainerView view, Stream output, CancellationToken stopping) =>
+        PackAsync(tar => TreePacker.Pack(view.Root, tar, new PackOptions { Change = Inside(view) }, stopping), output, stopping);
 
     /// <summary>Unpacks into the folder.</summary>
-    internal static async Task ReadAsync(HeldFolder root, ContainerPath folder, Stream archive, CopyInOptions options, CancellationToken stopping)
+    internal static async Task ReadAsync(ContainerView view, ContainerPath folder, Stream archive, CopyInOptions options, CancellationToken stopping)
     {
-        using var target = root.OpenBeneath(folder.Relative) ?? throw Missing(folder);
-        var unpack = new UnpackOptions { KeepKinds = options.RefuseKindChange, Owner = options.KeepOwners ? null : (0, 0) };
+        using var target = view.Root.OpenBeneath(folder.Relative) ?? throw Missing(folder);
+        var unpack = new UnpackOptions { Ids = view.Ids, KeepKinds = options.RefuseKindChange, Owner = options.KeepOwners ? null : (0, 0) };
         var pipe = new Pipe();
         var copying = FeedAsync(archive, pipe.Writer, stopping);
         try
@@ -69,7 +71,7 @@ internal static class Archives
                 () =>
                 {
                     using var plain = ArchiveDecompression.Open(pipe.Reader.AsStream(), unpack.Limits);
-                    TreeUnpacker.Unpack(plain, target, unpack, stopping);
+                    return unpack.Ids is { } ids ? UserNamespace.Act(ids, () => TreeUnpacker.Unpack(plain, target, unpack, stopping)) : TreeUnpacker.Unpack(plain, target, unpack, stopping);
                 },
                 stopping);
         }
@@ -83,6 +85,11 @@ internal static class Archives
             await copying;
         }
     }
+
+    /// <summary>With the container's own ids, where its files are seen with others.</summary>
+    private static Func<TarEntry, TarEntry>? Inside(ContainerView view) => view.Ids is { } ids
+        ? entry => entry with { UserId = ids.UserInside(entry.UserId), GroupId = ids.GroupInside(entry.GroupId) }
+        : null;
 
     private static async Task PackAsync(Action<TarWriter> pack, Stream output, CancellationToken stopping)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Containers.Copying;
 
@@ -8,9 +9,12 @@ namespace Godwit.Containers.Copying;
 /// and a path below a volume or bind leads to its source. Every path is resolved by the kernel within this root (openat2(2)): no link of the container's leads out, even while it
 /// changes them.
 /// </summary>
-internal sealed class ContainerView(HeldFolder root, string prefix, Func<Task> letGo) : IAsyncDisposable
+internal sealed class ContainerView(HeldFolder root, string prefix, IdMap? ids, Func<Task> letGo) : IAsyncDisposable
 {
     internal HeldFolder Root => root;
+
+    /// <summary>The host's ids that its files have here instead of the container's; null: they have the container's.</summary>
+    internal IdMap? Ids => ids;
 
     /// <summary>The container's path as one below <see cref="Root"/>.</summary>
     internal ContainerPath Within(string path) => ContainerPath.Parse(path).Below(prefix);

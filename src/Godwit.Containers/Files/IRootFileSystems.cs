@@ -1,4 +1,5 @@
 using Godwit.Images.Layers;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Containers;
 
@@ -16,7 +17,10 @@ public interface IRootFileSystems
     Task CreateAsync(ContainerId id, string imageId, long? sizeBytesMax, CancellationToken stopping);
 
     /// <summary>Mounts it where it is not, and returns the path of its top.</summary>
-    Task<string> MountAsync(ContainerId id, CancellationToken stopping);
+    /// <param name="id">The container's.</param>
+    /// <param name="seenBy">The user namespace whose ids its files shall have, and whose root shall reach it; null: as they are on the disk.</param>
+    /// <param name="stopping">Cancels.</param>
+    Task<string> MountAsync(ContainerId id, UserNamespace? seenBy, CancellationToken stopping);
 
     /// <summary>Takes the mount away; the files stay.</summary>
     Task UnmountAsync(ContainerId id, CancellationToken stopping);

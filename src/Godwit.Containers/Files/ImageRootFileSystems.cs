@@ -1,5 +1,6 @@
 using Godwit.Images;
 using Godwit.Images.Layers;
+using Godwit.Linux.Processes;
 using Godwit.Oci;
 
 namespace Godwit.Containers;
@@ -25,10 +26,10 @@ public sealed class ImageRootFileSystems(string folder, ImageStore images) : IRo
         }
     }
 
-    public Task<string> MountAsync(ContainerId id, CancellationToken stopping)
+    public Task<string> MountAsync(ContainerId id, UserNamespace? seenBy, CancellationToken stopping)
     {
         var layer = Get(id);
-        layer.Mount();
+        layer.Mount(seenBy);
         return Task.FromResult(layer.RootPath);
     }
 

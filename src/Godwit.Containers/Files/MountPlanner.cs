@@ -3,6 +3,7 @@ using System.Text;
 using Godwit.Containers.Runtime;
 using Godwit.Linux.Commands;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 using Godwit.Oci.Runtime;
 using Godwit.Volumes;
 
@@ -59,7 +60,7 @@ internal static class MountPlanner
                         await FillAsync(root, volume.Target, source, parts.Time, stopping);
                     }
 
-                    mounts.Add(new(volume.Target, "bind", Inside(source, volume.SubPath)) { Options = ["rbind", "rprivate", Access(volume)] });
+                    mounts.Add(new(volume.Target, "bind", Inside(source, volume.SubPath)) { Options = ["rbind", "rprivate", Access(volume), .. WithIds(record.Spec.Isolation.HasUserNamespace ? parts.Options.UserIds : null)] });
                     break;
                 case MountSpec.Memory memory:
                     mounts.Add(new(point.Target, "tmpfs", "tmpfs") { Options = MemoryOptions(memory) });
@@ -69,6 +70,12 @@ internal static class MountPlanner
 
         return mounts;
     }
+
+    /// <summary>
+    /// crun's words for showing a mount with a container's ids (crun(1)): for what belongs to containers, never for what is the host's. Written out, because crun
+    /// does not find its own container's ids while that joins another's processes.
+    /// </summary>
+    internal static IEnumerable<string> WithIds(IdMap? ids) => ids is null ? [] : [string.Create(CultureInfo.InvariantCulture, $"idmap=uids=0-{ids.FirstUserId}-{ids.Count};gids=0-{ids.FirstGroupId}-{ids.Count}")];
 
     private static MountPoint PrepareBind(MountSpec.Bind bind)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Godwit.Linux.Processes;
 using Godwit.Oci.Runtime;
 
 namespace Godwit.Containers.Runtime;
@@ -8,16 +9,17 @@ internal static class NamespacePlan
 {
     /// <param name="spec">What is asked for.</param>
     /// <param name="networkPath">The network namespace's path; null is the host's.</param>
+    /// <param name="owner">The user namespace; null is the host's.</param>
     /// <param name="parts">To find other containers.</param>
-    internal static IReadOnlyList<RuntimeNamespace> Build(ContainerSpec spec, string? networkPath, EngineParts parts)
+    internal static IReadOnlyList<RuntimeNamespace> Build(ContainerSpec spec, string? networkPath, UserNamespace? owner, EngineParts parts)
     {
         var isolation = spec.Isolation;
-        if (isolation.UserNamespace is not null)
+        var spaces = new List<RuntimeNamespace> { new("mount") };
+        if (owner is not null)
         {
-            throw new InvalidRequestException("user namespaces are not supported: a container's root is the host's root, less its capabilities");
+            spaces.Add(new("user", owner.PathForOthers));
         }
 
-        var spaces = new List<RuntimeNamespace> { new("mount") };
         if (networkPath is not null)
         {
             spaces.Add(new("network", networkPath));
@@ -43,6 +45,7 @@ internal static class NamespacePlan
                     break;
                 case NamespaceSpec.OfContainer other:
                     var process = parts.Find(other.Container).RequireAlive($"share its {type} namespace").ProcessId;
+                    UserNamespaces.RequireSame(owner, process, other.Container);
                     spaces.Add(new(type, string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/{type}")));
                     break;
                 case NamespaceSpec.OfSandbox:

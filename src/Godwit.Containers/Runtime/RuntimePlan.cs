@@ -52,6 +52,9 @@ internal sealed record RuntimePlan
     /// <summary>What <c>/dev/shm</c> is, for a container in a sandbox with a namespace of communication; else null.</summary>
     public string? SharedMemoryFolder { get; init; }
 
+    /// <summary>Who stands behind its users on the host; null: they are the host's own.</summary>
+    public IdMap? Ids { get; init; }
+
     /// <summary>The user's mounts, with their sources found.</summary>
     public IReadOnlyList<RuntimeMount> Mounts { get; init; } = [];
 

@@ -49,6 +49,8 @@ internal static class RuntimeSpecBuilder
             {
                 CgroupsPath = plan.ControlGroupPath,
                 Namespaces = plan.Namespaces,
+                UidMappings = plan.Ids is { } users ? [new(0, users.FirstUserId, users.Count)] : null,
+                GidMappings = plan.Ids is { } groups ? [new(0, groups.FirstGroupId, groups.Count)] : null,
                 RootfsPropagation = BuildPropagation(plan.Mounts),
                 Sysctl = isolation.KernelSettings.Count > 0 ? isolation.KernelSettings : null,
                 MaskedPaths = isolation.MaskedPaths ?? (isolation.Privileged ? null : MaskedPaths),
@@ -165,7 +167,7 @@ internal static class RuntimeSpecBuilder
         var names = spec.Isolation.ReadOnlyRoot ? "ro" : "rw";
         mounts.AddRange(from file in NameFiles
                         where File.Exists(Path.Combine(plan.Folder, file))
-                        select new RuntimeMount($"/etc/{file}", "bind", Path.Combine(plan.Folder, file)) { Options = ["rbind", "rprivate", names] });
+                        select new RuntimeMount($"/etc/{file}", "bind", Path.Combine(plan.Folder, file)) { Options = ["rbind", "rprivate", names, .. MountPlanner.WithIds(plan.Ids)] });
 
         // What the user mounts takes the place of ours, and a mount comes before those inside it.
         mounts.RemoveAll(mount => plan.Mounts.Any(own => own.Destination == mount.Destination));

@@ -38,8 +38,8 @@ public sealed record IsolationSpec
 
     public NamespaceSpec HostNameNamespace { get; init; } = NamespaceSpec.Own;
 
-    /// <summary>Maps the container's ids to a range of the host's own; null: its root is the host's root.</summary>
-    public IdRange? UserNamespace { get; init; }
+    /// <summary>Its users are others on the host: those of the engine's <see cref="EngineOptions.UserIds"/>. If not, its root is the host's root, less its capabilities.</summary>
+    public bool HasUserNamespace { get; init; }
 
     /// <summary>A small first process that ends orphans and passes signals on.</summary>
     public bool InitProcess { get; init; }
@@ -100,9 +100,6 @@ public abstract record NamespaceSpec
     /// <summary>That of the sandbox that the container is in; not for processes.</summary>
     public sealed record OfSandbox : NamespaceSpec;
 }
-
-/// <summary>Ids 0 to <paramref name="Count"/>-1 of the container are these of the host.</summary>
-public sealed record IdRange(uint FirstHostId, uint Count);
 
 /// <summary>A device of the host inside the container.</summary>
 /// <param name="Access">Letters of <c>r</c>, <c>w</c>, <c>m</c> (make).</param>

@@ -39,14 +39,37 @@ internal static class SpecCheck
             throw new InvalidRequestException("can't create 'AutoRemove' container with restart policy");
         }
 
-        if (spec.Isolation.UserNamespace is not null)
+        if (spec.Isolation.HasUserNamespace)
         {
-            throw new InvalidRequestException("user namespaces are not supported: a container's root is the host's root, less its capabilities");
+            CheckUserNamespace(spec, parts.Options);
         }
 
         if (spec.Isolation.ParentControlGroup is { } parent)
         {
             parts.ControlGroups.Open(parent.Trim('/'));
+        }
+    }
+
+    /// <summary>What a root that is not the host's root cannot share with the host.</summary>
+    internal static void CheckUserNamespace(ContainerSpec spec, EngineOptions options)
+    {
+        const string wayOut = "give the container the host's users (--userns=host), or leave that out";
+        if (options.UserIds is null)
+        {
+            throw new InvalidRequestException("the container has users of its own, and this engine has none to give: start the engine with --userns-remap, or make the container again");
+        }
+
+        var isolation = spec.Isolation;
+        var refusal = isolation.Privileged ? "privileged mode is incompatible with user namespaces"
+            : spec.Network.Mode is NetworkMode.Host ? "cannot share the host's network namespace when user namespaces are enabled"
+            : isolation.ProcessNamespace is NamespaceSpec.OfHost ? "cannot share the host PID namespace when user namespaces are enabled"
+            : isolation.IpcNamespace is NamespaceSpec.OfHost ? "cannot share the host IPC namespace when user namespaces are enabled"
+            : isolation.HostNameNamespace is NamespaceSpec.OfHost ? "cannot share the host UTS namespace when user namespaces are enabled"
+            : spec.Network.Mode is NetworkMode.Sandbox ? "cannot join a sandbox when user namespaces are enabled"
+            : null;
+        if (refusal is not null)
+        {
+            throw new InvalidRequestException($"{refusal}: {wayOut}");
         }
     }
 

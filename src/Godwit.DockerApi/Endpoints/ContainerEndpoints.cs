@@ -52,7 +52,7 @@ internal sealed class ContainerEndpoints(EngineServices services)
 
         var image = services.Images.Get(body.Image);
         CheckPlatform(exchange.Query("platform"), image);
-        var spec = new SpecReader(image, engine.Get).Read(body);
+        var spec = new SpecReader(image, engine.Get, engine.HasUserNamespaces).Read(body);
         var id = await engine.CreateAsync(exchange.Query("name") is { Length: > 0 } name ? name : null, spec, exchange.Stopping);
         await exchange.WriteJsonAsync(201, new IdAndWarnings(id.Value, []), DockerJson.Default.IdAndWarnings);
     }

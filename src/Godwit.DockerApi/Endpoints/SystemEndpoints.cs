@@ -83,6 +83,7 @@ internal sealed class SystemEndpoints(EngineServices services)
             ServerVersion = services.Version,
             Runtimes = new Dictionary<string, RuntimeEntry>(StringComparer.Ordinal) { ["crun"] = new("crun") },
             Swarm = new SwarmAnswer("inactive", ControlAvailable: false),
+            SecurityOptions = services.Containers.HasUserNamespaces ? ["name=seccomp,profile=builtin", "name=userns"] : ["name=seccomp,profile=builtin"],
         };
     }
 

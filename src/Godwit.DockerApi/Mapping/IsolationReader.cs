@@ -10,7 +10,9 @@ internal static class IsolationReader
     private const long SharedMemoryBytesDefault = 64L << 20;
     private const string ContainerPrefix = "container:";
 
-    public static IsolationSpec Read(HostConfig host)
+    /// <param name="host">What is asked.</param>
+    /// <param name="hasUserNamespaces">Whether containers that say nothing of it have users of their own.</param>
+    public static IsolationSpec Read(HostConfig host, bool hasUserNamespaces)
     {
         if (host.UsernsMode is not (null or "" or "host"))
         {
@@ -33,6 +35,7 @@ internal static class IsolationReader
             HostNameNamespace = ReadNamespace("UTS", host.UTSMode),
             InitProcess = host.Init ?? false,
             SharedMemoryBytes = host.ShmSize switch { 0 => SharedMemoryBytesDefault, > 0 => host.ShmSize, _ => throw DockerException.Invalid("SHM size can not be less than 0") },
+            HasUserNamespace = hasUserNamespaces && host.UsernsMode is not "host",
             ParentControlGroup = string.IsNullOrEmpty(host.CgroupParent) ? null : host.CgroupParent,
         };
         return (host.SecurityOpt ?? []).Aggregate(spec, ReadOption);

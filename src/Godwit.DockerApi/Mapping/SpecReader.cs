@@ -7,7 +7,7 @@ using Godwit.Oci;
 namespace Godwit.DockerApi.Mapping;
 
 /// <summary>What a client asks a container to be, with the image's defaults applied, in the engine's words. Pure; refuses by name what it cannot say.</summary>
-internal sealed class SpecReader(StoredImage image, Func<string, ContainerSnapshot> find)
+internal sealed class SpecReader(StoredImage image, Func<string, ContainerSnapshot> find, bool hasUserNamespaces)
 {
     private static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>(StringComparer.Ordinal);
 
@@ -31,7 +31,7 @@ internal sealed class SpecReader(StoredImage image, Func<string, ContainerSnapsh
             AutoRemove = host.AutoRemove,
             Stop = new StopSpec { Signal = string.IsNullOrEmpty(body.StopSignal) ? standard.Signal : body.StopSignal, TimeoutSeconds = body.StopTimeout ?? standard.TimeoutSeconds },
             Resources = ResourceReader.Read(host),
-            Isolation = IsolationReader.Read(host),
+            Isolation = IsolationReader.Read(host, hasUserNamespaces),
             Mounts = new MountReader(find).Read(body, host),
             Network = NetworkReader.Read(body, host),
             Log = ReadLog(host.LogConfig),

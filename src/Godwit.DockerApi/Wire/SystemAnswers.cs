@@ -125,7 +125,7 @@ internal sealed record InfoAnswer
 
     public string InitBinary { get; init; } = "tini-static";
 
-    public IReadOnlyList<string> SecurityOptions { get; init; } = ["name=seccomp,profile=builtin"];
+    public required IReadOnlyList<string> SecurityOptions { get; init; }
 
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -7,6 +7,7 @@ using Godwit.Images.Tar;
 using Godwit.Linux;
 using Godwit.Linux.Commands;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 using Godwit.Oci;
 
 namespace Godwit.Images.Layers;
@@ -60,9 +61,10 @@ public sealed class ContainerLayer
 
     private string UpperPath => Path.Combine(WritablePath, "upper");
 
-    /// <summary>Mounts the root in the mount namespace of this process. Idempotent.</summary>
+    /// <summary>Mounts the root in the mount namespace of this process. Idempotent; to show it to another, unmount it first.</summary>
+    /// <param name="seenBy">The user namespace whose ids its files shall have, and whose root shall reach it; null: the ids are those of the disk.</param>
     /// <exception cref="ImageException">The kernel refused, or one of the image's layers is gone.</exception>
-    public void Mount()
+    public void Mount(UserNamespace? seenBy = null)
     {
         lock (gate)
         {
@@ -76,7 +78,14 @@ public sealed class ContainerLayer
                 MountDisk();
                 Directory.CreateDirectory(UpperPath);
                 Directory.CreateDirectory(Path.Combine(WritablePath, "work"));
-                Mounts.MountOverlay(RootPath, store.TreesOf(Layers), UpperPath, Path.Combine(WritablePath, "work"));
+                if (seenBy is null)
+                {
+                    Mounts.MountOverlay(RootPath, store.TreesOf(Layers), UpperPath, Path.Combine(WritablePath, "work"));
+                }
+                else
+                {
+                    MountSeenBy(seenBy);
+                }
             }
             catch (LinuxException refusal)
             {
@@ -200,6 +209,42 @@ public sealed class ContainerLayer
         }
 
         DurableFile.Write(Path.Combine(folder, DescriptionName), JsonSerializer.SerializeToUtf8Bytes(description, LayerJson.Default.ContainerDescription));
+    }
+
+    /// <summary>
+    /// The store as a whole is shown with the namespace's ids beside the root, and the overlay is made of what is seen there; overlayfs holds what it needs of it
+    /// by itself. The work folder is made by whoever mounts, who must therefore be somebody in that namespace.
+    /// </summary>
+    private void MountSeenBy(UserNamespace owner)
+    {
+        var shown = Directory.CreateDirectory(Path.Combine(store.ShownPath, ContainerId)).FullName;
+        var shownDisk = Directory.CreateDirectory(Path.Combine(store.ShownPath, ContainerId + "-disk")).FullName;
+        try
+        {
+            Mounts.MountAsSeenBy(owner, store.Folder, shown);
+            var trees = store.TreesOf(Layers).Select(tree => Path.Combine(shown, Path.GetRelativePath(store.Folder, tree))).ToList();
+            var writable = Path.Combine(shown, Path.GetRelativePath(store.Folder, folder));
+            if (SizeLimitBytes is not null)
+            {
+                Mounts.MountAsSeenBy(owner, WritablePath, shownDisk);
+                writable = shownDisk;
+            }
+
+            UserNamespace.Act(owner.Ids, () =>
+            {
+                Mounts.MountOverlay(RootPath, trees, Path.Combine(writable, "upper"), Path.Combine(writable, "work"));
+                return true;
+            });
+            foreach (var way in new[] { store.Folder, Path.GetDirectoryName(folder)!, folder })
+            {
+                Ownership.LetPass(way, owner.Ids);
+            }
+        }
+        finally
+        {
+            LayerStore.Hide(shown);
+            LayerStore.Hide(shownDisk);
+        }
     }
 
     private void MountDisk()

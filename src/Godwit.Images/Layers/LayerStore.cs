@@ -22,8 +22,16 @@ public sealed class LayerStore
     internal LayerStore(string folder, LayerParts parts, Func<ImageLayer, CancellationToken, Task> restore)
     {
         (Parts, this.restore) = (parts, restore);
+        Folder = folder;
         containers = Path.Combine(folder, "containers");
         FoundationPath = Path.Combine(folder, "foundation");
+        ShownPath = Path.Combine(folder, "shown");
+        Directory.CreateDirectory(ShownPath);
+        foreach (var left in Directory.EnumerateDirectories(ShownPath))
+        {
+            Hide(left);
+        }
+
         Directory.CreateDirectory(containers);
         MakeFoundation();
         foreach (var found in Directory.EnumerateDirectories(containers))
@@ -31,6 +39,12 @@ public sealed class LayerStore
             Adopt(found);
         }
     }
+
+    /// <summary>Where the store is shown with other ids, for as long as an overlay of it is mounted. Apart from the roots: what removes a root must never meet it.</summary>
+    internal string ShownPath { get; }
+
+    /// <summary>Above all layers and roots.</summary>
+    internal string Folder { get; }
 
     internal LayerParts Parts { get; }
 
@@ -89,6 +103,13 @@ public sealed class LayerStore
     public ContainerLayer? Find(string containerId) => roots.GetValueOrDefault(containerId);
 
     public IReadOnlyList<ContainerLayer> List() => [.. roots.Values.OrderBy(root => root.ContainerId, StringComparer.Ordinal)];
+
+    /// <summary>Takes a showing away.</summary>
+    internal static void Hide(string path)
+    {
+        Mounts.Unmount(path);
+        Directory.Delete(path); // Empty, or still mounted on: then this fails, and nothing below is touched.
+    }
 
     internal void Forget(string containerId) => roots.TryRemove(containerId, out _);
 

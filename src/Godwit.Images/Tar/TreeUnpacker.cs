@@ -1,5 +1,6 @@
 using Godwit.Linux;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Images.Tar;
 
@@ -312,6 +313,11 @@ public sealed class TreeUnpacker
     private void Finish(HeldFolder folder, ReadOnlySpan<byte> name, TarEntry entry, byte[] path)
     {
         var (userId, groupId) = options.Owner ?? (entry.UserId, entry.GroupId);
+        if (options.Ids is { } ids)
+        {
+            (userId, groupId) = Behind(ids, userId, groupId, entry);
+        }
+
         folder.SetOwner(name, userId, groupId);
         if (entry.Kind is not TarKind.SymbolicLink)
         {
@@ -335,6 +341,10 @@ public sealed class TreeUnpacker
             folder.SetTime(name, entry.Modified);
         }
     }
+
+    private static (uint UserId, uint GroupId) Behind(IdMap ids, uint userId, uint groupId, TarEntry entry) => userId < ids.Count && groupId < ids.Count
+        ? (ids.UserOnHost(userId), ids.GroupOnHost(groupId))
+        : throw new ImageException(ImageErrorKind.Invalid, $"'{TreePath.Show(entry.Name)}' belongs to {userId}:{groupId}, and the container knows only the ids below {ids.Count}.");
 
     /// <summary>Not overlayfs's own (<c>trusted.</c>), with which a layer could show what is elsewhere, nor the host's security labels.</summary>
     internal static bool IsTaken(ReadOnlySpan<byte> attribute) =>

@@ -1,3 +1,5 @@
+using Godwit.Linux.Processes;
+
 namespace Godwit.Images.Tar;
 
 /// <summary>Which devices of an archive are made. Making one for anything else would hand a piece of the host to whoever may open it.</summary>
@@ -30,6 +32,9 @@ public sealed record UnpackOptions
 
     /// <summary>Who gets everything; null leaves it to the archive.</summary>
     public (uint UserId, uint GroupId)? Owner { get; init; }
+
+    /// <summary>The host's ids that stand behind the archive's, where the tree belongs to a user namespace; null: they are the same.</summary>
+    public IdMap? Ids { get; init; }
 
     /// <summary>Refuse to put a folder in place of something else, and the other way round.</summary>
     public bool KeepKinds { get; init; }

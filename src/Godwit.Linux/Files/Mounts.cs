@@ -1,4 +1,5 @@
 using Godwit.Linux.Native;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Linux.Files;
 
@@ -20,6 +21,25 @@ public static class Mounts
 
     /// <summary>Shows one place under another path too; both exist and are of one kind.</summary>
     public static void Bind(string source, string path) => Check(LibC.Mount(source, path, null, MountFlags.MS_BIND, null), $"mount {source} on {path} too");
+
+    /// <summary>
+    /// Shows a place under another path too, with the ids that a user namespace has for them: what belongs to 0 in the one belongs to that namespace's root in
+    /// the other, and the same the other way round (mount_setattr(2)). Nothing that is mounted below comes along.
+    /// </summary>
+    /// <exception cref="LinuxException"><see cref="Errno.EINVAL"/>: the file system below cannot be shown with other ids.</exception>
+    public static unsafe void MountAsSeenBy(UserNamespace owner, string source, string path)
+    {
+        using var tree = TreeOf(source);
+        var attributes = stackalloc ulong[4];
+        (attributes[0], attributes[1], attributes[2], attributes[3]) = (MountFlags.MOUNT_ATTR_IDMAP, 0, MountFlags.MS_PRIVATE, (ulong)owner.Value);
+        var target = System.Text.Encoding.UTF8.GetBytes(path + '\0');
+        byte nothing = 0;
+        CheckCall(LibC.SystemCall(SystemCalls.MountSetAttributes, tree.Value, &nothing, MountFlags.AT_EMPTY_PATH, attributes, 4 * sizeof(ulong)), $"show {source} with the ids of a user namespace");
+        fixed (byte* place = target)
+        {
+            CheckCall(LibC.SystemCall(SystemCalls.MoveMount, tree.Value, &nothing, MountFlags.AT_FDCWD, place, MountFlags.MOVE_MOUNT_F_EMPTY_PATH), $"mount {source} on {path} with the ids of a user namespace");
+        }
+    }
 
     /// <summary>
     /// Mounts an overlay (overlayfs, in the kernel's documentation): trees that are only read, and one over them that takes
@@ -99,6 +119,23 @@ public static class Mounts
     [
         .. table.Split('\n').Select(line => line.Split(' ')).Where(fields => fields.Length >= 3).Select(fields => new Mount(Unescape(fields[0]), Unescape(fields[1]), fields[2])),
     ];
+
+    private static unsafe Descriptor TreeOf(string source)
+    {
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(source + '\0'))
+        {
+            var tree = LibC.SystemCall(SystemCalls.OpenTree, MountFlags.AT_FDCWD, name, MountFlags.OPEN_TREE_CLONE | OpenFlags.O_CLOEXEC, null, 0);
+            return tree >= 0 ? new Descriptor((int)tree) : throw LinuxException.FromLastCall($"look at {source} as a mount");
+        }
+    }
+
+    private static void CheckCall(nint result, string attempt)
+    {
+        if (result < 0)
+        {
+            throw LinuxException.FromLastCall(attempt);
+        }
+    }
 
     private static string Unescape(string field) => field
         .Replace("\\040", " ", StringComparison.Ordinal)

@@ -14,6 +14,10 @@ public static class Ownership
         }
     }
 
+    /// <summary>Lets the root of a user namespace pass through a folder of root's, and nobody else: it can open what it knows the name of, and list nothing.</summary>
+    public static void LetPass(string folder, IdMap ids) =>
+        MakeFolder(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute, new ProcessUser(0, ids.FirstGroupId));
+
     /// <summary>Makes a folder (its parent exists) with this owner and mode; one that exists is set right. A link in its place is refused.</summary>
     public static void MakeFolder(string path, UnixFileMode mode, ProcessUser owner)
     {

@@ -27,6 +27,9 @@ internal static class SystemCalls
 {
     internal const int PidfdSendSignal = 424;
     internal const int PidfdOpen = 434;
+    internal const int OpenTree = 428;
+    internal const int MoveMount = 429;
+    internal const int MountSetAttributes = 442;
     internal const int CloseRange = 436;
     internal const int CloseRangeCloseOnExec = 4;
 
@@ -76,6 +79,12 @@ internal static class MountFlags
     internal const nuint MS_SLAVE = 1 << 19;
     internal const nuint MS_SHARED = 1 << 20;
     internal const int MNT_DETACH = 2;
+    internal const ulong MS_PRIVATE = 1 << 18;
+    internal const int AT_FDCWD = -100;
+    internal const int AT_EMPTY_PATH = 0x1000;
+    internal const int OPEN_TREE_CLONE = 1;
+    internal const int MOVE_MOUNT_F_EMPTY_PATH = 4;
+    internal const ulong MOUNT_ATTR_IDMAP = 0x100000;
 }
 
 internal static class NamespaceFlags
@@ -85,6 +94,13 @@ internal static class NamespaceFlags
     internal const int CLONE_NEWIPC = 0x08000000;
     internal const int CLONE_NEWUTS = 0x04000000;
     internal const int CLONE_FS = 0x00000200;
+    internal const nuint NS_GET_USERNS = 0xb701;
+}
+
+internal static class ProcessControls
+{
+    internal const int PR_SET_SECUREBITS = 28;
+    internal const int SECBIT_NO_SETUID_FIXUP = 4;
 }
 
 internal static class SocketConstants

@@ -113,6 +113,19 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth);
 
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint SystemCall(nint number, nint first, byte* second, nint third, void* fourth, nint fifth);
+
+    [LibraryImport(Library, EntryPoint = "prctl", SetLastError = true)]
+    internal static partial int ProcessControl(int option, nint second, nint third, nint fourth, nint fifth);
+
+    // These two concern the calling thread alone, and return what was before instead of an error.
+    [LibraryImport(Library, EntryPoint = "setfsuid")]
+    internal static partial int SetFileUser(uint user);
+
+    [LibraryImport(Library, EntryPoint = "setfsgid")]
+    internal static partial int SetFileGroup(uint group);
+
     // posix_spawn returns its error instead of setting errno.
     [LibraryImport(Library, EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Spawn(out int processId, string path, byte* fileActions, byte* attributes, byte** arguments, byte** environment);

@@ -41,8 +41,13 @@ public sealed class NetworkNamespace
     }
 
     /// <summary>Makes a namespace with nothing in it but a loopback that is down.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="owner">
+    /// Null: it belongs to our user namespace. Else to a new one with these ids, which lives as long as this does (<see cref="UserNamespace.OpenOwner"/>): its root may
+    /// set the network up, and nothing else on the host.
+    /// </param>
     /// <exception cref="LinuxException"><see cref="Errno.EEXIST"/>: the name is taken.</exception>
-    public static NetworkNamespace Create(string name)
+    public static NetworkNamespace Create(string name, IdMap? owner = null)
     {
         var made = Named(name);
         Directory.CreateDirectory(Folder);
@@ -53,6 +58,12 @@ public sealed class NetworkNamespace
 
         try
         {
+            if (owner is not null)
+            {
+                MakeOwned(made, owner);
+                return made;
+            }
+
             OnNewThread(() =>
             {
                 Check(LibC.Unshare(NamespaceFlags.CLONE_NEWNET), $"make network namespace {name}");
@@ -105,6 +116,23 @@ public sealed class NetworkNamespace
                where identity is not null
                select identity.Value,
         ];
+    }
+
+    /// <summary>A child of one thread makes both, and waits until the ids are told and the network namespace has its name (unshare(1)).</summary>
+    private static void MakeOwned(NetworkNamespace made, IdMap owner)
+    {
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = "/usr/bin:/bin" };
+        string[] command = ["/usr/bin/unshare", "--user", "--net", "/bin/sh", "-c", "echo >&3; read -r end <&4"];
+        using var child = PipedProcess.Start(command, environment, place: null, "/dev/null", FileAccess.Read, FileAccess.Write);
+        if (child.Process is null || child.Pipes[0].ReadByte() < 0)
+        {
+            throw new LinuxException($"make network namespace {made.Name} in a user namespace of its own", Errno.EPERM, "is /proc/sys/user/max_user_namespaces 0, or unshare(1) missing?");
+        }
+
+        var folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{child.Process.Identity.ProcessId}");
+        File.WriteAllText(Path.Combine(folder, "uid_map"), owner.WriteUsers());
+        File.WriteAllText(Path.Combine(folder, "gid_map"), owner.WriteGroups());
+        Files.Mounts.Bind(Path.Combine(folder, "ns/net"), made.path!);
     }
 
     private static string? NetworkOf(string processFolder)

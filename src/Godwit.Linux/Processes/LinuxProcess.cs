@@ -27,7 +27,7 @@ public enum ProcessSignal
 
 /// <summary>
 /// A hold on one process through a pidfd: signals reach that process or nobody, however PIDs are given out again.
-/// Letting go of the hold does nothing to the process.
+/// Letting go of the hold does nothing to the process; a child's end is still waited for, so that no zombie stays.
 /// </summary>
 public sealed class LinuxProcess : IDisposable
 {
@@ -36,12 +36,17 @@ public sealed class LinuxProcess : IDisposable
     private readonly Descriptor pidfd;
     private readonly TaskCompletionSource<ProcessExit> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ulong watch;
+    private readonly bool isChild;
 
-    private LinuxProcess(ProcessIdentity identity, Descriptor pidfd)
+    /// <summary>Of a child, two let go of the descriptor: the holder and the watcher. The later one closes it.</summary>
+    private int letGo;
+
+    private LinuxProcess(ProcessIdentity identity, Descriptor pidfd, bool isChild)
     {
         Identity = identity;
         this.pidfd = pidfd;
-        watch = ExitWatcher.Shared.Watch(pidfd, () => exited.TrySetResult(Reap()));
+        this.isChild = isChild;
+        watch = ExitWatcher.Shared.Watch(pidfd, End);
     }
 
     public ProcessIdentity Identity { get; }
@@ -74,7 +79,7 @@ public sealed class LinuxProcess : IDisposable
         var opened = new Descriptor(value);
         if (ProcessStat.Read(identity.ProcessId) is { IsDead: false } stat && stat.StartTimeTicks == identity.StartTimeTicks)
         {
-            return new LinuxProcess(identity, opened);
+            return new LinuxProcess(identity, opened, isChild: false);
         }
 
         opened.Dispose();
@@ -85,7 +90,7 @@ public sealed class LinuxProcess : IDisposable
     internal static LinuxProcess? TryOpenChild(ProcessIdentity identity)
     {
         var value = (int)LibC.SystemCall(SystemCalls.PidfdOpen, identity.ProcessId, 0, 0, 0);
-        return value >= 0 ? new LinuxProcess(identity, new Descriptor(value)) : null;
+        return value >= 0 ? new LinuxProcess(identity, new Descriptor(value), isChild: true) : null;
     }
 
     /// <summary>Sends a signal; false when the process has ended.</summary>
@@ -117,9 +122,33 @@ public sealed class LinuxProcess : IDisposable
 
     public void Dispose()
     {
+        if (isChild)
+        {
+            exited.TrySetCanceled();
+            LetGo();
+            return;
+        }
+
         ExitWatcher.Shared.Forget(watch, pidfd);
         exited.TrySetCanceled();
         pidfd.Dispose();
+    }
+
+    private void End()
+    {
+        exited.TrySetResult(Reap());
+        if (isChild)
+        {
+            LetGo();
+        }
+    }
+
+    private void LetGo()
+    {
+        if (Interlocked.Increment(ref letGo) == 2)
+        {
+            pidfd.Dispose();
+        }
     }
 
     private async Task<bool> EndsWithinAsync(TimeSpan bound, TimeProvider time, CancellationToken stopping)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using Godwit.Linux.Networking;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Networks.Containers;
 
@@ -11,7 +12,7 @@ public sealed partial class NetworkEngine
     public string NamespaceName(string containerId) => $"{options.DevicePrefix}-{containerId[..12]}";
 
     /// <summary>A namespace with a loopback and nothing else.</summary>
-    public string MakeLonely(string containerId) => NetworkPlumbing.MakeNamespace(NamespaceName(containerId)).FilePath;
+    public string MakeLonely(string containerId, IdMap? ids) => NetworkPlumbing.MakeNamespace(NamespaceName(containerId), ids).FilePath;
 
     /// <summary>Makes the container's namespace and connects it to its networks; publishes its ports; tells its names.</summary>
     /// <param name="wanted">Its endpoints without addresses, and the names of its networks.</param>
@@ -203,7 +204,7 @@ public sealed partial class NetworkEngine
 
     private NetworkNamespace Connect(NetworkMember member)
     {
-        var place = NetworkPlumbing.MakeNamespace(NamespaceName(member.Id));
+        var place = NetworkPlumbing.MakeNamespace(NamespaceName(member.Id), member.Ids);
         var wayOut = member.Endpoints.FirstOrDefault(IsWayOut);
         foreach (var endpoint in member.Endpoints)
         {

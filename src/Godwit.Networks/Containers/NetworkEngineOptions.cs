@@ -1,3 +1,5 @@
+using Godwit.Linux.Processes;
+
 namespace Godwit.Networks.Containers;
 
 /// <summary>What a host's container networks are called, and where they are kept.</summary>
@@ -41,4 +43,7 @@ public sealed record NetworkMember
 
     /// <summary>Name servers to forward to in place of the host's.</summary>
     public IReadOnlyList<string> NameServers { get; init; } = [];
+
+    /// <summary>The ids of the user namespace that its network shall belong to; null is the host's own.</summary>
+    public IdMap? Ids { get; init; }
 }

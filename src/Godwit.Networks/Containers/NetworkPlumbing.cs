@@ -5,6 +5,7 @@ using System.Text;
 using Godwit.Linux;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Networks.Containers;
 
@@ -37,17 +38,17 @@ internal static class NetworkPlumbing
     }
 
     /// <summary>The namespace of a container, with its loopback up. One that is left over from a run before is removed first.</summary>
-    internal static NetworkNamespace MakeNamespace(string name)
+    internal static NetworkNamespace MakeNamespace(string name, IdMap? owner)
     {
         NetworkNamespace place;
         try
         {
-            place = NetworkNamespace.Create(name);
+            place = NetworkNamespace.Create(name, owner);
         }
         catch (LinuxException taken) when (taken.Error is Errno.EEXIST)
         {
             NetworkNamespace.Delete(name);
-            place = NetworkNamespace.Create(name);
+            place = NetworkNamespace.Create(name, owner);
         }
 
         using var routes = RouteSocket.Open(place);

@@ -41,7 +41,7 @@ public sealed class HostileBodyTests
     {
         if (JsonBody.Read(body, DockerJson.Default.CreateContainerBody) is { } read)
         {
-            new SpecReader(Image(), _ => throw new NotThereException("No such container")).Read(read);
+            new SpecReader(Image(), _ => throw new NotThereException("No such container"), hasUserNamespaces: true).Read(read);
         }
     });
 

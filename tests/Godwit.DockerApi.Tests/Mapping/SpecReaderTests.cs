@@ -61,7 +61,7 @@ public sealed class SpecReaderTests
     public void What_is_read_back_makes_the_same_container_again()
     {
         var spec = Read("""{"Image":"app","HostConfig":{"Binds":["/host:/in:ro","data:/data:nocopy"],"Tmpfs":{"/tmp":"size=1k"},"NetworkMode":"none","PortBindings":{"53/udp":[{"HostIp":"","HostPort":"53"}]},"CapAdd":["SYS_TIME"],"Memory":16777216,"CpuShares":5,"RestartPolicy":{"Name":"always"},"SecurityOpt":["no-new-privileges"]}}""");
-        var again = new SpecReader(Image, NoOther).Read(new CreateContainerBody { Image = "app", HostConfig = HostConfigWriter.Write(spec) });
+        var again = new SpecReader(Image, NoOther, hasUserNamespaces: false).Read(new CreateContainerBody { Image = "app", HostConfig = HostConfigWriter.Write(spec) });
         Assert.Equal(Json(HostConfigWriter.Write(spec)), Json(HostConfigWriter.Write(again)));
         Assert.Equal(spec.Mounts.Select(mount => mount.Target), again.Mounts.Select(mount => mount.Target));
         Assert.Equal(spec.Network.Ports, again.Network.Ports);
@@ -104,7 +104,7 @@ public sealed class SpecReaderTests
     [InlineData("99999999999p")]
     public void What_is_no_size_is_refused(string text) => Assert.Throws<DockerException>(() => Sizes.Parse("size", text));
 
-    private static ContainerSpec Read(string json) => new SpecReader(Image, NoOther).Read(JsonSerializer.Deserialize(json, DockerJson.Default.CreateContainerBody)!);
+    private static ContainerSpec Read(string json) => new SpecReader(Image, NoOther, hasUserNamespaces: false).Read(JsonSerializer.Deserialize(json, DockerJson.Default.CreateContainerBody)!);
 
     private static string Json(HostConfig host) => JsonSerializer.Serialize(new CreateContainerBody { HostConfig = host }, DockerJson.Default.CreateContainerBody);
 

@@ -2,6 +2,7 @@ using Godwit.Containers;
 using Godwit.Images.Layers;
 using Godwit.Linux.Commands;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Real.Tests.Containers;
 
@@ -51,8 +52,9 @@ internal sealed class BusyboxRoots : IRootFileSystems
         return Task.CompletedTask;
     }
 
-    public async Task<string> MountAsync(ContainerId id, CancellationToken stopping)
+    public async Task<string> MountAsync(ContainerId id, UserNamespace? seenBy, CancellationToken stopping)
     {
+        Assert.Null(seenBy); // Ids are the image store's to show.
         var root = Place(id, "root");
         if (!Mounts.List().Any(mount => mount.Path == root))
         {

@@ -4,6 +4,7 @@ using Godwit.Containers;
 using Godwit.DockerApi;
 using Godwit.Images;
 using Godwit.Linux.Files;
+using Godwit.Linux.Processes;
 using Godwit.Real.Tests.Containers;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -35,7 +36,7 @@ internal sealed class DockerLab : IAsyncDisposable
 
     public static Task<DockerLab> OpenAsync() => OpenAsync([]);
 
-    public static async Task<DockerLab> OpenAsync(IReadOnlyList<SecureDoor> doors)
+    public static async Task<DockerLab> OpenAsync(IReadOnlyList<SecureDoor> doors, IdMap? users = null)
     {
         Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
         Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
@@ -47,6 +48,7 @@ internal sealed class DockerLab : IAsyncDisposable
         {
             DataFolder = Path.Combine(place, "data"),
             RunFolder = Path.Combine(place, "run"),
+            UserIds = users,
             ControlGroup = $"gwd-{unique}",
             DevicePrefix = $"gd{unique}",
             FilterTable = $"gwd-{unique}",
