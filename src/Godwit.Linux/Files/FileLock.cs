@@ -39,5 +39,13 @@ public sealed class FileLock : IDisposable
         return null;
     }
 
-    public void Dispose() => file.Dispose();
+    public void Dispose()
+    {
+        if (!file.IsClosed)
+        {
+            // By name: a child that is being started at this moment has a copy of the descriptor until it runs its program.
+            _ = LibC.FLock(file.Value, LockOperations.LOCK_UN);
+            file.Dispose();
+        }
+    }
 }

@@ -67,6 +67,7 @@ internal static class LockOperations
 {
     internal const int LOCK_EX = 2;
     internal const int LOCK_NB = 4;
+    internal const int LOCK_UN = 8;
 }
 
 internal static class MountFlags
