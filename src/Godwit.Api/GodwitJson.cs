@@ -3,9 +3,11 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Godwit.Api.Apps.V1;
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Autoscaling.V1;
+using Godwit.Api.Batch.V1;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
@@ -14,6 +16,7 @@ using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Api.Policy.V1;
 
 namespace Godwit.Api;
 
@@ -95,7 +98,6 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Namespace>))]
 [JsonSerializable(typeof(ResourceList<Core.V1.Node>))]
 [JsonSerializable(typeof(ResourceList<Event>))]
-[JsonSerializable(typeof(ResourceList<Pod>))]
 [JsonSerializable(typeof(ResourceList<ConfigMap>))]
 [JsonSerializable(typeof(ResourceList<Secret>))]
 [JsonSerializable(typeof(ResourceList<Pod>))]
@@ -103,6 +105,15 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Service>))]
 [JsonSerializable(typeof(ResourceList<Endpoints>))]
 [JsonSerializable(typeof(ResourceList<EndpointSlice>))]
+[JsonSerializable(typeof(ResourceList<Deployment>))]
+[JsonSerializable(typeof(ResourceList<ReplicaSet>))]
+[JsonSerializable(typeof(ResourceList<StatefulSet>))]
+[JsonSerializable(typeof(ResourceList<DaemonSet>))]
+[JsonSerializable(typeof(ResourceList<ControllerRevision>))]
+[JsonSerializable(typeof(ResourceList<ReplicationController>))]
+[JsonSerializable(typeof(ResourceList<Job>))]
+[JsonSerializable(typeof(ResourceList<CronJob>))]
+[JsonSerializable(typeof(ResourceList<PodDisruptionBudget>))]
 [JsonSerializable(typeof(ResourceList<Lease>))]
 [JsonSerializable(typeof(ResourceList<CertificateSigningRequest>))]
 [JsonSerializable(typeof(SelfSubjectReview))]

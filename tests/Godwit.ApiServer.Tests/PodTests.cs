@@ -105,6 +105,46 @@ public sealed class PodTests
         Assert.Equal(HttpStatusCode.Forbidden, (await server.SendAsync(HttpMethod.Delete, Pods + "/virt-launcher-v")).Code);
     }
 
+    [Fact]
+    public async Task An_eviction_is_held_back_by_a_budget_and_takes_from_it()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+        await server.PostAsync(budgets, """{"metadata":{"name":"b"},"spec":{"minAvailable":1,"selector":{}}}""");
+        foreach (var name in new[] { "p", "q" })
+        {
+            await CreateAsync(server, name);
+            await server.SendAsync(HttpMethod.Patch, $"{Pods}/{name}/status", """{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}""", "application/merge-patch+json");
+        }
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await EvictAsync(server, "p")).Code); // Its controller has not looked yet.
+        await server.SendAsync(HttpMethod.Patch, budgets + "/b/status", """{"status":{"observedGeneration":1,"disruptionsAllowed":1,"currentHealthy":2,"desiredHealthy":1,"expectedPods":2}}""", "application/merge-patch+json");
+        Assert.Equal(HttpStatusCode.Created, (await EvictAsync(server, "p")).Code);
+        var (code, status) = await EvictAsync(server, "q");
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, code);
+        Assert.Equal("DisruptionBudget", (string?)status["details"]!["causes"]![0]!["reason"]);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.GetAsync(Pods + "/p")).Code);
+        Assert.NotNull((await server.GetAsync(budgets + "/b")).Body["status"]!["disruptedPods"]!["p"]);
+    }
+
+    [Fact]
+    public async Task A_deployment_is_scaled_in_the_shape_that_all_kinds_share()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string deployments = "/apis/apps/v1/namespaces/default/deployments";
+        var (code, answer) = await server.PostAsync(deployments, """{"metadata":{"name":"d"},"spec":{"selector":{"matchLabels":{"app":"d"}},"template":{"metadata":{"labels":{"app":"d"}},"spec":{"containers":[{"name":"c","image":"nginx"}]}}}}""");
+        Assert.True(code == HttpStatusCode.Created, answer.ToJsonString());
+
+        var (_, scale) = await server.SendAsync(HttpMethod.Patch, deployments + "/d/scale", """{"spec":{"replicas":4}}""", "application/merge-patch+json");
+
+        Assert.Equal("app=d", (string?)scale["status"]!["selector"]);
+        Assert.Equal(4, (int)(await server.GetAsync(deployments + "/d")).Body["spec"]!["replicas"]!);
+    }
+
+    private static Task<(HttpStatusCode Code, System.Text.Json.Nodes.JsonObject Body)> EvictAsync(TestServer server, string pod) =>
+        server.PostAsync($"{Pods}/{pod}/eviction", $$"""{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"{{pod}}"} }""");
+
     private static async Task CreateAsync(TestServer server, string name)
     {
         var (code, answer) = await server.PostAsync(Pods, $$"""{"metadata":{"name":"{{name}}"},"spec":{"containers":[{"name":"c","image":"nginx"}]} }""");

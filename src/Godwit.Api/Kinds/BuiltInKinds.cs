@@ -1,7 +1,9 @@
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Kinds.Pods;
+using Godwit.Api.Kinds.Policies;
 using Godwit.Api.Kinds.Services;
+using Godwit.Api.Kinds.Workloads;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
 
@@ -23,6 +25,15 @@ public static class BuiltInKinds
         ServiceKinds.ServiceDefinition,
         ServiceKinds.EndpointsDefinition,
         ServiceKinds.EndpointSliceDefinition,
+        DeploymentKinds.ReplicationControllerDefinition,
+        DeploymentKinds.DeploymentDefinition,
+        DeploymentKinds.ReplicaSetDefinition,
+        SetKinds.StatefulSetDefinition,
+        SetKinds.DaemonSetDefinition,
+        SetKinds.ControllerRevisionDefinition,
+        BatchKinds.JobDefinition,
+        BatchKinds.CronJobDefinition,
+        PolicyKinds.PodDisruptionBudgetDefinition,
         ClusterKinds.LeaseDefinition,
         ClusterKinds.CertificateSigningRequestDefinition,
         KubeVirtKinds.VirtualMachineDefinition,

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Godwit.Api;
+using Godwit.Api.Core.V1;
 using Godwit.Api.Kinds;
 using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Machinery;
@@ -15,7 +16,7 @@ namespace Godwit.ApiServer.Proxying;
 /// eviction change the pod. A binding names the node and, in the same write, puts the agent's finalizer on the pod: from
 /// then on it cannot vanish before its agent has ended its containers.
 /// </summary>
-internal sealed class PodSubresources(IRevisionStore store, ServedResources resources, ObjectWriter writer, AgentRelay agents)
+internal sealed class PodSubresources(IRevisionStore store, ServedResources resources, ObjectWriter writer, DisruptionGuard disruptions, AgentRelay agents)
 {
     /// <summary>Kubernetes' streams of an execution, one byte of channel before each message; the newer can end an input.</summary>
     private static readonly string[] ExecutionProtocols = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
@@ -134,13 +135,17 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
         await ResourceHandler.AnswerSuccessAsync(request, 201, new StatusDetails());
     }
 
-    /// <summary>Deletes the pod in its own time. Nothing here holds an eviction back.</summary>
+    /// <summary>Deletes the pod in its own time, unless a disruption budget holds it.</summary>
     private async Task EvictAsync(ApiRequest request, ServedResource resource)
     {
         var body = (await BodyReader.ReadObjectAsync(request, BuiltInKinds.Eviction.Type, BuiltInKinds.Eviction.Schema)).Value;
         FieldErrors.ThrowIfAny(SchemaCheck.Run(BuiltInKinds.Eviction.Schema, body).Errors, request.Info.Subject);
         var options = body["deleteOptions"] is JsonObject given ? GodwitJson.FromNode<DeleteOptions>(given) : new DeleteOptions();
-        await writer.DeleteAsync(WriteContext.Of(request, resource), options);
+        var write = WriteContext.Of(request, resource);
+        write = write with { DryRun = write.DryRun || options.DryRun.Count > 0 };
+        var item = await store.GetAsync(write.Key, request.Stopping) ?? throw StatusException.NotFound(request.Info.Subject);
+        await disruptions.TakeAsync(write, GodwitJson.FromNode<Pod>(resource.Form.Decode(item.Value.Span, item.ModRevision)));
+        await writer.DeleteAsync(write, options);
         await ResourceHandler.AnswerSuccessAsync(request, 201, new StatusDetails());
     }
 }

@@ -65,8 +65,8 @@ internal sealed class StatusException : Exception
     public static StatusException Invalid(StatusSubject subject, string why, IReadOnlyList<StatusCause> causes) =>
         new(422, "Invalid", $"{subject.DescribeKind()} is invalid: {why}") { Details = subject.ToKindDetails() with { Causes = causes } };
 
-    public static StatusException TooManyRequests(string message, int retryAfterSeconds) =>
-        new(429, "TooManyRequests", message) { Details = new StatusDetails { RetryAfterSeconds = retryAfterSeconds } };
+    public static StatusException TooManyRequests(string message, int retryAfterSeconds, params IReadOnlyList<StatusCause> causes) =>
+        new(429, "TooManyRequests", message) { Details = new StatusDetails { RetryAfterSeconds = retryAfterSeconds, Causes = causes } };
 
     public static StatusException Internal(string message, Exception? inner = null) => new(500, "InternalError", message, inner);
 

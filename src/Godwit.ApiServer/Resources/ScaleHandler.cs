@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
+using Godwit.Api.Machinery.Selectors;
 using Godwit.ApiServer.Requests;
 using Godwit.Store;
 
@@ -77,7 +78,7 @@ internal sealed class ScaleHandler(IRevisionStore store, ObjectWriter writer)
         }
 
         var status = new JsonObject { ["replicas"] = JsonAccess.AsInt64(At(resource, paths.StatusReplicas)) ?? 0 };
-        if (paths.StatusSelector is { } path && JsonAccess.AsText(At(resource, path)) is { Length: > 0 } selector)
+        if (paths.StatusSelector is { } path && SelectorOf(At(resource, path)) is { Length: > 0 } selector)
         {
             status["selector"] = selector;
         }
@@ -91,6 +92,9 @@ internal sealed class ScaleHandler(IRevisionStore store, ObjectWriter writer)
             ["status"] = status,
         };
     }
+
+    /// <summary>As the text of a query, whether the kind holds it so, as a selector or as plain labels.</summary>
+    private static string? SelectorOf(JsonNode? held) => held is JsonObject selector ? LabelSelector.FromJson(selector).ToString() : JsonAccess.AsText(held);
 
     private static JsonNode? At(JsonNode resource, string path) => path.Split('.').Aggregate((JsonNode?)resource, (node, name) => (node as JsonObject)?[name]);
 

@@ -27,7 +27,7 @@ internal sealed class ServerParts : IDisposable
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
         var relay = new AgentRelay(store, Resources, agents, options.Clock);
         Machines = new MachineSubresources(store, Resources, Writer, relay);
-        Pods = new PodSubresources(store, Resources, Writer, relay);
+        Pods = new PodSubresources(store, Resources, Writer, new DisruptionGuard(lists, Resources, Writer, options.Clock), relay);
         var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
         GuestPods = new GuestPods(lists, views, Resources);
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);

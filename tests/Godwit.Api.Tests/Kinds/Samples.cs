@@ -63,6 +63,33 @@ internal static class Samples
             """{"metadata":{"name":"web-x"},"addressType":"IPv4","ports":[{"port":80}],"endpoints":[{"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.3"]},{"addresses":["10.0.0.4"]}]}""",
             """{"metadata":{"name":"new"},"addressType":"IPv4"}""",
         ],
+        ["Deployment"] =
+        [
+            """{"metadata":{"name":"web"},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"web"},"matchExpressions":[{"key":"tier","operator":"In","values":["a","b"]}]},"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}},"status":{"replicas":4,"readyReplicas":2,"updatedReplicas":1,"availableReplicas":2}}""",
+            """{"metadata":{"name":"new"}}""",
+        ],
+        ["ReplicaSet"] = ["""{"metadata":{"name":"web-1"},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}},"status":{"replicas":3,"readyReplicas":2}}""", """{"metadata":{"name":"new"}}"""],
+        ["ReplicationController"] = ["""{"metadata":{"name":"old"},"spec":{"replicas":1,"selector":{"app":"old"},"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}},"status":{"replicas":1,"readyReplicas":1}}""", """{"metadata":{"name":"new"}}"""],
+        ["StatefulSet"] = ["""{"metadata":{"name":"db"},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"db"}},"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}},"status":{"readyReplicas":1}}""", """{"metadata":{"name":"new"}}"""],
+        ["DaemonSet"] =
+        [
+            """{"metadata":{"name":"log"},"spec":{"selector":{"matchLabels":{"app":"log"}},"template":{"spec":{"nodeSelector":{"disk":"ssd"},"containers":[{"name":"log","image":"busybox"}]}}},"status":{"desiredNumberScheduled":3,"currentNumberScheduled":3,"numberReady":2,"updatedNumberScheduled":3,"numberAvailable":2}}""",
+            """{"metadata":{"name":"new"}}""",
+        ],
+        ["ControllerRevision"] = ["""{"metadata":{"name":"db-1","ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":"u","controller":true}]},"revision":2}""", """{"metadata":{"name":"new"},"revision":1}"""],
+        ["Job"] =
+        [
+            """{"metadata":{"name":"pi"},"spec":{"completions":3,"parallelism":2,"selector":{"matchLabels":{"a":"b"}},"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}},"status":{"succeeded":3,"startTime":"2026-01-31T11:00:00Z","completionTime":"2026-01-31T11:01:05Z","conditions":[{"type":"Complete","status":"True"}]}}""",
+            """{"metadata":{"name":"work"},"spec":{"parallelism":2},"status":{"startTime":"2026-01-31T11:59:00Z","active":2}}""",
+            """{"metadata":{"name":"late"},"spec":{"completions":1},"status":{"conditions":[{"type":"Failed","status":"True"}]}}""",
+            """{"metadata":{"name":"new"}}""",
+        ],
+        ["CronJob"] =
+        [
+            """{"metadata":{"name":"night"},"spec":{"schedule":"0 3 * * *","timeZone":"Europe/Oslo","suspend":false,"jobTemplate":{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}}}},"status":{"active":[{"name":"night-1"}],"lastScheduleTime":"2026-01-31T03:00:00Z"}}""",
+            """{"metadata":{"name":"new"},"spec":{"schedule":"@daily","suspend":true}}""",
+        ],
+        ["PodDisruptionBudget"] = ["""{"metadata":{"name":"web"},"spec":{"minAvailable":2},"status":{"disruptionsAllowed":1}}""", """{"metadata":{"name":"half"},"spec":{"maxUnavailable":"50%"}}"""],
         ["Lease"] = ["""{"metadata":{"name":"n1"},"spec":{"holderIdentity":"n1"}}""", """{"metadata":{"name":"free"}}"""],
         ["CertificateSigningRequest"] =
         [

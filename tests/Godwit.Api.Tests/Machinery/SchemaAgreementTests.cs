@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Godwit.Api.Apps.V1;
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Autoscaling.V1;
+using Godwit.Api.Batch.V1;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
@@ -14,6 +16,7 @@ using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Machinery;
 using Godwit.Api.Meta.V1;
 using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Api.Policy.V1;
 using Godwit.Base;
 
 namespace Godwit.Api.Tests.Machinery;
@@ -33,6 +36,15 @@ public sealed class SchemaAgreementTests
         [typeof(Service)] = Service.Type,
         [typeof(Endpoints)] = Endpoints.Type,
         [typeof(EndpointSlice)] = EndpointSlice.Type,
+        [typeof(Deployment)] = Deployment.Type,
+        [typeof(ReplicaSet)] = ReplicaSet.Type,
+        [typeof(StatefulSet)] = StatefulSet.Type,
+        [typeof(DaemonSet)] = DaemonSet.Type,
+        [typeof(ControllerRevision)] = ControllerRevision.Type,
+        [typeof(ReplicationController)] = ReplicationController.Type,
+        [typeof(Job)] = Job.Type,
+        [typeof(CronJob)] = CronJob.Type,
+        [typeof(PodDisruptionBudget)] = PodDisruptionBudget.Type,
         [typeof(Lease)] = Lease.Type,
         [typeof(CertificateSigningRequest)] = CertificateSigningRequest.Type,
         [typeof(VirtualMachine)] = VirtualMachine.Type,

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Godwit.Api.Meta.V1;
 
 namespace Godwit.Api.Machinery.Selectors;
 
@@ -62,6 +63,28 @@ public sealed record LabelSelector(IReadOnlyList<LabelRequirement> Requirements)
     /// <summary>Equality with each entry, as in <c>nodeSelector</c> or a policy.</summary>
     public static LabelSelector FromMap(IReadOnlyDictionary<string, string> labels) =>
         new([.. labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => new LabelRequirement(label.Key, SelectorOperator.In, [label.Value]))]);
+
+    /// <summary>A selector as objects hold it. An operator that is none matches nothing.</summary>
+    public static LabelSelector FromSpec(LabelSelectorSpec spec) => new(
+    [
+        .. FromMap(spec.MatchLabels).Requirements,
+        .. spec.MatchExpressions.Select(expression => expression.Operator switch
+        {
+            "In" => new LabelRequirement(expression.Key, SelectorOperator.In, expression.Values),
+            "NotIn" => new LabelRequirement(expression.Key, SelectorOperator.NotIn, expression.Values),
+            "Exists" => new LabelRequirement(expression.Key, SelectorOperator.Exists, []),
+            "DoesNotExist" => new LabelRequirement(expression.Key, SelectorOperator.NotExists, []),
+            _ => new LabelRequirement(expression.Key, SelectorOperator.In, []),
+        }),
+    ]);
+
+    /// <summary>A selector as objects hold it, or a plain map of labels.</summary>
+    /// <exception cref="System.Text.Json.JsonException">It is neither.</exception>
+    public static LabelSelector FromJson(JsonObject selector)
+    {
+        var isSpec = selector.All(field => field.Key is "matchLabels" or "matchExpressions" && field.Value is not JsonValue);
+        return FromSpec(GodwitJson.FromNode<LabelSelectorSpec>(isSpec ? selector : new JsonObject { ["matchLabels"] = selector.DeepClone() }));
+    }
 
     public bool Matches(IReadOnlyDictionary<string, string> labels) => Matches(key => labels.GetValueOrDefault(key));
 

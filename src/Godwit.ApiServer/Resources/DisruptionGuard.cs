@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using Godwit.Api;
+using Godwit.Api.Core.V1;
+using Godwit.Api.Machinery;
+using Godwit.Api.Policy.V1;
+using Godwit.ApiServer.Requests;
+using LabelSelector = Godwit.Api.Machinery.Selectors.LabelSelector;
+
+namespace Godwit.ApiServer.Resources;
+
+/// <summary>
+/// Whether a pod may be evicted, by the disruption budget that picks it. What is let go is written into the budget's status before the pod is deleted, in a write
+/// that loses against any other: two evictions at once cannot both have the last one that is allowed. What the numbers are, the budget's controller says.
+/// </summary>
+internal sealed class DisruptionGuard(ListHandler lists, ServedResources resources, ObjectWriter writer, TimeProvider clock)
+{
+    /// <summary>Pods that are let go and not gone: beyond so many the controller does not keep up.</summary>
+    private const int DisruptedMax = 2000;
+    private const int RetryAfterSeconds = 10;
+
+    private readonly ServedResource? budgets = resources.Find(PodDisruptionBudget.Type.Group, PodDisruptionBudget.Type.Version, PodDisruptionBudget.Type.Plural);
+
+    /// <summary>Takes one of the disruptions that are allowed, where the pod is under a budget.</summary>
+    /// <param name="eviction">The write that the pod goes by.</param>
+    /// <param name="pod">The pod as stored.</param>
+    /// <exception cref="StatusException">429: not now. 500: several budgets pick the pod, and none can be kept.</exception>
+    public async Task TakeAsync(WriteContext eviction, Pod pod)
+    {
+        if (budgets is null || pod.Metadata.DeletionTimestamp is not null || pod.Status.Phase is "Pending" or "Succeeded" or "Failed")
+        {
+            return; // It serves nobody, so nobody misses it.
+        }
+
+        var found = new List<PodDisruptionBudget>();
+        await foreach (var page in lists.ReadAllAsync(new ObjectFilter(budgets, eviction.Namespace, ""), default, eviction.Stopping))
+        {
+            found.AddRange(page.Items.Select(item => GodwitJson.FromNode<PodDisruptionBudget>(budgets.Form.Decode(item.Value.Span, item.Revision)))
+                .Where(budget => budget.Spec.Selector is { } selector && LabelSelector.FromSpec(selector).Matches(pod.Metadata.Labels)));
+        }
+
+        if (found.Count > 1)
+        {
+            throw StatusException.Internal("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.");
+        }
+
+        if (found.Count == 1)
+        {
+            var isReady = pod.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" });
+            var write = eviction with { Resource = budgets, Name = found[0].Metadata.Name, Subresource = "status", FieldManager = "godwit" };
+            await writer.UpdateAsync(write, stored => Decrement(stored, pod.Metadata.Name, isReady));
+        }
+    }
+
+    private JsonObject Decrement(JsonObject stored, string pod, bool isReady)
+    {
+        var budget = GodwitJson.FromNode<PodDisruptionBudget>(stored);
+        var status = budget.Status;
+        if (!isReady && (budget.Spec.UnhealthyPodEvictionPolicy == "AlwaysAllow" || (status.CurrentHealthy >= status.DesiredHealthy && status.DesiredHealthy > 0)))
+        {
+            return stored; // It counts for nothing in the budget.
+        }
+
+        if (status.ObservedGeneration < budget.Metadata.Generation)
+        {
+            throw Refused($"The disruption budget {budget.Metadata.Name} is still being processed by the server.");
+        }
+
+        if (status.DisruptionsAllowed <= 0 || status.DisruptedPods.Count >= DisruptedMax)
+        {
+            throw Refused($"The disruption budget {budget.Metadata.Name} needs {status.DesiredHealthy} healthy pods and has {status.CurrentHealthy} currently");
+        }
+
+        var changed = stored.GetOrAddObject("status");
+        changed["disruptionsAllowed"] = status.DisruptionsAllowed - 1;
+        changed.GetOrAddObject("disruptedPods")[pod] = Meta.Time(clock.GetUtcNow());
+        return stored;
+    }
+
+    private static StatusException Refused(string why) =>
+        StatusException.TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", RetryAfterSeconds, new StatusCause("DisruptionBudget", why, ""));
+}
