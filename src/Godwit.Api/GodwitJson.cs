@@ -13,6 +13,7 @@ using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Api.Migrations.V1Alpha1;
@@ -125,4 +126,5 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<VirtualMachineInstanceMigration>))]
 [JsonSerializable(typeof(ResourceList<MigrationPolicy>))]
 [JsonSerializable(typeof(ResourceList<Forecast>))]
+[JsonSerializable(typeof(ResourceList<GroupMigration>))]
 internal sealed partial class GodwitJsonContext : JsonSerializerContext;

@@ -34,6 +34,9 @@ public static class LabelNames
     /// <summary>On a migration: the VMI that it moves. KubeVirt's.</summary>
     public const string MigrationVmiName = "kubevirt.io/vmi-name";
 
+    /// <summary>On a migration or a forecast: the GroupMigration that it belongs to.</summary>
+    public const string Group = "godwit.dev/group";
+
     /// <summary>On a namespace: its own name, so that selectors can find it.</summary>
     public const string NamespaceName = "kubernetes.io/metadata.name";
 }
@@ -51,6 +54,9 @@ public static class AnnotationNames
 
     /// <summary>On a migration: one of <see cref="KubeVirt.V1.MoveHoldPoints"/>, where the move waits until the annotation is taken away or its time is over.</summary>
     public const string HoldAt = "godwit.dev/hold-at";
+
+    /// <summary>On a VMI: the node that it ran on when that was emptied, and to which it can be brought back.</summary>
+    public const string HomeNode = "godwit.dev/home-node";
 
     /// <summary>On a Node: where its overlay tunnel ends (an address).</summary>
     public const string UnderlayAddress = "godwit.dev/underlay-address";
@@ -95,6 +101,9 @@ public static class FinalizerNames
 
     /// <summary>On a migration: the source's agent has a move to end.</summary>
     public const string Migration = "godwit.dev/migration";
+
+    /// <summary>On a group of moves: those that are under way have to be ended.</summary>
+    public const string Group = "godwit.dev/group";
 
     /// <summary>Set by the server for a foreground deletion.</summary>
     public const string ForegroundDeletion = "foregroundDeletion";

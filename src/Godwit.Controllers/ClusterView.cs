@@ -1,5 +1,6 @@
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Scheduling;
 
@@ -28,6 +29,7 @@ internal sealed class ClusterView
         Migrations = Follow<VirtualMachineInstanceMigration>();
         Policies = Follow<MigrationPolicy>();
         Forecasts = Follow<Forecast>();
+        Groups = Follow<GroupMigration>();
     }
 
     public EventRecorder Events { get; }
@@ -50,6 +52,8 @@ internal sealed class ClusterView
     public ResourceCache<MigrationPolicy> Policies { get; }
 
     public ResourceCache<Forecast> Forecasts { get; }
+
+    public ResourceCache<GroupMigration> Groups { get; }
 
     public ResourceClient<T> ClientOf<T>()
         where T : Resource, IResource<T> => client.For<T>();

@@ -1,6 +1,7 @@
 using Godwit.Controllers.Addresses;
 using Godwit.Controllers.Forecasts;
 using Godwit.Controllers.Garbage;
+using Godwit.Controllers.Groups;
 using Godwit.Controllers.Migrations;
 using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Placements;
@@ -79,6 +80,7 @@ public sealed class ControllerHost
                 new AddressController(view, clock, logger),
                 new PlacementController(view, clock, logger),
                 new MigrationController(view, options.Migrations, clock, logger),
+                new GroupController(view, options.Migrations, clock, logger),
                 new MigrationRecordController(view, options.Migrations, clock, logger),
                 new ForecastController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),

@@ -41,6 +41,7 @@ public static class BuiltInKinds
         KubeVirtKinds.MigrationDefinition,
         MigrationKinds.MigrationPolicyDefinition,
         MigrationKinds.ForecastDefinition,
+        GroupKinds.GroupMigrationDefinition,
     ];
 
     /// <summary>Kinds that are questions: created, answered at once, never stored.</summary>

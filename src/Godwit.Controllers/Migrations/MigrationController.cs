@@ -19,7 +19,8 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
         cluster.Migrations.Subscribe(change =>
         {
             Enqueue(change.Key);
-            if (change.After is null || MigrationPhases.IsFinal(change.After.Status.Phase))
+            var wasPreparing = change.Before is not null && MigrationWorld.IsPreparing(change.Before);
+            if (change.After is null || MigrationPhases.IsFinal(change.After.Status.Phase) || (wasPreparing && !MigrationWorld.IsPreparing(change.After)))
             {
                 EnqueueQueue(); // A place became free.
             }

@@ -159,12 +159,20 @@ internal static class MigrationPlanner
 
     private static IEnumerable<Obstacle> Busy(NodeFacts node, MigrationWorld world)
     {
-        var arriving = world.Active.Count(each => each.Status.MigrationState!.TargetNode == node.Name);
-        if (arriving >= world.Limits.InboundForEachNode)
+        var arriving = world.Active.Where(each => each.Status.MigrationState!.TargetNode == node.Name).ToList();
+        if (arriving.Count >= world.Limits.InboundForEachNode)
         {
-            yield return new Obstacle(TargetBusy, $"{arriving} other guests are on their way there", "it is tried again when one has arrived");
+            yield return new Obstacle(TargetBusy, $"{arriving.Count} other guests are on their way there", "it is tried again when one has arrived");
+        }
+        else if (arriving.Count(each => IsBeingPrepared(each, world)) >= world.Limits.PreparingForEachNode)
+        {
+            yield return new Obstacle(TargetBusy, "it prepares for another guest", "it is tried again when it is ready for that one");
         }
     }
+
+    /// <summary>One whose source is silent prepares nothing, and nobody waits behind it.</summary>
+    private static bool IsBeingPrepared(VirtualMachineInstanceMigration migration, MigrationWorld world) =>
+        MigrationWorld.IsPreparing(migration) && world.Cluster.Find(migration.Status.MigrationState!.SourceNode ?? "") is { IsReady: true };
 
     private static MigrationPlan WatchAgent(VirtualMachineInstanceMigration migration, MigrationWorld world)
     {

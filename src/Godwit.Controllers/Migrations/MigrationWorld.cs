@@ -12,6 +12,12 @@ public sealed record MigrationLimits
     /// <summary>Moves to one node at a time.</summary>
     public int InboundForEachNode { get; init; } = 2;
 
+    /// <summary>
+    /// Of the moves to one node, so many may prepare it at a time: starting a QEMU takes memory and CPU that guests there use.
+    /// Counted apart from those that transfer, and both count as moves to it.
+    /// </summary>
+    public int PreparingForEachNode { get; init; } = 1;
+
     /// <summary>Ended migrations that are kept for each guest, the latest.</summary>
     public int KeptForEachGuest { get; init; } = 10;
 }
@@ -46,11 +52,16 @@ internal sealed record MigrationWorld
 
     public static IEnumerable<VirtualMachineInstanceMigration> QueueOf(CacheSnapshot<VirtualMachineInstanceMigration> migrations) => migrations.Items
         .Where(each => IsWaiting(each) && each.Metadata.DeletionTimestamp is null)
-        .OrderBy(each => each.Metadata.CreationTimestamp)
+        .OrderBy(each => MigrationPriorities.Rank(each.Spec.Priority))
+        .ThenBy(each => each.Metadata.CreationTimestamp)
         .ThenBy(each => ResourceKey.Of(each));
 
     public static bool IsActive(VirtualMachineInstanceMigration migration) =>
         !MigrationPhases.IsFinal(migration.Status.Phase) && !string.IsNullOrEmpty(migration.Status.MigrationState?.TargetNode);
+
+    /// <summary>Its target is being made ready; nothing is transferred yet.</summary>
+    public static bool IsPreparing(VirtualMachineInstanceMigration migration) =>
+        IsActive(migration) && migration.Status.Phase is MigrationPhases.Scheduled or MigrationPhases.PreparingTarget;
 
     public static bool IsWaiting(VirtualMachineInstanceMigration migration) =>
         migration.Status.Phase is null or "" or MigrationPhases.Pending or MigrationPhases.Scheduling;

@@ -125,5 +125,13 @@ internal static class Samples
             """,
             """{"metadata":{"name":"new"},"spec":{"vmiName":"v"}}""",
         ],
+        ["GroupMigration"] =
+        [
+            """
+            {"metadata":{"name":"g"},"spec":{"selector":{"nodeName":"n1"},"keepHome":true},"status":{"phase":"Running","strategy":"serial","endLatestTimestamp":"2026-01-01T00:00:00Z",
+            "members":[{"namespace":"default","name":"a","phase":"Moved"},{"namespace":"default","name":"b","phase":"Waiting"}]}}
+            """,
+            """{"metadata":{"name":"new"},"spec":{"members":[{"namespace":"default","name":"a"}]}}""",
+        ],
     };
 }

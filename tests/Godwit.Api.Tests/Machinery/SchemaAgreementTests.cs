@@ -11,6 +11,7 @@ using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Kinds;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Machinery;
@@ -52,6 +53,7 @@ public sealed class SchemaAgreementTests
         [typeof(VirtualMachineInstanceMigration)] = VirtualMachineInstanceMigration.Type,
         [typeof(MigrationPolicy)] = MigrationPolicy.Type,
         [typeof(Forecast)] = Forecast.Type,
+        [typeof(GroupMigration)] = GroupMigration.Type,
         [typeof(SelfSubjectReview)] = SelfSubjectReview.Type,
         [typeof(SelfSubjectAccessReview)] = SelfSubjectAccessReview.Type,
         [typeof(SelfSubjectRulesReview)] = SelfSubjectRulesReview.Type,

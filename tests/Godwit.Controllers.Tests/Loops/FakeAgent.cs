@@ -14,7 +14,8 @@ internal sealed class FakeAgent : IAsyncDisposable
     private readonly ClusterClient client;
     private readonly ResourceCache<VirtualMachineInstance> instances;
     private readonly ResourceCache<VirtualMachineInstanceMigration> migrations;
-    private readonly WorkQueue<(bool IsMove, ResourceKey Key)> queue = new(TimeProvider.System, new Backoff(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(100)));
+    private readonly ResourceCache<Forecast> forecasts;
+    private readonly WorkQueue<(Type Kind, ResourceKey Key)> queue = new(TimeProvider.System, new Backoff(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(100)));
     private Task running = Task.CompletedTask;
 
     private FakeAgent(ClusterClient client, string name)
@@ -24,14 +25,22 @@ internal sealed class FakeAgent : IAsyncDisposable
         instances = new ResourceCache<VirtualMachineInstance>(client.For<VirtualMachineInstance>(), ListOptions.All, TimeProvider.System, NullLogger.Instance);
         migrations = new ResourceCache<VirtualMachineInstanceMigration>(
             client.For<VirtualMachineInstanceMigration>(), ListOptions.All, TimeProvider.System, NullLogger.Instance);
-        instances.Subscribe(change => queue.Add((false, change.Key)));
-        migrations.Subscribe(change => queue.Add((true, change.Key)));
+        forecasts = new ResourceCache<Forecast>(client.For<Forecast>(), ListOptions.All, TimeProvider.System, NullLogger.Instance);
+        instances.Subscribe(change => queue.Add((typeof(VirtualMachineInstance), change.Key)));
+        migrations.Subscribe(change => queue.Add((typeof(VirtualMachineInstanceMigration), change.Key)));
+        forecasts.Subscribe(change => queue.Add((typeof(Forecast), change.Key)));
     }
 
     public string Name { get; }
 
     /// <summary>True: moves from here are left as they are.</summary>
     public bool IgnoresMoves { get; set; }
+
+    /// <summary>What it answers to forecasts about its guests; null: nothing, it leaves them as they are.</summary>
+    public ForecastStatus? Answer { get; set; }
+
+    /// <summary>So many moves from here fail before one succeeds.</summary>
+    public int MovesThatFail { get; set; }
 
     /// <summary>True: guests here end as failed as soon as they have started.</summary>
     public bool GuestsCrash { get; set; }
@@ -64,7 +73,7 @@ internal sealed class FakeAgent : IAsyncDisposable
         };
         await client.For<Node>().ChangeStatusAsync(node, node with { Status = status }, TestCluster.Stopping);
         await agent.BeatAsync(clock.GetUtcNow());
-        agent.running = Task.WhenAll(agent.instances.RunAsync(agent.ending.Token), agent.migrations.RunAsync(agent.ending.Token), agent.WorkAsync(agent.ending.Token));
+        agent.running = Task.WhenAll(agent.instances.RunAsync(agent.ending.Token), agent.migrations.RunAsync(agent.ending.Token), agent.forecasts.RunAsync(agent.ending.Token), agent.WorkAsync(agent.ending.Token));
         return agent;
     }
 
@@ -99,12 +108,12 @@ internal sealed class FakeAgent : IAsyncDisposable
     }
 
     private Task WorkAsync(CancellationToken stopping) =>
-        new ReconcileLoop<(bool IsMove, ResourceKey Key)>(
+        new ReconcileLoop<(Type Kind, ResourceKey Key)>(
             Name,
             queue,
             async (key, token) =>
             {
-                await (key.IsMove ? MoveAsync(key.Key, token) : TendAsync(key.Key, token));
+                await (key.Kind == typeof(Forecast) ? ForecastAsync(key.Key, token) : key.Kind == typeof(VirtualMachineInstance) ? TendAsync(key.Key, token) : MoveAsync(key.Key, token));
                 return NextLook.OnChange;
             },
             NullLogger.Instance).RunAsync(1, stopping);
@@ -128,6 +137,15 @@ internal sealed class FakeAgent : IAsyncDisposable
         else if (vmi.Status.Phase == VirtualMachineInstancePhases.Running && GuestsCrash)
         {
             await guests.ChangeStatusAsync(vmi, vmi with { Status = In(vmi.Status, VirtualMachineInstancePhases.Failed) }, stopping);
+        }
+    }
+
+    private async Task ForecastAsync(ResourceKey key, CancellationToken stopping)
+    {
+        if (Answer is { } answer && forecasts.Current.Find(key) is { Status.Phase: ForecastPhases.Scheduled } asked && asked.Status.SourceNode == Name)
+        {
+            var answered = answer with { Phase = ForecastPhases.Completed, SourceNode = asked.Status.SourceNode, TargetNode = asked.Status.TargetNode };
+            await client.For<Forecast>().ChangeStatusAsync(asked, asked with { Status = answered }, stopping);
         }
     }
 
@@ -159,6 +177,14 @@ internal sealed class FakeAgent : IAsyncDisposable
         if (move.Status.Phase == MigrationPhases.Scheduled)
         {
             await moves.ChangeStatusAsync(move, move with { Status = move.Status with { Phase = MigrationPhases.Running } }, stopping);
+            return;
+        }
+
+        if (MovesThatFail > 0)
+        {
+            MovesThatFail--;
+            var broken = state with { Failed = true, Completed = true, FailureReason = "the link broke", EndTimestamp = DateTimeOffset.UnixEpoch };
+            await moves.ChangeStatusAsync(move, move with { Status = move.Status with { Phase = MigrationPhases.Failed, MigrationState = broken } }, stopping);
             return;
         }
 

@@ -80,6 +80,8 @@ internal sealed class TestCluster : IAsyncDisposable
         return agent;
     }
 
+    public FakeAgent Node(string name) => agents.Single(agent => agent.Name == name);
+
     public Task<VirtualMachine> CreateVmAsync(string name, string strategy = RunStrategies.Always, string memory = "512Mi") =>
         Client.For<VirtualMachine>().CreateAsync(
             new VirtualMachine
@@ -128,7 +130,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public Task UntilGoneAsync<T>(string name)
         where T : Resource, IResource<T> => Eventually.HoldsAsync(
-            async () => await Client.For<T>().FindAsync(new ResourceKey("default", name), Stopping) is null,
+            async () => await Client.For<T>().FindAsync(new ResourceKey(T.Type.Namespaced ? "default" : "", name), Stopping) is null,
             () => $"{T.Type.Kind} {name} is still there");
 
     public Task<Event> EventAsync(string reason, string about) => EventAsync(told => told.Reason == reason && told.InvolvedObject.Name == about, $"{reason} about {about}");

@@ -44,11 +44,40 @@ public sealed class MigrationPlannerTests
     public void The_third_move_from_a_node_waits_for_its_turn_and_the_oldest_comes_first()
     {
         var guests = new[] { Vmi("a", "n1"), Vmi("b", "n1"), Vmi("c", "n1"), Vmi("d", "n1") };
-        var moves = new[] { Active("m1", "a", "n1", "n2"), Move("m4", "d", age: 1), Move("m3", "c", age: 2), Move("m2", "b", age: 3) };
+        var moves = new[] { Transferring("m1", "a", "n1", "n2"), Move("m4", "d", age: 1), Move("m3", "c", age: 2), Move("m2", "b", age: 3) };
 
         Assert.IsType<MigrationPlan.Schedule>(Plan(moves[3], guests, ["n1", "n2"], moves));
         Assert.Equal(MigrationPlanner.WaitingForTurn, Assert.IsType<MigrationPlan.Wait>(Plan(moves[2], guests, ["n1", "n2"], moves)).Reason);
         Assert.Equal(MigrationPlanner.WaitingForTurn, Assert.IsType<MigrationPlan.Wait>(Plan(moves[1], guests, ["n1", "n2"], moves)).Reason);
+    }
+
+    [Fact]
+    public void A_node_prepares_for_one_guest_at_a_time_while_another_transfers_to_it()
+    {
+        var guests = new[] { Vmi("a", "n1"), Vmi("b", "n4"), Vmi("c", "n5") };
+
+        var preparing = new[] { Active("m1", "a", "n1", "n2"), Move("m3", "c") };
+        Assert.Equal(MigrationPlanner.TargetBusy, Assert.IsType<MigrationPlan.Wait>(Plan(Named(preparing[1], "n2"), guests, ["n1", "n5", "n2"], preparing)).Reason);
+
+        var transferring = new[] { Transferring("m1", "a", "n1", "n2"), Move("m3", "c") };
+        Assert.Equal("n2", Assert.IsType<MigrationPlan.Schedule>(Plan(Named(transferring[1], "n2"), guests, ["n1", "n5", "n2"], transferring)).State.TargetNode);
+
+        // A source that is silent prepares nothing, and blocks nobody.
+        Assert.Equal("n2", Assert.IsType<MigrationPlan.Schedule>(Plan(Named(preparing[1], "n2"), guests, ["n5", "n2"], preparing)).State.TargetNode);
+    }
+
+    [Fact]
+    public void Of_those_that_wait_the_more_urgent_come_first()
+    {
+        var guests = new[] { Vmi("a", "n1"), Vmi("b", "n1"), Vmi("c", "n1") };
+        var maintenance = Move("m1", "a", age: 9) with { Spec = new() { VmiName = "a", Priority = MigrationPriorities.SystemMaintenance } };
+        var user = Move("m2", "b", age: 5);
+        var critical = Move("m3", "c", age: 1) with { Spec = new() { VmiName = "c", Priority = MigrationPriorities.SystemCritical } };
+        VirtualMachineInstanceMigration[] moves = [maintenance, user, critical];
+
+        Assert.IsType<MigrationPlan.Schedule>(Plan(critical, guests, ["n1", "n2"], moves));
+        Assert.IsType<MigrationPlan.Schedule>(Plan(user, guests, ["n1", "n2"], moves));
+        Assert.Equal(MigrationPlanner.WaitingForTurn, Assert.IsType<MigrationPlan.Wait>(Plan(maintenance, guests, ["n1", "n2"], moves)).Reason);
     }
 
     [Fact]
@@ -209,6 +238,15 @@ public sealed class MigrationPlannerTests
         Metadata = new ObjectMeta { Namespace = "ns", Name = name, Uid = "uid-" + name, CreationTimestamp = Now.AddMinutes(-age) },
         Spec = new() { VmiName = vmi },
     };
+
+    private static VirtualMachineInstanceMigration Named(VirtualMachineInstanceMigration move, string target) =>
+        move with { Spec = move.Spec with { AddedNodeSelector = new Dictionary<string, string> { [LabelNames.Hostname] = target } } };
+
+    private static VirtualMachineInstanceMigration Transferring(string name, string vmi, string source, string target)
+    {
+        var active = Active(name, vmi, source, target);
+        return active with { Status = active.Status with { Phase = MigrationPhases.Running } };
+    }
 
     private static VirtualMachineInstanceMigration Active(string name, string vmi, string source, string target) => Move(name, vmi) with
     {

@@ -20,6 +20,30 @@ public sealed record VirtualMachineInstanceMigrationSpec
 
     /// <summary>Labels that the target must have beside what the guest asks for; <c>kubernetes.io/hostname</c> names it.</summary>
     public IReadOnlyDictionary<string, string> AddedNodeSelector { get; init => field = value ?? ObjectMeta.Empty; } = ObjectMeta.Empty;
+
+    /// <summary>One of <see cref="MigrationPriorities"/>; <c>user-triggered</c> when absent.</summary>
+    public string? Priority { get; init; }
+}
+
+/// <summary>Which of the moves that wait comes first; KubeVirt's words.</summary>
+public static class MigrationPriorities
+{
+    /// <summary>Before all others.</summary>
+    public const string SystemCritical = "system-critical";
+
+    /// <summary>Somebody waits for it.</summary>
+    public const string UserTriggered = "user-triggered";
+
+    /// <summary>A node that is emptied, a cluster that is balanced.</summary>
+    public const string SystemMaintenance = "system-maintenance";
+
+    /// <summary>Lower comes first.</summary>
+    public static int Rank(string? priority) => priority switch
+    {
+        SystemCritical => 0,
+        SystemMaintenance => 2,
+        _ => 1,
+    };
 }
 
 public sealed record VirtualMachineInstanceMigrationStatus

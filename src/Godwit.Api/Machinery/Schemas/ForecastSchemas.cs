@@ -9,7 +9,7 @@ internal static class ForecastSchemas
     private const string Prefix = "dev.godwit.v1alpha1.";
     private const string PolicyPrefix = "io.kubevirt.migrations.v1alpha1.";
 
-    private static readonly ObjectSchema ForecastRange = new(
+    public static ObjectSchema ForecastRange { get; } = new(
         Prefix + "ForecastRange",
         "From low to high, both included.",
         Field("low", Integer64, "The low end."),

@@ -165,7 +165,8 @@ internal static class KubeVirtSchemas
             Prefix + "VirtualMachineInstanceMigrationSpec",
             "What is to move, and where. Cannot be changed.",
             Field("vmiName", Text, "The machine to move.").Required(),
-            Field("addedNodeSelector", TextMap, "Labels that the target must have; kubernetes.io/hostname names it.")), "What is to move, and where.").Required(),
+            Field("addedNodeSelector", TextMap, "Labels that the target must have; kubernetes.io/hostname names it."),
+            Field("priority", OneOf("system-critical", "user-triggered", "system-maintenance"), "Which of the moves that wait comes first.")), "What is to move, and where.").Required(),
         Field("status", new ObjectSchema(
             Prefix + "VirtualMachineInstanceMigrationStatus",
             "How the move goes.",

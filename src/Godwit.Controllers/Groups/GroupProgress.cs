@@ -1,0 +1,229 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Groups.V1Alpha1;
+using Godwit.Controllers.Migrations;
+
+namespace Godwit.Controllers.Groups;
+
+/// <summary>What is to be done for a group now: moves to make, notes of homes to write on guests, and then the status.</summary>
+internal sealed record GroupStep(
+    GroupMigrationStatus Status, IReadOnlyList<VirtualMachineInstanceMigration> Moves, IReadOnlyList<HomeNote> Homes);
+
+/// <summary>The home that a guest's object is to name; null: none.</summary>
+internal sealed record HomeNote(VirtualMachineInstance Vmi, string? Node);
+
+/// <summary>
+/// Carries a group's plan on. It looks at what the members' migration objects and guests are now, never at what happened:
+/// <code>
+/// Waiting ──▶ Moving ──▶ Moved
+///    ▲ │         └─ failed: not before a pause, elsewhere if possible ─▶ Waiting, or Failed after AttemptsMax tries
+///    └─┴─▶ Gone: the guest ended, or another move took it away
+/// </code>
+/// A try's migration object is made before the status says Moving, under a name that follows from group, guest and try: so
+/// one that is made twice is made once, and one that is not there any more was cancelled by somebody. Pure.
+/// </summary>
+internal static class GroupProgress
+{
+    public const int AttemptsMaxDefault = 3;
+
+    /// <summary>After the first failed try; twice as long after each further one.</summary>
+    public static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(5);
+
+    public static GroupStep Next(GroupMigration group, MigrationWorld world)
+    {
+        var homes = new List<HomeNote>();
+        var members = group.Status.Members.Select(member => Look(group, member, world, homes)).ToList();
+        var moves = new List<VirtualMachineInstanceMigration>();
+        for (var i = 0; i < members.Count; i++)
+        {
+            if (members[i].Phase == GroupMemberPhases.Waiting && MayBegin(group.Status, members, i, world.Now))
+            {
+                members[i] = members[i] with { Phase = GroupMemberPhases.Moving, Attempts = (members[i].Attempts ?? 0) + 1, NotBeforeTimestamp = null };
+                members[i] = members[i] with { Migration = MoveName(group, members[i]) };
+                moves.Add(MoveOf(group, members[i]));
+            }
+        }
+
+        var status = group.Status with { Members = members };
+        if (members.Count(IsEnded) > group.Status.Members.Count(IsEnded))
+        {
+            status = Expect(status, world);
+        }
+
+        return new GroupStep(members.TrueForAll(IsEnded) ? End(status, world) : status, moves, homes);
+    }
+
+    /// <summary>What is to be written on guests that have arrived, whatever becomes of the group.</summary>
+    public static IReadOnlyList<HomeNote> Homes(GroupMigration group, MigrationWorld world)
+    {
+        var homes = new List<HomeNote>();
+        foreach (var member in group.Status.Members)
+        {
+            Look(group, member, world, homes);
+        }
+
+        return homes;
+    }
+
+    /// <summary>When the next try may begin that waits for its pause; null when none does.</summary>
+    public static DateTimeOffset? NextTry(GroupMigrationStatus status) => status.Members.Min(member => member.NotBeforeTimestamp);
+
+    private static bool IsEnded(GroupMember member) => GroupMemberPhases.IsFinal(member.Phase);
+
+    /// <summary>Whether a member's turn has come: as many run at a time as the strategy says, and of a mixed group the second part waits for the first.</summary>
+    private static bool MayBegin(GroupMigrationStatus status, List<GroupMember> members, int index, DateTimeOffset now)
+    {
+        if (members[index].NotBeforeTimestamp > now)
+        {
+            return false;
+        }
+
+        var isSecond = status.Strategy == GroupStrategies.Mixed && members[index].Mode == MigrationModes.Postcopy;
+        if (isSecond && members.Exists(member => member.Mode != MigrationModes.Postcopy && !IsEnded(member)))
+        {
+            return false;
+        }
+
+        var parallel = isSecond ? 1 : status.Forecasts.FirstOrDefault(forecast => forecast.Strategy == status.Strategy)?.Parallel ?? 1;
+        return members.Count(member => member.Phase == GroupMemberPhases.Moving) < parallel;
+    }
+
+    private static GroupMember Look(GroupMigration group, GroupMember member, MigrationWorld world, List<HomeNote> homes)
+    {
+        var vmi = world.Instances.Find(member.Namespace, member.Name);
+        if (vmi?.Metadata.Uid != member.Uid || VirtualMachineInstancePhases.IsFinal(vmi?.Status.Phase))
+        {
+            vmi = null;
+        }
+
+        var begun = member with { Phase = GroupMemberPhases.Moving, Attempts = (member.Attempts ?? 0) + 1 };
+        if (member.Phase == GroupMemberPhases.Waiting && world.Migrations.Find(member.Namespace, MoveName(group, begun)) is { } made)
+        {
+            return LookAtMove(group, begun with { Migration = made.Metadata.Name, NotBeforeTimestamp = null }, vmi, world, homes); // Made, and then not written down.
+        }
+
+        return member.Phase switch
+        {
+            GroupMemberPhases.Waiting when vmi is null => member with { Phase = GroupMemberPhases.Gone, Reason = "it ended before its turn came" },
+            GroupMemberPhases.Waiting when vmi.Status.NodeName != member.SourceNode =>
+                member with { Phase = GroupMemberPhases.Gone, Reason = $"another move took it to {vmi.Status.NodeName} before its turn came" },
+            GroupMemberPhases.Moving => LookAtMove(group, member, vmi, world, homes),
+            _ => member,
+        };
+    }
+
+    private static GroupMember LookAtMove(GroupMigration group, GroupMember member, VirtualMachineInstance? vmi, MigrationWorld world, List<HomeNote> homes)
+    {
+        var move = world.Migrations.Find(member.Namespace, member.Migration!);
+        var isThere = vmi is not null && vmi.Status.NodeName == member.TargetNode;
+        if (move?.Status.Phase == MigrationPhases.Succeeded || (move is null && isThere))
+        {
+            Note(group, member, vmi, homes);
+            var measured = move?.Status.Measurement;
+            return member with { Phase = GroupMemberPhases.Moved, TotalMs = measured?.TotalMs, DowntimeMs = measured?.PausedMs ?? measured?.DowntimeMs };
+        }
+
+        if (move is null)
+        {
+            return vmi is null
+                ? member with { Phase = GroupMemberPhases.Gone, Reason = "it ended while it moved" }
+                : member with { Phase = GroupMemberPhases.Failed, Reason = $"its move {member.Migration} was deleted" };
+        }
+
+        return move.Status.Phase == MigrationPhases.Failed ? AfterFailure(group, member, move, vmi, world) : member;
+    }
+
+    private static GroupMember AfterFailure(
+        GroupMigration group, GroupMember member, VirtualMachineInstanceMigration move, VirtualMachineInstance? vmi, MigrationWorld world)
+    {
+        var state = move.Status.MigrationState;
+        var why = state?.FailureReason ?? "no reason was given";
+        if (vmi is null)
+        {
+            return member with { Phase = GroupMemberPhases.Gone, Reason = $"it ended while it moved ({why})" };
+        }
+
+        var tried = member.Attempts ?? 1;
+        var isLast = tried >= (group.Spec.AttemptsMax ?? AttemptsMaxDefault) || state?.AbortRequested == true;
+        if (isLast)
+        {
+            return member with { Phase = GroupMemberPhases.Failed, Reason = tried == 1 ? why : $"{tried} tries failed, the last one to {member.TargetNode}: {why}" };
+        }
+
+        var next = GroupPlanner.Elsewhere(group.Spec, member, vmi, world);
+        return member with
+        {
+            Phase = GroupMemberPhases.Waiting,
+            TargetNode = next,
+            Reason = $"try {tried} to {member.TargetNode} failed: {why}; next to {next}",
+            NotBeforeTimestamp = world.Now + (RetryPause * Math.Pow(2, tried - 1)),
+        };
+    }
+
+    /// <summary>The first home is the home: a guest that is driven on from where it was driven to goes back to where it began.</summary>
+    private static void Note(GroupMigration group, GroupMember member, VirtualMachineInstance? vmi, List<HomeNote> homes)
+    {
+        var home = vmi?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.HomeNode);
+        if (vmi is not null && home == member.TargetNode)
+        {
+            homes.Add(new HomeNote(vmi, null));
+        }
+        else if (vmi is not null && home is null && group.Spec.KeepHome == true)
+        {
+            homes.Add(new HomeNote(vmi, member.SourceNode));
+        }
+    }
+
+    private static string MoveName(GroupMigration group, GroupMember member)
+    {
+        var uid = group.Metadata.Uid ?? "";
+        return $"{member.Name}-{uid[..Math.Min(8, uid.Length)]}-{member.Attempts}";
+    }
+
+    private static VirtualMachineInstanceMigration MoveOf(GroupMigration group, GroupMember member) => new()
+    {
+        Metadata = new ObjectMeta
+        {
+            Namespace = member.Namespace,
+            Name = member.Migration!,
+            Labels = new Dictionary<string, string> { [LabelNames.Group] = group.Metadata.Name },
+            Annotations = new Dictionary<string, string> { [AnnotationNames.Mode] = member.Mode ?? MigrationModes.Auto },
+        },
+        Spec = new VirtualMachineInstanceMigrationSpec
+        {
+            VmiName = member.Name,
+            AddedNodeSelector = new Dictionary<string, string> { [LabelNames.Hostname] = member.TargetNode! },
+            Priority = group.Spec.KeepHome == true || !string.IsNullOrEmpty(group.Spec.Selector?.HomeNode) ? MigrationPriorities.SystemMaintenance : null,
+        },
+    };
+
+    /// <summary>The expected end anew, from those that are left.</summary>
+    private static GroupMigrationStatus Expect(GroupMigrationStatus status, MigrationWorld world)
+    {
+        var parallel = status.Forecasts.FirstOrDefault(forecast => forecast.Strategy == status.Strategy)?.Parallel ?? 1;
+        var left = status.Members.Where(member => !IsEnded(member)).ToList();
+        DateTimeOffset End(Func<ForecastRange, long> end) => world.Now + TimeSpan.FromMilliseconds(MoveSchedule.TotalMs(
+            left.Select(member => new ScheduledMove(member.SourceNode!, member.TargetNode!, member.Forecast?.TotalMs is { } total ? end(total) : 0)), parallel, world.Limits));
+        return status with { EndEarliestTimestamp = End(range => range.Low), EndLatestTimestamp = End(range => range.High) };
+    }
+
+    private static GroupMigrationStatus End(GroupMigrationStatus status, MigrationWorld world)
+    {
+        int Count(string phase) => status.Members.Count(member => member.Phase == phase);
+        var left = Count(GroupMemberPhases.Refused) + Count(GroupMemberPhases.Failed);
+        var bytes = status.Members.Sum(member => member.Migration is { } name ? world.Migrations.Find(member.Namespace, name)?.Status.Measurement?.Bytes ?? 0 : 0);
+        return status with
+        {
+            Phase = left == 0 ? GroupPhases.Succeeded : GroupPhases.Failed,
+            Reason = left == 0 ? status.Reason : $"{left} of {status.Members.Count} guests did not move: {string.Join("; ", status.Members.Where(member => member.Phase is GroupMemberPhases.Refused or GroupMemberPhases.Failed).Select(member => $"{member.Name}: {member.Reason}"))}",
+            EndTimestamp = world.Now,
+            Measurement = new GroupMeasurement
+            {
+                TotalMs = status.StartTimestamp is { } start ? (long)(world.Now - start).TotalMilliseconds : null,
+                DowntimeMs = status.Members.Max(member => member.DowntimeMs),
+                Bytes = bytes,
+                Moved = Count(GroupMemberPhases.Moved),
+                Retries = status.Members.Sum(member => Math.Max(0, (member.Attempts ?? 0) - 1)),
+            },
+        };
+    }
+}
