@@ -25,7 +25,11 @@ public static class GodwitCli
         root.Add(VmCommand.Build(context));
         root.Add(MigrateCommand.Build(context));
         root.Add(PredictCommand.Build(context));
+        root.Add(PlanCommand.Build(context));
         root.Add(NodesCommand.Build(context));
+        root.Add(DrainCommand.Build(context));
+        root.Add(CordonCommand.Build(context));
+        root.Add(CordonCommand.BuildUncordon(context));
         root.Add(CompareCommand.Build(context));
         root.Add(KubeconfigCommand.Build(context));
         root.Add(CompletionCommand.Build(context));

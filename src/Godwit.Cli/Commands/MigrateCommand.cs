@@ -30,14 +30,19 @@ internal static class MigrateCommand
     public static Command Build(CommandContext context)
     {
         var name = context.VmArgument("The running virtual machine to move");
+        name.Arity = ArgumentArity.ZeroOrOne;
         var target = context.NodeOption("--to", "Node to move to (default: the scheduler chooses)");
         var mode = new Option<string>("--mode") { Description = "How to move: auto, cold, precopy, postcopy or hybrid", HelpName = "MODE", DefaultValueFactory = _ => MigrationModes.Auto };
         mode.AcceptOnlyFromAmong(Modes);
         var bandwidth = new Option<Quantity?>("--bandwidth") { Description = "Use at most so many bytes a second, for example 50M (default: the policy's)", HelpName = "RATE", CustomParser = Arguments.Quantity };
         var downtime = Arguments.DurationOption("--downtime", "Aim at a stop of the guest no longer than this, for example 50ms (default: the policy's)");
+        var choice = new GroupChoice(context, GroupChoice.NamesOption());
+        var how = new GroupOptions();
         var noWait = new Option<bool>("--no-wait") { Description = "Ask for the move and return" };
         var timeout = Arguments.DurationOption("--timeout", "Stop following after this time; the move goes on (default: 1h)");
         var command = new Command("migrate", "Move a running virtual machine to another node, and follow the move") { name, target, mode, bandwidth, downtime, noWait, timeout };
+        choice.AddTo(command);
+        how.AddTo(command);
         command.Add(MigrateListCommand.Build(context));
         command.Add(MigrateCancelCommand.Build(context));
         Help.Add(
@@ -46,13 +51,30 @@ internal static class MigrateCommand
                 ("godwit migrate tiny", "to the node that the scheduler chooses"),
                 ("godwit migrate tiny --to node-2 --mode precopy", "to this node, in this way"),
                 ("godwit migrate tiny --bandwidth 50M --downtime 50ms", "gently"),
+                ("godwit migrate --group web db --strategy serial", "several, by one plan"),
                 ("godwit migrate list", "moves, running and past"),
                 ("godwit migrate cancel tiny", "the guest stays where it is"),
             ],
-            "Before a move: godwit predict VM. Ctrl-C stops following; the move goes on.");
+            "Before a move: godwit predict VM, or godwit plan for several. Ctrl-C stops following; the move goes on.");
         context.Act(command, async (session, parsed, stopping) =>
         {
-            var wish = new MoveWish(parsed.GetRequiredValue(name), session.Namespace)
+            if (choice.IsAsked(parsed))
+            {
+                if (parsed.GetValue(name) is not null || parsed.GetValue(bandwidth) is not null || parsed.GetValue(downtime) is not null || parsed.GetValue(noWait))
+                {
+                    throw new CliException("--group and --selector take the place of VM, and --bandwidth, --downtime and --no-wait are for one machine: for several, a MigrationPolicy says so", ExitCodes.Usage);
+                }
+
+                var several = await choice.ReadAsync(how.Read(parsed) with { TargetNode = parsed.GetValue(target), Mode = parsed.GetValue(mode) }, session, parsed, stopping);
+                return await new GroupRun(session, GroupOptions.Bound(parsed, timeout)).MoveAsync("group-", several, stopping);
+            }
+
+            if (how.AreAsked(parsed))
+            {
+                throw new CliException("--strategy, --parallel and --attempts are for several machines: name them with --group or --selector", ExitCodes.Usage);
+            }
+
+            var wish = new MoveWish(parsed.GetValue(name) ?? throw new CliException("Which machine? Name it, or several with --group or --selector", ExitCodes.Usage), session.Namespace)
             {
                 TargetNode = parsed.GetValue(target),
                 Mode = parsed.GetValue(mode)!,

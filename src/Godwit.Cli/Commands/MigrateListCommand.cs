@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Cli.Moves;
 using Godwit.Cli.Output;
@@ -49,12 +50,17 @@ internal static class MigrateCancelCommand
 {
     public static Command Build(CommandContext context)
     {
-        var name = context.Completed<VirtualMachineInstanceMigration>(new Argument<string>("MOVE") { Description = "Name of the move, or of the machine that moves" });
+        var name = context.Completed<VirtualMachineInstanceMigration>(new Argument<string>("MOVE") { Description = "Name of the move, of the machine that moves, or of a group of moves" });
         var command = new Command("cancel", "Cancel a move under way: the guest stays where it is") { name };
         var wait = new WaitOptions("Wait until the move has ended");
         wait.AddTo(command);
         context.Act(command, async (session, parsed, stopping) =>
         {
+            if (await session.Client.For<GroupMigration>().FindAsync(new ResourceKey("", parsed.GetRequiredValue(name)), stopping) is { } group)
+            {
+                return await CancelGroupAsync(session, group, wait.IsAsked(parsed) ? wait.Bound(parsed) : null, stopping);
+            }
+
             var move = await FindAsync(session, parsed.GetRequiredValue(name), stopping);
             if (MigrationPhases.IsFinal(move.Status.Phase))
             {
@@ -73,6 +79,25 @@ internal static class MigrateCancelCommand
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    /// <summary>What is under way turns back, what waits is not begun, what has arrived stays.</summary>
+    private static async Task<int> CancelGroupAsync(Session session, GroupMigration group, TimeSpan? bound, CancellationToken stopping)
+    {
+        if (GroupPhases.IsFinal(group.Status.Phase))
+        {
+            throw new CliException($"{group.Metadata.Name} has already ended ({group.Status.Phase!.ToLowerInvariant()}): there is nothing to cancel");
+        }
+
+        var options = new Api.Meta.V1.DeleteOptions { Preconditions = new Api.Meta.V1.Preconditions { Uid = group.Metadata.Uid } };
+        await session.Client.For<GroupMigration>().TryDeleteAsync(ResourceKey.Of(group), options, stopping);
+        if (bound is { } patience)
+        {
+            await VmWaits.UntilGoneAsync<GroupMigration>(session, group.Metadata.Name, patience, stopping);
+        }
+
+        session.Printer.Object(group, output => output.WriteLine($"{group.Metadata.Name}: cancel {(bound is null ? "asked for" : "done")}"));
+        return ExitCodes.Done;
     }
 
     /// <summary>A move by its own name, else the one under way of the machine of that name.</summary>

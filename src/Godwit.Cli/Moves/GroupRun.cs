@@ -147,9 +147,9 @@ internal sealed class GroupRun(Session session, TimeSpan bound)
         try
         {
             await DeleteAsync(group, patience.Token);
-            await foreach (var state in session.FollowAsync<GroupMigration>(group.Metadata.Name, patience.Token))
+            await foreach (var _ in session.FollowAsync<GroupMigration>(group.Metadata.Name, patience.Token))
             {
-                _ = state; // Until it is gone: its last move has ended then.
+                // The end of this is the object's end, and its last move has ended then.
             }
 
             await session.Environment.Error.WriteLineAsync($"Cancelled. {AfterCancel}".TrimEnd());
@@ -175,6 +175,6 @@ internal sealed class GroupRun(Session session, TimeSpan bound)
         }
     }
 
-    private Task DeleteAsync(GroupMigration group, CancellationToken stopping) =>
+    private Task<bool> DeleteAsync(GroupMigration group, CancellationToken stopping) =>
         groups.TryDeleteAsync(ResourceKey.Of(group), new DeleteOptions { Preconditions = new Preconditions { Uid = group.Metadata.Uid } }, stopping);
 }
