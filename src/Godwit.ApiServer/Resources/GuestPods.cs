@@ -30,7 +30,7 @@ internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedReso
         var guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances") ?? throw StatusException.UnknownPath();
         if (request.Info.Subresource.Length > 0 || request.Info.Verb is not ("get" or "list"))
         {
-            throw StatusException.Forbidden(request.Info.Subject, "this pod stands for a virtual machine and can only be looked at: move it with 'godwit migrate', stop it with 'godwit vm stop'");
+            throw StatusException.Forbidden(request.Info.Subject, "this pod stands for a virtual machine and can only be looked at: move it with 'godwit migrate', stop it with 'godwit vm stop', empty its node with 'godwit drain'");
         }
 
         var wanted = ObjectFilter.Read(pods, request.Info, ListOptions.Read(request));
