@@ -14,6 +14,8 @@ public sealed partial class GodwitLab
     /// <summary>The lab's API by its typed client: quicker than a kubectl for each look.</summary>
     internal ClusterClient Cluster => cluster ??= new(Kubeconfig.Load(KubeconfigPath), TimeProvider.System, NullLogger<ClusterClient>.Instance);
 
+    private int ownAgents;
+
     internal static IReadOnlyList<string> Nodes { get; } = ["node-1", "node-2"];
 
     internal int AgentProcessId(string node) => ProcessIdOf(AgentWords(node));
@@ -40,6 +42,7 @@ public sealed partial class GodwitLab
         var log = Path.Combine(DataFolder, "logs", $"{node}.log");
         (await Command.RunAsync("sh", ["-c", "log=$1; shift; setsid \"$@\" >> \"$log\" 2>&1 < /dev/null &", "sh", log, "nsenter", $"--net=/run/netns/{NamespaceOf(node)}", .. commandLine], TimeSpan.FromSeconds(30))).MustSucceed();
         await Eventually.IsTrueAsync($"the agent of {node} runs", EndBound, () => Task.FromResult(FindProcess(AgentWords(node)) is not null));
+        ownAgents++;
         return new OwnAgent(this, node);
     }
 
@@ -113,7 +116,10 @@ public sealed partial class GodwitLab
         public async ValueTask DisposeAsync()
         {
             await StopAsync(lab.AgentProcessId(node));
-            await lab.BringUpAsync();
+            if (--lab.ownAgents == 0)
+            {
+                await lab.BringUpAsync(); // Not before: it would put an agent of the lab's beside the other one.
+            }
         }
     }
 }
