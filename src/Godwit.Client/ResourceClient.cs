@@ -101,6 +101,10 @@ public sealed class ResourceClient<T>(ClusterClient cluster)
     /// <summary>The same for the status alone.</summary>
     public Task<T> ChangeStatusAsync(T before, T after, CancellationToken stopping) => ChangeAsync(before, after, "status", stopping);
 
+    /// <summary>Asks for a verb of an object that is written as a subresource, such as a pod's <c>binding</c>; the answer is not the object.</summary>
+    public Task PostAsync(ResourceKey key, string subresource, JsonObject body, CancellationToken stopping) =>
+        cluster.SendForBytesAsync(Write(HttpMethod.Post, PathOf(key, subresource), Encoding.UTF8.GetBytes(body.ToJsonString())), stopping);
+
     /// <summary>Asks for deletion; an object with finalizers goes when the last of them has been taken off.</summary>
     public async Task DeleteAsync(ResourceKey key, DeleteOptions options, CancellationToken stopping) =>
         await cluster.SendForBytesAsync(Write(HttpMethod.Delete, PathOf(key), GodwitJson.SerializeToUtf8(options)), stopping);

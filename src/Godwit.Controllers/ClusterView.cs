@@ -26,6 +26,7 @@ internal sealed class ClusterView
         Namespaces = Follow<Namespace>();
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
+        Pods = Follow<Pod>();
         Migrations = Follow<VirtualMachineInstanceMigration>();
         Policies = Follow<MigrationPolicy>();
         Forecasts = Follow<Forecast>();
@@ -47,6 +48,8 @@ internal sealed class ClusterView
 
     public ResourceCache<VirtualMachineInstance> Instances { get; }
 
+    public ResourceCache<Pod> Pods { get; }
+
     public ResourceCache<VirtualMachineInstanceMigration> Migrations { get; }
 
     public ResourceCache<MigrationPolicy> Policies { get; }
@@ -59,7 +62,11 @@ internal sealed class ClusterView
         where T : Resource, IResource<T> => client.For<T>();
 
     /// <summary>Room and reservations as they are known now, our own latest decisions included.</summary>
-    public ClusterSnapshot Snapshot() => ClusterSnapshot.Of(Nodes.Current.Items, Instances.Current.Items, Migrations.Current.Items);
+    public ClusterSnapshot Snapshot() => Snapshot(Pods.Current.Items);
+
+    /// <summary>The same with another view of the pods.</summary>
+    public ClusterSnapshot Snapshot(IEnumerable<Pod> pods) => ClusterSnapshot.Of(
+        Nodes.Current.Items, Instances.Current.Items, Migrations.Current.Items, pods, Namespaces.Current.Items);
 
     /// <summary>Follows everything until cancelled.</summary>
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.RunAsync(stopping)));

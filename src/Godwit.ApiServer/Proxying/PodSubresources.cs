@@ -129,10 +129,21 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
             }
 
             pod.GetOrAddObject("spec")["nodeName"] = node;
+            SayThatItIsScheduled(pod);
             PodFinalizer.PutOn(pod);
             return pod;
         });
         await ResourceHandler.AnswerSuccessAsync(request, 201, new StatusDetails());
+    }
+
+    /// <summary>In the same write: a pod with a node is scheduled, whatever was said while there was none for it.</summary>
+    private void SayThatItIsScheduled(JsonObject pod)
+    {
+        var conditions = pod.GetOrAddObject("status")["conditions"] as JsonArray ?? [];
+        var others = conditions.Where(condition => condition?.TextAt("type") != PodConditionTypes.PodScheduled).Select(condition => condition?.DeepClone());
+        var now = Rfc3339.Format(writer.Now);
+        pod["status"]!["conditions"] = new JsonArray(
+            [.. others, new JsonObject { ["type"] = PodConditionTypes.PodScheduled, ["status"] = "True", ["lastTransitionTime"] = now }]);
     }
 
     /// <summary>Deletes the pod in its own time, unless a disruption budget holds it.</summary>

@@ -17,6 +17,9 @@ namespace Godwit.ApiServer.Resources;
 /// </summary>
 internal sealed class ObjectWriter(IRevisionStore store, Admission admission, TimeProvider clock)
 {
+    /// <summary>The time that is written into objects.</summary>
+    public DateTimeOffset Now => clock.GetUtcNow();
+
     /// <summary>Rounds of a change before a writer that always loses is told so.</summary>
     private const int AttemptsMax = 16;
 

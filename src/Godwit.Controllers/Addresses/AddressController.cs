@@ -1,20 +1,37 @@
+using Godwit.Controllers.Placements;
+
 namespace Godwit.Controllers.Addresses;
 
-/// <summary>Carries out what <see cref="AddressPlanner"/> decides. Writes <c>status.interfaces</c> of guests that have not been scheduled.</summary>
-internal sealed class AddressController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller("address", clock, logger)
+/// <summary>
+/// Carries out what <see cref="AddressPlanner"/> and <see cref="PodAddressPlanner"/> decide. Writes <c>status.interfaces</c> of guests
+/// and <c>status.podIP</c> of pods that have not been scheduled. Both are neighbours on one network: one worker gives out all addresses.
+/// </summary>
+internal sealed class AddressController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller<OccupantKey>("address", clock, logger)
 {
     private static readonly ResourceKey SettingsKey = new(NamespaceNames.KubeSystem, AddressPool.SettingsName);
 
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
+    private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
 
     protected override void Subscribe()
     {
         cluster.Instances.Subscribe(change =>
         {
-            Enqueue(change.Key);
+            Enqueue(OccupantKey.Guest(change.Key));
             if (Frees(change))
             {
                 EnqueueAll(); // Somebody may have waited for this address.
+            }
+        });
+        cluster.Pods.Subscribe(change =>
+        {
+            if (change.After is not null && PodAddressPlanner.IsWanting(change.After))
+            {
+                Enqueue(OccupantKey.Pod(change.Key));
+            }
+            else if (change.Before is not null && PodAddressPlanner.Holds(change.Before) && (change.After is null || !PodAddressPlanner.Holds(change.After)))
+            {
+                EnqueueAll();
             }
         });
         cluster.Settings.Subscribe(change =>
@@ -26,10 +43,37 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
         });
     }
 
-    protected override IEnumerable<ResourceKey> AllKeys() =>
-        cluster.Instances.Current.Items.Where(vmi => !AddressPlanner.IsComplete(vmi)).Select(ResourceKey.Of);
+    protected override IEnumerable<OccupantKey> AllKeys() => cluster.Instances.Current.Items
+        .Where(vmi => !AddressPlanner.IsComplete(vmi))
+        .Select(vmi => OccupantKey.Guest(ResourceKey.Of(vmi)))
+        .Concat(cluster.Pods.Current.Items.Where(PodAddressPlanner.IsWanting).Select(pod => OccupantKey.Pod(ResourceKey.Of(pod))));
 
-    protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
+    protected override Task<NextLook> ReconcileAsync(OccupantKey key, CancellationToken stopping) =>
+        key.IsPod ? ServePodAsync(key.Key, stopping) : ServeGuestAsync(key.Key, stopping);
+
+    private async Task<NextLook> ServePodAsync(ResourceKey key, CancellationToken stopping)
+    {
+        if (cluster.Pods.Current.Find(key) is not { } pod || !PodAddressPlanner.IsWanting(pod))
+        {
+            return NextLook.OnChange;
+        }
+
+        var taken = AddressPlanner.TakenBy(cluster.Instances.Current.Items).Concat(PodAddressPlanner.TakenBy(cluster.Pods.Current.Items));
+        switch (PodAddressPlanner.For(pod, taken.ToHashSet(StringComparer.Ordinal), cluster.Settings.Current.Find(SettingsKey)))
+        {
+            case PodAddressPlan.Assign assign:
+                var status = pod.Status with { PodIP = assign.Address, PodIPs = [new PodIP { Ip = assign.Address }], Phase = pod.Status.Phase ?? PodPhases.Pending };
+                cluster.Pods.Observe(await pods.ChangeStatusAsync(pod, pod with { Status = status }, stopping));
+                break;
+            case PodAddressPlan.Wait wait:
+                cluster.Events.Record(pod, EventTypes.Warning, wait.Reason, wait.Message);
+                break;
+        }
+
+        return NextLook.OnChange;
+    }
+
+    private async Task<NextLook> ServeGuestAsync(ResourceKey key, CancellationToken stopping)
     {
         var known = cluster.Instances.Current;
         if (known.Find(key) is not { } vmi || vmi.Metadata.DeletionTimestamp is not null)
@@ -38,7 +82,8 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
         }
 
         var others = known.Items.Where(other => ResourceKey.Of(other) != key);
-        switch (AddressPlanner.For(vmi, others, cluster.Settings.Current.Find(SettingsKey)))
+        var takenByPods = PodAddressPlanner.TakenBy(cluster.Pods.Current.Items);
+        switch (AddressPlanner.For(vmi, others, cluster.Settings.Current.Find(SettingsKey), takenByPods))
         {
             case AddressPlan.Assign assign:
                 await WriteAsync(vmi, vmi.Status with { Interfaces = assign.Interfaces, Phase = vmi.Status.Phase ?? VirtualMachineInstancePhases.Pending }, stopping);

@@ -35,7 +35,9 @@ internal static class AddressPlanner
     /// <param name="vmi">The guest.</param>
     /// <param name="others">All other guests.</param>
     /// <param name="settings">The ConfigMap of the network; null when there is none.</param>
-    public static AddressPlan For(VirtualMachineInstance vmi, IEnumerable<VirtualMachineInstance> others, ConfigMap? settings)
+    /// <param name="takenByPods">Addresses that pods have.</param>
+    public static AddressPlan For(
+        VirtualMachineInstance vmi, IEnumerable<VirtualMachineInstance> others, ConfigMap? settings, IEnumerable<string>? takenByPods = null)
     {
         var names = InterfaceNames(vmi);
         if (names.Count == 0 || HasEnded(vmi) || HasAll(vmi, names))
@@ -50,7 +52,7 @@ internal static class AddressPlanner
 
         var taken = others.Where(other => !HasEnded(other)).SelectMany(other => other.Status.Interfaces).ToList();
         var takenMacs = taken.Select(each => each.Mac).OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var takenAddresses = taken.Select(each => each.IpAddress).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var takenAddresses = taken.Select(each => each.IpAddress).OfType<string>().Concat(takenByPods ?? []).ToHashSet(StringComparer.Ordinal);
         var interfaces = new List<InterfaceStatus>();
         foreach (var name in names)
         {
@@ -76,6 +78,10 @@ internal static class AddressPlanner
 
     /// <summary>True when nothing more is missing for the guest to be scheduled.</summary>
     public static bool IsComplete(VirtualMachineInstance vmi) => HasAll(vmi, InterfaceNames(vmi));
+
+    /// <summary>Addresses that guests have which have not ended.</summary>
+    public static IEnumerable<string> TakenBy(IEnumerable<VirtualMachineInstance> guests) =>
+        guests.Where(guest => !HasEnded(guest)).SelectMany(guest => guest.Status.Interfaces).Select(each => each.IpAddress).OfType<string>();
 
     private static bool HasAll(VirtualMachineInstance vmi, IReadOnlyList<string> names) => names.All(
         name => vmi.Status.Interfaces.Any(each => each.Name == name && !string.IsNullOrEmpty(each.Mac) && !string.IsNullOrEmpty(each.IpAddress)));

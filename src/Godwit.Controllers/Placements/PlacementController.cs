@@ -4,26 +4,43 @@ using Godwit.Scheduling;
 namespace Godwit.Controllers.Placements;
 
 /// <summary>
-/// Gives each guest that has its addresses a node (<c>status.nodeName</c>, phase Scheduled), by
-/// <see cref="Placement"/>. One worker, on a view that contains its own latest writes: two guests never get the same room.
-/// <para>The order of its two writes matters. First the finalizer, so that from the moment that an agent may start the
+/// Finds nodes for guests and for pods, with one worker for both: they share the room on nodes, so nothing is given out twice.
+/// <para>Pods are looked at all in one round, under one key: so priority decides and not the order of changes, and the writes of
+/// a round go side by side (<see cref="PodRoundPlanner"/>, <see cref="PodBinder"/>).</para>
+/// <para>It gives each guest that has its addresses a node (<c>status.nodeName</c>, phase Scheduled), by
+/// <see cref="Placement"/>, on a view that contains its own latest writes. The order of its two writes matters. First the finalizer, so that from the moment that an agent may start the
 /// guest its object cannot vanish before that agent has taken the guest down; then the node. A guest that is deleted
 /// between the two has a finalizer and no node: no agent will take it off, so this controller does.</para>
 /// </summary>
-internal sealed partial class PlacementController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller("placement", clock, logger)
+internal sealed partial class PlacementController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller<OccupantKey>("placement", clock, logger)
 {
     public const string Unschedulable = "Unschedulable";
 
+    private static readonly OccupantKey AllPods = OccupantKey.Pod(new ResourceKey("", "*"));
+
+    private readonly PodBinder binder = new(cluster, clock, logger);
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
 
     protected override void Subscribe()
     {
         cluster.Instances.Subscribe(change =>
         {
-            Enqueue(change.Key);
+            Enqueue(OccupantKey.Guest(change.Key));
             if (change.Before is not null && (change.After is null || VirtualMachineInstancePhases.IsFinal(change.After.Status.Phase)))
             {
                 EnqueueAll(); // Room became free.
+            }
+        });
+        cluster.Pods.Subscribe(change =>
+        {
+            if (change.After is null || PodRoundPlanner.IsWaiting(change.After))
+            {
+                Enqueue(AllPods);
+            }
+
+            if (Frees(change))
+            {
+                EnqueueAll();
             }
         });
         cluster.Nodes.Subscribe(change =>
@@ -42,9 +59,25 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
         });
     }
 
-    protected override IEnumerable<ResourceKey> AllKeys() => cluster.Instances.Current.Items.Where(IsWaiting).Select(ResourceKey.Of);
+    protected override IEnumerable<OccupantKey> AllKeys() =>
+        cluster.Instances.Current.Items.Where(IsWaiting).Select(vmi => OccupantKey.Guest(ResourceKey.Of(vmi))).Append(AllPods);
 
-    protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
+    protected override Task<NextLook> ReconcileAsync(OccupantKey key, CancellationToken stopping) =>
+        key.IsPod ? PlacePodsAsync(stopping) : PlaceGuestAsync(key.Key, stopping);
+
+    private async Task<NextLook> PlacePodsAsync(CancellationToken stopping)
+    {
+        var pods = binder.Pods();
+        var waiting = pods.Where(pod => PodRoundPlanner.IsWaiting(pod) && PodRoundPlanner.HasAddress(pod)).ToList();
+        if (waiting.Count > 0)
+        {
+            await binder.CarryOutAsync(PodRoundPlanner.For(waiting, cluster.Snapshot(pods)), stopping);
+        }
+
+        return waiting.Count > PodRoundPlanner.PodsMax ? NextLook.After(TimeSpan.Zero) : NextLook.OnChange;
+    }
+
+    private async Task<NextLook> PlaceGuestAsync(ResourceKey key, CancellationToken stopping)
     {
         if (cluster.Instances.Current.Find(key) is not { } vmi || !IsWaiting(vmi))
         {
@@ -62,7 +95,7 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
             return NextLook.OnChange; // The address controller says why it waits.
         }
 
-        switch (Placement.For(GuestNeeds.Of(vmi), cluster.Snapshot()))
+        switch (Placement.For(GuestNeeds.Of(vmi), cluster.Snapshot(binder.Pods())))
         {
             case Placement.Chosen chosen:
                 await BindAsync(vmi, chosen.NodeName, stopping);
@@ -76,13 +109,21 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
         return NextLook.OnChange;
     }
 
+    /// <summary>Room, a port or an empty place became free: the pod has ended, is being deleted, or is gone.</summary>
+    private static bool Frees(ResourceChange<Pod> change) =>
+        change.Before is { Spec.NodeName: { Length: > 0 } } before
+        && (change.After is null
+            || (PodPhases.IsFinal(change.After.Status.Phase) && !PodPhases.IsFinal(before.Status.Phase))
+            || (change.After.Metadata.DeletionTimestamp is not null && before.Metadata.DeletionTimestamp is null));
+
     private static bool IsWaiting(VirtualMachineInstance vmi) =>
         string.IsNullOrEmpty(vmi.Status.NodeName) && !VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase);
 
     /// <summary>Heartbeats change a node all the time; only what matters for placing is worth another look at everything.</summary>
     private static bool HasSameRoom(NodeFacts before, NodeFacts after) =>
         before.IsReady == after.IsReady && before.IsCordoned == after.IsCordoned && before.Allocatable == after.Allocatable
-        && before.HasNetwork == after.HasNetwork
+        && before.HasNetwork == after.HasNetwork && before.PodsMax == after.PodsMax
+        && SameSet(before.Others, after.Others)
         && before.Taints.SequenceEqual(after.Taints)
         && SameSet(before.Labels, after.Labels)
         && SameSet(before.Images, after.Images)

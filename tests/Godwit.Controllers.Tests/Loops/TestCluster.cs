@@ -27,6 +27,7 @@ internal sealed class TestCluster : IAsyncDisposable
         this.server = server;
         this.clock = clock;
         Client = Connect(server.AdminKubeconfig);
+        Pods = new FakePods(Client, clock);
         controllersClient = Connect(server.ControllersKubeconfig);
     }
 
@@ -37,6 +38,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>With all rights.</summary>
     public ClusterClient Client { get; }
+
+    /// <summary>What runs the pods of all nodes.</summary>
+    public FakePods Pods { get; }
 
     /// <summary>A server and controllers, the guests' network stated.</summary>
     /// <param name="clock">The controllers' clock; the server keeps the real time.</param>
@@ -99,6 +103,27 @@ internal sealed class TestCluster : IAsyncDisposable
             },
             Stopping);
 
+    public Task<Pod> CreatePodAsync(string name, string? memory = null, int? priority = null, IReadOnlyDictionary<string, string>? labels = null) =>
+        Client.For<Pod>().CreateAsync(
+            new Pod
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = name, Labels = labels ?? ObjectMeta.Empty },
+                Spec = new PodSpec
+                {
+                    Priority = priority,
+                    Containers =
+                    [
+                        new Container
+                        {
+                            Name = "main",
+                            Image = "tiny",
+                            Resources = memory is null ? null : new ContainerResources { Requests = new Dictionary<string, Quantity> { ["memory"] = Quantity.Parse(memory) } },
+                        },
+                    ],
+                },
+            },
+            Stopping);
+
     public Task<VirtualMachineInstanceMigration> MigrateAsync(string vmi, string name, string? to = null) =>
         Client.For<VirtualMachineInstanceMigration>().CreateAsync(
             new VirtualMachineInstanceMigration
@@ -142,6 +167,7 @@ internal sealed class TestCluster : IAsyncDisposable
             await agent.DisposeAsync();
         }
 
+        await Pods.DisposeAsync();
         await ending.CancelAsync();
         await controllers;
         Client.Dispose();

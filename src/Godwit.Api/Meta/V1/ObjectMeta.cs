@@ -41,7 +41,8 @@ public sealed record ObjectMeta
 
     public IReadOnlyList<OwnerReference> OwnerReferences { get; init => field = value ?? []; } = [];
 
-    internal static IReadOnlyDictionary<string, string> Empty { get; } = System.Collections.Immutable.ImmutableDictionary<string, string>.Empty;
+    /// <summary>No labels, no annotations.</summary>
+    public static IReadOnlyDictionary<string, string> Empty { get; } = System.Collections.Immutable.ImmutableDictionary<string, string>.Empty;
 }
 
 /// <summary>An object without which this one has no reason to exist.</summary>

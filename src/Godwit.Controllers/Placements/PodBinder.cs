@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using Godwit.Scheduling;
+using Godwit.Scheduling.Pods;
+
+namespace Godwit.Controllers.Placements;
+
+/// <summary>
+/// Carries out a round's decisions. A binding is the server's own verb: it refuses a second one, and in the same write puts
+/// the agent's finalizer on the pod. Its answer is not the pod, so until the cache shows the pod with its node the binding
+/// is remembered here; otherwise the next round would give the same room away again.
+/// </summary>
+internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock, ILogger logger)
+{
+    /// <summary>So many writes are under way at a time.</summary>
+    private const int WritesMax = 16;
+
+    private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
+    private readonly ConcurrentDictionary<string, string> boundByUid = new(StringComparer.Ordinal);
+
+    /// <summary>All pods as far as is known, bindings included that the cache does not show yet.</summary>
+    public IReadOnlyList<Pod> Pods()
+    {
+        var known = cluster.Pods.Current.Items.ToList();
+        if (boundByUid.IsEmpty)
+        {
+            return known;
+        }
+
+        var unseen = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < known.Count; i++)
+        {
+            if (string.IsNullOrEmpty(known[i].Spec.NodeName) && boundByUid.TryGetValue(known[i].Metadata.Uid, out var nodeName))
+            {
+                unseen.Add(known[i].Metadata.Uid);
+                known[i] = known[i] with { Spec = known[i].Spec with { NodeName = nodeName } };
+            }
+        }
+
+        foreach (var uid in boundByUid.Keys.Where(uid => !unseen.Contains(uid)))
+        {
+            boundByUid.TryRemove(uid, out _); // Seen with its node, or gone.
+        }
+
+        return known;
+    }
+
+    public Task CarryOutAsync(IReadOnlyList<PodDecision> decisions, CancellationToken stopping) => Parallel.ForEachAsync(
+        decisions,
+        new ParallelOptions { MaxDegreeOfParallelism = WritesMax, CancellationToken = stopping },
+        async (decision, cancelled) =>
+        {
+            try
+            {
+                await CarryOutAsync(decision, cancelled);
+            }
+            catch (ApiException error) when (error.IsConflict || error.IsNotFound)
+            {
+                // Changed, bound or deleted meanwhile: the watch tells, and the next round sees it.
+            }
+        });
+
+    private Task CarryOutAsync(PodDecision decision, CancellationToken stopping) => decision.Placement switch
+    {
+        PodPlacement.Chosen chosen => BindAsync(decision.Pod, chosen.NodeName, stopping),
+        PodPlacement.Nowhere nowhere => RefuseAsync(decision.Pod, nowhere.Explain(), stopping),
+        _ => Task.CompletedTask,
+    };
+
+    private async Task BindAsync(Pod pod, string nodeName, CancellationToken stopping)
+    {
+        var binding = new JsonObject
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "Binding",
+            ["metadata"] = new JsonObject { ["name"] = pod.Metadata.Name, ["namespace"] = pod.Metadata.Namespace, ["uid"] = pod.Metadata.Uid },
+            ["target"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = nodeName },
+        };
+        await pods.PostAsync(ResourceKey.Of(pod), "binding", binding, stopping);
+        boundByUid[pod.Metadata.Uid] = nodeName;
+        cluster.Events.Record(pod, EventTypes.Normal, "Scheduled", $"Successfully assigned {pod.Metadata.Namespace}/{pod.Metadata.Name} to {nodeName}");
+        Log.Bound(logger, ResourceKey.Of(pod), nodeName);
+    }
+
+    /// <summary>Said once for each reason: a condition for programs, an event for people.</summary>
+    private async Task RefuseAsync(Pod pod, string why, CancellationToken stopping)
+    {
+        var known = pod.Status.Conditions.FirstOrDefault(condition => condition.Type == PodConditionTypes.PodScheduled);
+        if (known is { Status: ConditionStatuses.False, Reason: PlacementController.Unschedulable } && known.Message == why)
+        {
+            return;
+        }
+
+        var condition = new PodCondition
+        {
+            Type = PodConditionTypes.PodScheduled,
+            Status = ConditionStatuses.False,
+            Reason = PlacementController.Unschedulable,
+            Message = why,
+            LastTransitionTime = known?.Status == ConditionStatuses.False ? known.LastTransitionTime : clock.GetUtcNow(),
+        };
+        var status = pod.Status with
+        {
+            Phase = pod.Status.Phase ?? PodPhases.Pending,
+            Conditions = [.. pod.Status.Conditions.Where(each => each.Type != PodConditionTypes.PodScheduled), condition],
+        };
+        cluster.Pods.Observe(await pods.ChangeStatusAsync(pod, pod with { Status = status }, stopping));
+        cluster.Events.Record(pod, EventTypes.Warning, "FailedScheduling", why);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Information, "{Pod} is to run on {NodeName}")]
+        public static partial void Bound(ILogger logger, ResourceKey pod, string nodeName);
+    }
+}

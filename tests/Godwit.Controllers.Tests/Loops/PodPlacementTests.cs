@@ -1,0 +1,81 @@
+namespace Godwit.Controllers.Tests.Loops;
+
+public sealed class PodPlacementTests
+{
+    private static CancellationToken Stopping => TestCluster.Stopping;
+
+    [Fact]
+    public async Task A_pod_gets_an_address_and_a_node_and_runs()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("node-1");
+        await cluster.CreatePodAsync("web");
+
+        var pod = await cluster.UntilAsync<Pod>("web", pod => pod.Status.Phase == PodPhases.Running);
+
+        Assert.Equal("node-1", pod.Spec.NodeName);
+        Assert.StartsWith("10.77.0.", pod.Status.PodIP, StringComparison.Ordinal);
+        Assert.Contains(pod.Status.Conditions, condition => condition is { Type: PodConditionTypes.PodScheduled, Status: "True" });
+        Assert.Equal("Successfully assigned default/web to node-1", (await cluster.EventAsync("Scheduled", "web")).Message);
+    }
+
+    [Fact]
+    public async Task A_pod_without_room_says_why_and_gets_its_node_when_room_is_there()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("node-1", memory: "1Gi");
+        await cluster.CreatePodAsync("large", memory: "2Gi");
+
+        Assert.Equal("0/1 nodes are available: 1 Insufficient memory.", (await cluster.EventAsync("FailedScheduling", "large")).Message);
+        var waiting = await cluster.UntilAsync<Pod>("large", pod => pod.Status.Conditions.Count > 0);
+        Assert.Equal((PodPhases.Pending, "Unschedulable"), (waiting.Status.Phase, waiting.Status.Conditions.Single().Reason));
+
+        await cluster.AddNodeAsync("node-2");
+        var placed = await cluster.UntilAsync<Pod>("large", pod => pod.Status.Phase == PodPhases.Running);
+        Assert.Equal("node-2", placed.Spec.NodeName);
+        Assert.Contains(placed.Status.Conditions, condition => condition is { Type: PodConditionTypes.PodScheduled, Status: "True" });
+    }
+
+    [Fact]
+    public async Task A_guest_and_pods_never_have_the_same_room_or_the_same_address()
+    {
+        await using var cluster = await TestCluster.StartAsync(cidr: "10.77.0.0/28");
+        await cluster.AddNodeAsync("node-1", memory: "1Gi");
+        await cluster.CreateVmAsync("guest", memory: "256Mi");
+        for (var i = 0; i < 6; i++)
+        {
+            await cluster.CreatePodAsync($"pod-{i}", memory: "200Mi");
+        }
+
+        var guest = await cluster.UntilAsync<VirtualMachineInstance>("guest", vmi => vmi.Status.Interfaces.Count > 0 && (vmi.Status.NodeName is not null || vmi.Status.Conditions.Count > 0));
+        await Eventually.HoldsAsync(async () => (await PodsAsync(cluster)).All(IsDecided), () => "not all pods were decided upon");
+        var pods = await PodsAsync(cluster);
+
+        var used = (pods.Count(pod => pod.Spec.NodeName is not null) * 200) + (string.IsNullOrEmpty(guest.Status.NodeName) ? 0 : 256 + 120);
+        Assert.True(used <= 1024, $"{used} MiB are given out on a node of 1024");
+        var addresses = pods.Select(pod => pod.Status.PodIP).Append(guest.Status.Interfaces[0].IpAddress).ToList();
+        Assert.Equal(addresses.Count, addresses.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_pod_of_higher_priority_is_placed_first()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            await cluster.CreatePodAsync($"low-{i}", memory: "600Mi");
+        }
+
+        await cluster.CreatePodAsync("high", memory: "600Mi", priority: 1000);
+        await Eventually.HoldsAsync(
+            async () => (await PodsAsync(cluster)).All(pod => pod.Status.Conditions.Any(condition => condition.Type == PodConditionTypes.PodScheduled)), () => "not all pods were looked at");
+        await cluster.AddNodeAsync("node-1", memory: "1Gi");
+
+        await Eventually.HoldsAsync(async () => (await PodsAsync(cluster)).Any(pod => pod.Spec.NodeName is not null), () => "no pod got the node");
+        Assert.Equal("high", (await PodsAsync(cluster)).Single(pod => pod.Spec.NodeName is not null).Metadata.Name);
+    }
+
+    private static bool IsDecided(Pod pod) => pod.Spec.NodeName is not null || pod.Status.Conditions.Any(condition => condition is { Type: PodConditionTypes.PodScheduled, Status: "False" });
+
+    private static async Task<IReadOnlyList<Pod>> PodsAsync(TestCluster cluster) => (await cluster.Client.For<Pod>().ListAsync(ListOptions.All, Stopping)).Items;
+}
