@@ -1,3 +1,4 @@
+using Godwit.Api.Apps.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
@@ -27,6 +28,8 @@ internal sealed class ClusterView
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
         Pods = Follow<Pod>();
+        ReplicaSets = Follow<ReplicaSet>();
+        Deployments = Follow<Deployment>();
         Migrations = Follow<VirtualMachineInstanceMigration>();
         Policies = Follow<MigrationPolicy>();
         Forecasts = Follow<Forecast>();
@@ -49,6 +52,10 @@ internal sealed class ClusterView
     public ResourceCache<VirtualMachineInstance> Instances { get; }
 
     public ResourceCache<Pod> Pods { get; }
+
+    public ResourceCache<ReplicaSet> ReplicaSets { get; }
+
+    public ResourceCache<Deployment> Deployments { get; }
 
     public ResourceCache<VirtualMachineInstanceMigration> Migrations { get; }
 

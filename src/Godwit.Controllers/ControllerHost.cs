@@ -6,6 +6,9 @@ using Godwit.Controllers.Migrations;
 using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Placements;
 using Godwit.Controllers.VirtualMachines;
+using Godwit.Controllers.Workloads;
+using Godwit.Controllers.Workloads.Deployments;
+using Godwit.Controllers.Workloads.ReplicaSets;
 
 namespace Godwit.Controllers;
 
@@ -74,6 +77,7 @@ public sealed class ControllerHost
         try
         {
             await view.WaitForSyncAsync(stopping);
+            var keeper = new PodKeeper(view, clock);
             running =
             [
                 new VirtualMachineController(view, clock, logger),
@@ -83,6 +87,8 @@ public sealed class ControllerHost
                 new GroupController(view, options.Migrations, clock, logger),
                 new MigrationRecordController(view, options.Migrations, clock, logger),
                 new ForecastController(view, clock, logger),
+                new ReplicaSetController(view, keeper, clock, logger),
+                new DeploymentController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new GarbageController(view, clock, logger),
                 new EventExpiry(view.ClientOf<Event>(), clock, logger),

@@ -21,6 +21,9 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
             Kind(cluster, cluster.Instances),
             Kind(cluster, cluster.Migrations),
             Kind(cluster, cluster.Forecasts),
+            Kind(cluster, cluster.Pods),
+            Kind(cluster, cluster.ReplicaSets),
+            Kind(cluster, cluster.Deployments),
         ];
 
     protected override int Workers => 2;
