@@ -56,8 +56,8 @@ internal sealed partial class MoveSync : IDisposable
             .Select(left => RecoverAsync(left.Record, left.Target, stopping)).ToArray();
         try
         {
-            await parts.Migrations.WaitForSyncAsync(stopping);
-            await parts.Nodes.WaitForSyncAsync(stopping);
+            // All three: a move that was asked for while no agent lived would else be refused for a guest that is only not known yet.
+            await Task.WhenAll(parts.Migrations.WaitForSyncAsync(stopping), parts.Nodes.WaitForSyncAsync(stopping), parts.Guests.WaitForSyncAsync(stopping));
             await loop.RunAsync(Workers, stopping);
             await Task.WhenAll(recoveries);
         }
