@@ -24,6 +24,12 @@ internal sealed class FakeAgent : IAsyncDisposable
     /// <summary>What it answers to orders instead of doing them.</summary>
     public (int Code, string Words)? Refusal { get; set; }
 
+    /// <summary>Ends the consoles that are open, as a guest does that moves away.</summary>
+    public TaskCompletionSource ConsolesEnd { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Set when a console was opened.</summary>
+    public TaskCompletionSource ConsoleOpened { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public TaskCompletionSource LogMayEnd { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public int Port => new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
@@ -74,7 +80,8 @@ internal sealed class FakeAgent : IAsyncDisposable
             case "console":
                 using (var socket = await http.WebSockets.AcceptWebSocketAsync("plain.kubevirt.io"))
                 {
-                    await EchoAsync(socket);
+                    ConsoleOpened.TrySetResult();
+                    await EchoAsync(socket, ConsolesEnd.Task);
                 }
 
                 break;
@@ -89,11 +96,17 @@ internal sealed class FakeAgent : IAsyncDisposable
         }
     }
 
-    private static async Task EchoAsync(WebSocket socket)
+    private static async Task EchoAsync(WebSocket socket, Task left)
     {
         var buffer = new byte[1024];
-        while (await socket.ReceiveAsync(buffer.AsMemory(), TestServer.Stopping) is { MessageType: not WebSocketMessageType.Close } read)
+        while (true)
         {
+            var receiving = socket.ReceiveAsync(buffer.AsMemory(), TestServer.Stopping).AsTask();
+            if (await Task.WhenAny(receiving, left) == left || await receiving is not { MessageType: not WebSocketMessageType.Close } read)
+            {
+                break;
+            }
+
             await socket.SendAsync(buffer.AsMemory(0, read.Count), read.MessageType, read.EndOfMessage, TestServer.Stopping);
         }
 

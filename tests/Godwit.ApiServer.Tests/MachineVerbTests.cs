@@ -80,23 +80,93 @@ public sealed class MachineVerbTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = await RunGuestAsync(server, "node-1");
-        using var console = new ClientWebSocket();
+        using var console = await OpenConsoleAsync(server);
+        Assert.Equal("plain.kubevirt.io", console.SubProtocol);
+        await MustEchoAsync(console, "login: ");
+        await MustEchoAsync(console, "\u0000\u00ff");
+
+        await console.CloseAsync(WebSocketCloseStatus.NormalClosure, null, TestServer.Stopping);
+        Assert.Equal(WebSocketState.Closed, console.State);
+    }
+
+    [Fact]
+    public async Task A_console_follows_its_guest_to_another_node()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var source = await RunGuestAsync(server, "node-1");
+        await using var target = await AddNodeAsync(server, "node-2");
+        using var console = await OpenConsoleAsync(server);
+        await MustEchoAsync(console, "before");
+
+        source.ConsolesEnd.SetResult(); // The guest is gone from here before the API knows where it is.
+        await server.SendAsync(HttpMethod.Patch, Guests + "/a/status", """{"status":{"nodeName":"node-2"} }""", "application/merge-patch+json");
+
+        await target.ConsoleOpened.Task.WaitAsync(TestServer.Stopping);
+        await MustEchoAsync(console, "after");
+        Assert.Contains("console?from=start", Assert.Single(target.Requests), StringComparison.Ordinal);
+        await console.CloseAsync(WebSocketCloseStatus.NormalClosure, null, TestServer.Stopping);
+    }
+
+    [Fact]
+    public async Task A_console_ends_with_its_guest()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await RunGuestAsync(server, "node-1");
+        using var console = await OpenConsoleAsync(server);
+        await MustEchoAsync(console, "before");
+
+        await server.SendAsync(HttpMethod.Patch, Guests + "/a/status", """{"status":{"phase":"Succeeded"} }""", "application/merge-patch+json");
+        agent.ConsolesEnd.SetResult();
+
+        Assert.Equal(WebSocketMessageType.Close, (await console.ReceiveAsync(new byte[64].AsMemory(), TestServer.Stopping)).MessageType);
+        await console.CloseAsync(WebSocketCloseStatus.NormalClosure, null, TestServer.Stopping);
+    }
+
+    [Fact]
+    public async Task A_log_that_is_followed_goes_on_where_its_guest_moved_to()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var source = await RunGuestAsync(server, "node-1");
+        await using var target = await AddNodeAsync(server, "node-2");
+        using var response = await server.Admin.GetAsync(Verbs + "virtualmachineinstances/a/log?follow=true", HttpCompletionOption.ResponseHeadersRead, TestServer.Stopping);
+        using var log = new StreamReader(await response.Content.ReadAsStreamAsync(TestServer.Stopping));
+        Assert.Equal("first", await log.ReadLineAsync(TestServer.Stopping));
+
+        await server.SendAsync(HttpMethod.Patch, Guests + "/a/status", """{"status":{"nodeName":"node-2"} }""", "application/merge-patch+json");
+        source.LogMayEnd.SetResult();
+
+        Assert.Equal("last", await log.ReadLineAsync(TestServer.Stopping));
+        Assert.Equal("first", await log.ReadLineAsync(TestServer.Stopping)); // Of the second agent.
+        await server.SendAsync(HttpMethod.Patch, Guests + "/a/status", """{"status":{"phase":"Succeeded"} }""", "application/merge-patch+json");
+        target.LogMayEnd.SetResult();
+        Assert.Equal("last", await log.ReadLineAsync(TestServer.Stopping));
+        Assert.Null(await log.ReadLineAsync(TestServer.Stopping));
+    }
+
+    private static async Task<ClientWebSocket> OpenConsoleAsync(TestServer server)
+    {
+        var console = new ClientWebSocket();
         console.Options.AddSubProtocol("plain.kubevirt.io");
         console.Options.ClientCertificates.Add(server.CertificateOf("admin"));
         console.Options.RemoteCertificateValidationCallback = server.IsOfAuthority;
         var url = new UriBuilder(server.Host.Url) { Scheme = "wss", Path = Verbs + "virtualmachineinstances/a/console" }.Uri;
         await console.ConnectAsync(url, TestServer.Stopping);
-        Assert.Equal("plain.kubevirt.io", console.SubProtocol);
-        var buffer = new byte[64];
-        foreach (var text in new[] { "login: ", "\u0000\u00ff" })
-        {
-            await console.SendAsync(Encoding.Latin1.GetBytes(text), WebSocketMessageType.Binary, endOfMessage: true, TestServer.Stopping);
-            var read = await console.ReceiveAsync(buffer.AsMemory(), TestServer.Stopping);
-            Assert.Equal(text, Encoding.Latin1.GetString(buffer, 0, read.Count));
-        }
+        return console;
+    }
 
-        await console.CloseAsync(WebSocketCloseStatus.NormalClosure, null, TestServer.Stopping);
-        Assert.Equal(WebSocketState.Closed, console.State);
+    private static async Task MustEchoAsync(ClientWebSocket console, string text)
+    {
+        var buffer = new byte[64];
+        await console.SendAsync(Encoding.Latin1.GetBytes(text), WebSocketMessageType.Binary, endOfMessage: true, TestServer.Stopping);
+        var read = await console.ReceiveAsync(buffer.AsMemory(), TestServer.Stopping);
+        Assert.Equal(text, Encoding.Latin1.GetString(buffer, 0, read.Count));
+    }
+
+    private static async Task<FakeAgent> AddNodeAsync(TestServer server, string name)
+    {
+        var agent = await FakeAgent.StartAsync(await NodeJoinTests.CertificateAsync(server, name));
+        await server.PostAsync("/api/v1/nodes", $$$"""{"metadata":{"name":"{{{name}}}","annotations":{"godwit.dev/agent-endpoint":"127.0.0.1:{{{agent.Port}}}"} } }""");
+        return agent;
     }
 
     [Fact]

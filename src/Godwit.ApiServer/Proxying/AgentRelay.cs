@@ -42,6 +42,37 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
 
         request.PrepareAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "text/plain");
         await request.Http.Response.StartAsync(request.Stopping);
+        await CopyAsync(request, response);
+    }
+
+    /// <summary>A guest's log that is followed: when the guest has moved it goes on with what the guest printed since it arrived.</summary>
+    public async Task FollowAsync(ApiRequest request, GuestAddress guest, Func<Task<GuestAddress?>> find, string pathAndQuery)
+    {
+        await PassOnAsync(request, HttpMethod.Get, guest.Agent, pathAndQuery);
+        var follower = new GuestFollower(find, guest, clock);
+        while (await follower.NextAsync(mayStay: false, OpenAsync, request.Stopping) is { } response)
+        {
+            using (response)
+            {
+                await CopyAsync(request, response);
+            }
+        }
+
+        async Task<HttpResponseMessage?> OpenAsync(GuestAddress there, bool moved)
+        {
+            var opened = await agents.SendAsync(there.Agent, HttpMethod.Get, $"/vm/{there.Uid}/log?follow=true", request.Stopping);
+            if (opened.IsSuccessStatusCode)
+            {
+                return opened;
+            }
+
+            opened.Dispose();
+            return null;
+        }
+    }
+
+    private static async Task CopyAsync(ApiRequest request, HttpResponseMessage response)
+    {
         await using var body = await response.Content.ReadAsStreamAsync(request.Stopping);
         var buffer = new byte[16 * 1024];
         while (await body.ReadAsync(buffer, request.Stopping) is var count and > 0)
@@ -57,7 +88,22 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
     /// <param name="agent">The agent.</param>
     /// <param name="pathAndQuery">The path there, and its query.</param>
     /// <param name="protocols">The subprotocols that may be spoken, best first; a client that names none speaks the first.</param>
-    public async Task JoinAsync(ApiRequest request, AgentAddress agent, string pathAndQuery, params IReadOnlyList<string> protocols)
+    public Task JoinAsync(ApiRequest request, AgentAddress agent, string pathAndQuery, params IReadOnlyList<string> protocols) =>
+        JoinAsync(request, agent, pathAndQuery, null, protocols);
+
+    /// <summary>The same for a guest's console, which goes along when the guest moves, and survives the restart of an agent.</summary>
+    public Task JoinGuestAsync(ApiRequest request, GuestAddress guest, Func<Task<GuestAddress?>> find, string protocol)
+    {
+        var follower = new GuestFollower(find, guest, clock);
+
+        // On the node that the guest moved to its log begins with its arrival, so from there nothing is missed or told twice.
+        Task<WebSocket?> NextAsync(bool broke, CancellationToken stopping) => follower.NextAsync<WebSocket>(
+            broke, async (there, moved) => await agents.OpenAsync(there.Agent, $"/vm/{there.Uid}/console{(moved ? "?from=start" : "")}", protocol, stopping), stopping);
+        return JoinAsync(request, guest.Agent, $"/vm/{guest.Uid}/console{request.Http.Request.QueryString}", NextAsync, [protocol]);
+    }
+
+    private async Task JoinAsync(
+        ApiRequest request, AgentAddress agent, string pathAndQuery, Func<bool, CancellationToken, Task<WebSocket?>>? next, IReadOnlyList<string> protocols)
     {
         var sockets = request.Http.WebSockets;
         if (!sockets.IsWebSocketRequest)
@@ -68,9 +114,9 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
         var asked = sockets.WebSocketRequestedProtocols;
         var chosen = asked.Count == 0 ? protocols[0] : protocols.FirstOrDefault(asked.Contains)
             ?? throw StatusException.BadRequest($"{request.Info.Subresource} speaks the WebSocket subprotocol {string.Join(" or ", protocols)}");
-        using var far = await AskAsync(request, agent, () => agents.OpenAsync(agent, pathAndQuery, chosen, request.Stopping));
+        var far = await AskAsync(request, agent, () => agents.OpenAsync(agent, pathAndQuery, chosen, request.Stopping));
         using var near = await sockets.AcceptWebSocketAsync(asked.Count > 0 ? chosen : null);
-        await ConsoleRelay.RunAsync(near, far, clock, request.Stopping);
+        await ConsoleRelay.RunAsync(near, far, next, clock, request.Stopping);
     }
 
     /// <summary>An agent says in plain words why it does not: they become the answer's. That it has no such guest is a matter of time (it moved, or ended), so no "not found".</summary>

@@ -108,23 +108,48 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
 
     private async Task PassOnAsync(ApiRequest request, HttpMethod method, ServedResource guest)
     {
-        var (uid, agent) = await FindGuestAsync(request, guest);
-        await agents.PassOnAsync(request, method, agent, $"/vm/{uid}/{request.Info.Subresource}{request.Http.Request.QueryString}");
+        var found = await FindGuestAsync(request, guest);
+        var path = $"/vm/{found.Uid}/{request.Info.Subresource}{request.Http.Request.QueryString}";
+        if (request.Info.Subresource == "log" && request.Http.Request.Query["follow"].ToString() is "true" or "1")
+        {
+            await agents.FollowAsync(request, found, () => FindAgainAsync(request, guest), path);
+        }
+        else
+        {
+            await agents.PassOnAsync(request, method, found.Agent, path);
+        }
     }
 
-    private async Task OpenConsoleAsync(ApiRequest request, ServedResource guest)
+    private async Task OpenConsoleAsync(ApiRequest request, ServedResource guest) =>
+        await agents.JoinGuestAsync(request, await FindGuestAsync(request, guest), () => FindAgainAsync(request, guest), ConsoleProtocol);
+
+    /// <summary>As <see cref="FindGuestAsync"/>; null when it has ended, or nobody knows where it is.</summary>
+    private async Task<GuestAddress?> FindAgainAsync(ApiRequest request, ServedResource resource)
     {
-        var (uid, agent) = await FindGuestAsync(request, guest);
-        await agents.JoinAsync(request, agent, $"/vm/{uid}/console{request.Http.Request.QueryString}", ConsoleProtocol);
+        try
+        {
+            return await FindGuestAsync(request, resource, living: true);
+        }
+        catch (StatusException)
+        {
+            return null;
+        }
     }
 
-    /// <summary>The running guest and its node's agent.</summary>
-    private async Task<(string Uid, AgentAddress Agent)> FindGuestAsync(ApiRequest request, ServedResource resource)
+    /// <summary>The guest and its node's agent.</summary>
+    private async Task<GuestAddress> FindGuestAsync(ApiRequest request, ServedResource resource, bool living = false)
     {
         var item = await store.GetAsync(resource.Key(request.Info.Namespace, request.Info.Name), request.Stopping) ?? throw StatusException.NotFound(request.Info.Subject);
         var guest = resource.Form.Decode(item.Value.Span, item.ModRevision);
-        return (string?)guest["status"]?["nodeName"] is { Length: > 0 } node
-            ? (Meta.Of(guest).Uid, await agents.FindAsync(request, node))
+        var status = guest["status"];
+        if (living && (string?)status?["phase"] is "Succeeded" or "Failed")
+        {
+            throw StatusException.Conflict(request.Info.Subject, "VMI has ended");
+        }
+
+        var isMoving = status?["migrationState"] is { } move && (bool?)move["completed"] != true && (bool?)move["failed"] != true;
+        return (string?)status?["nodeName"] is { Length: > 0 } node
+            ? new GuestAddress(Meta.Of(guest).Uid, await agents.FindAsync(request, node), isMoving)
             : throw StatusException.Conflict(request.Info.Subject, "VMI is not running: no node has it yet");
     }
 }

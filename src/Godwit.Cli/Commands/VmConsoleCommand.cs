@@ -42,7 +42,7 @@ internal static class VmConsoleCommand
             var ended = await relay.RunAsync(stopping);
             if (ended == ConsoleEnd.Closed && terminal is not null)
             {
-                await context.Environment.Error.WriteAsync("\r\nThe guest's console was closed: it has stopped, or moves to another node.\r\n");
+                await context.Environment.Error.WriteAsync("\r\nThe guest's console was closed: it has stopped.\r\n");
             }
 
             return ExitCodes.Done;

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Godwit.Node.Serving;
 
-/// <summary>A guest's serial console over a WebSocket: binary messages both ways, in KubeVirt's subprotocol <c>plain.kubevirt.io</c>.</summary>
+/// <summary>A guest's serial console over a WebSocket: binary messages both ways, in KubeVirt's subprotocol <c>plain.kubevirt.io</c>. With <c>?from=start</c> it begins with all that was printed here since the guest came.</summary>
 internal static class ConsoleSocket
 {
     private const string Subprotocol = "plain.kubevirt.io";
@@ -22,10 +22,11 @@ internal static class ConsoleSocket
 
         // Opened first: a console that is not there is an answer in words, not a socket that closes.
         await using var console = await machine.OpenConsoleAsync(stopping);
+        await using var log = http.Request.Query["from"].ToString() == "start" ? await machine.OpenLogAsync(tailLines: null, follow: true, stopping) : null;
         using var socket = await sockets.AcceptWebSocketAsync(sockets.WebSocketRequestedProtocols.Contains(Subprotocol) ? Subprotocol : null);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var toGuest = ToGuestAsync(socket, console, ended.Token);
-        var fromGuest = FromGuestAsync(console, socket, ended.Token);
+        var fromGuest = FromGuestAsync(log ?? console, socket, ended.Token);
         await Task.WhenAny(toGuest, fromGuest);
         if (fromGuest.IsCompleted && socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
         {
