@@ -19,6 +19,11 @@ public sealed class HostileParserTests
     [Fact]
     public void Any_bytes_are_YAML_or_a_bad_request() => Bodies.Sample(bytes => IsValueOrRefusal(400, () => YamlBody.Parse(bytes)));
 
+    /// <summary>What the library throws for this one is no YAML exception.</summary>
+    [Fact]
+    public void A_body_at_which_the_library_stumbles_is_a_bad_request() =>
+        Bodies.Sample(bytes => IsValueOrRefusal(400, () => YamlBody.Parse(bytes)), seed: "355DJ4jG7Jb1", iter: 1);
+
     [Fact]
     public void Any_bytes_are_a_configuration_to_apply_or_a_bad_request() =>
         Bodies.Sample(bytes => IsValueOrRefusal(400, () => JsonBody.TryParse(bytes) ?? YamlBody.Parse(bytes)));

@@ -27,6 +27,11 @@ internal static class YamlBody
         {
             throw StatusException.BadRequest($"the body is not YAML that this server takes: line {error.Start.Line}, column {error.Start.Column}: {error.Message}", error);
         }
+        catch (InvalidOperationException error)
+        {
+            // The library's scanner, of a plain scalar within brackets that it cannot place: a fault of the body all the same.
+            throw StatusException.BadRequest("the body is not YAML", error);
+        }
     }
 
     private sealed class Builder(Parser parser)
