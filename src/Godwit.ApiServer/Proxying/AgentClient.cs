@@ -16,6 +16,9 @@ namespace Godwit.ApiServer.Proxying;
 /// </summary>
 internal sealed class AgentClient : IDisposable
 {
+    /// <summary>Names the protocols above SPDY, in a request those that are spoken and in an answer the one that was chosen.</summary>
+    public const string StreamProtocolHeader = "X-Stream-Protocol-Version";
+
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
     private readonly CertificateAuthority authority;
@@ -46,6 +49,22 @@ internal sealed class AgentClient : IDisposable
     {
         endpoints[agent.Node] = agent.Endpoint;
         return invoker.SendAsync(new HttpRequestMessage(method, new Uri($"http://{agent.Node}{pathAndQuery}")), stopping);
+    }
+
+    /// <summary>Asks an agent to make the connection one of SPDY/3.1. With 101 the answer's body is the connection, both ways.</summary>
+    /// <param name="agent">The agent.</param>
+    /// <param name="pathAndQuery">What is asked for.</param>
+    /// <param name="protocols">The protocols that the client would speak above SPDY.</param>
+    /// <param name="stopping">Ends the request.</param>
+    /// <exception cref="HttpRequestException">The agent cannot be reached, or is not the node's.</exception>
+    public Task<HttpResponseMessage> UpgradeAsync(AgentAddress agent, string pathAndQuery, IEnumerable<string> protocols, CancellationToken stopping)
+    {
+        endpoints[agent.Node] = agent.Endpoint;
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{agent.Node}{pathAndQuery}")) { Version = HttpVersion.Version11 };
+        request.Headers.Connection.Add("Upgrade");
+        request.Headers.Upgrade.ParseAdd("SPDY/3.1");
+        request.Headers.Add(StreamProtocolHeader, protocols);
+        return invoker.SendAsync(request, stopping);
     }
 
     /// <summary>Opens a WebSocket to an agent.</summary>

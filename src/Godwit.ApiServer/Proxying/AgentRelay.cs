@@ -108,7 +108,7 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
         var sockets = request.Http.WebSockets;
         if (!sockets.IsWebSocketRequest)
         {
-            throw StatusException.BadRequest($"{request.Info.Subresource} is a WebSocket: ask for the upgrade");
+            throw StatusException.BadRequest($"{request.Info.Subresource} is a stream: ask for the upgrade to a WebSocket");
         }
 
         var asked = sockets.WebSocketRequestedProtocols;
@@ -117,6 +117,20 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
         var far = await AskAsync(request, agent, () => agents.OpenAsync(agent, pathAndQuery, chosen, request.Stopping));
         using var near = await sockets.AcceptWebSocketAsync(asked.Count > 0 ? chosen : null);
         await ConsoleRelay.RunAsync(near, far, next, clock, request.Stopping);
+    }
+
+    /// <summary>Joins the client's SPDY connection to the agent, byte by byte: what is spoken above it they settle between them.</summary>
+    public async Task TunnelAsync(ApiRequest request, AgentAddress agent, string pathAndQuery)
+    {
+        using var response = await AskAsync(request, agent, () => agents.UpgradeAsync(agent, pathAndQuery, SpdyTunnel.ProtocolsOf(request), request.Stopping));
+        if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
+        {
+            throw await RefusalOfAsync(request, agent, response);
+        }
+
+        await using var far = await response.Content.ReadAsStreamAsync(request.Stopping);
+        await using var near = await SpdyTunnel.AcceptAsync(request, response.Headers.TryGetValues(AgentClient.StreamProtocolHeader, out var chosen) ? [.. chosen] : []);
+        await SpdyTunnel.RunAsync(near, far, clock, request.Stopping);
     }
 
     /// <summary>An agent says in plain words why it does not: they become the answer's. That it has no such guest is a matter of time (it moved, or ended), so no "not found".</summary>

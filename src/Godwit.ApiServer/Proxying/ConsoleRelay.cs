@@ -27,7 +27,7 @@ internal static class ConsoleRelay
         WebSocket client, WebSocket first, Func<bool, CancellationToken, Task<WebSocket?>>? next, TimeProvider clock, CancellationToken stopping)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var agents = new Agents(first);
+        var agents = new Agents(first, mayFollow: next is not null);
         var up = UpAsync(client, agents, ending.Token);
         var down = DownAsync(agents, client, next, ending.Token);
         await Task.WhenAny(up, down);
@@ -123,7 +123,7 @@ internal static class ConsoleRelay
     }
 
     /// <summary>The agent's end of the moment, and the wait for the next.</summary>
-    private sealed class Agents(WebSocket first)
+    private sealed class Agents(WebSocket first, bool mayFollow)
     {
         private volatile Turn turn = new(first);
 
@@ -153,6 +153,11 @@ internal static class ConsoleRelay
                 catch (Exception error) when (IsOver(error) && !stopping.IsCancellationRequested)
                 {
                     // It broke with these bytes under way: whoever comes next gets them.
+                }
+
+                if (!mayFollow)
+                {
+                    return; // Nobody takes it any more; the client's close stands behind it and must be read.
                 }
 
                 await current.Over.Task.WaitAsync(stopping);

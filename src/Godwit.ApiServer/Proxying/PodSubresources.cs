@@ -59,7 +59,7 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
     private async Task JoinAsync(ApiRequest request, ServedResource resource, string[] protocols)
     {
         var (agent, path) = await FindAsync(request, resource);
-        await agents.JoinAsync(request, agent, path, protocols);
+        await (SpdyTunnel.IsAskedFor(request) ? agents.TunnelAsync(request, agent, path) : agents.JoinAsync(request, agent, path, protocols));
     }
 
     /// <summary>The agent of the pod's node, and where it is asked: with the client's query and the container that it means.</summary>

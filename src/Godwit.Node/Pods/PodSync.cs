@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Godwit.Api;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Base;
@@ -206,10 +207,29 @@ internal sealed partial class PodSync : IDisposable
                 parts.Cache.Observe(await pods.ChangeStatusAsync(pod!, pod! with { Status = publish.Status }, stopping));
                 break;
             case PodStep.Release:
-                await pods.TryDeleteAsync(ResourceKey.Of(pod!), new DeleteOptions { GracePeriodSeconds = 0, Preconditions = new Preconditions { Uid = uid } }, stopping);
+                await ReleaseAsync(pod!, stopping);
                 break;
             default:
                 throw new InvalidOperationException($"The step {step} is not known.");
+        }
+    }
+
+    /// <summary>Takes the agent's finalizer off, which is what holds a deleted pod in being; a pod that is gone by now needs nothing.</summary>
+    private async Task ReleaseAsync(Pod pod, CancellationToken stopping)
+    {
+        var kept = pod.Metadata.Finalizers.Where(finalizer => finalizer != FinalizerNames.Agent).ToList();
+        if (kept.Count == pod.Metadata.Finalizers.Count)
+        {
+            return;
+        }
+
+        try
+        {
+            await pods.ChangeAsync(pod, pod with { Metadata = pod.Metadata with { Finalizers = kept } }, stopping);
+        }
+        catch (ApiException gone) when (gone.IsNotFound)
+        {
+            // Somebody let go of it before us.
         }
     }
 

@@ -126,7 +126,7 @@ internal sealed class PodDoor(PodSync pods, ContainerEngine engine, TimeProvider
                 return;
             }
 
-            await using var line = new WebSocketLine(await http.WebSockets.AcceptWebSocketAsync(protocol));
+            await using var line = new WebSocketLine(await http.WebSockets.AcceptWebSocketAsync(protocol), time);
             await RemoteProgram.JoinAsync(session, line, options, resize, exitCode, stopping);
         }
         else if (await UpgradeAsync(http, SpdyLine.Protocol) is { } transport)

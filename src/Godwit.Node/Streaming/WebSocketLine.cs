@@ -9,7 +9,7 @@ namespace Godwit.Node.Streaming;
 /// A client's terminal over a WebSocket, in the subprotocols <c>v5.channel.k8s.io</c> and <c>v4.channel.k8s.io</c>: the first byte of each binary message is its channel: 0 to 2 are the
 /// program's streams, 3 is how it ended, 4 a new size. In v5 a message <c>255, channel</c> closes a channel; in v4 nothing can close standard input but going.
 /// </summary>
-internal sealed class WebSocketLine(WebSocket socket) : IRemoteLine
+internal sealed class WebSocketLine(WebSocket socket, TimeProvider time) : IRemoteLine
 {
     internal const string ProtocolFive = "v5.channel.k8s.io";
     internal const string ProtocolFour = "v4.channel.k8s.io";
@@ -21,6 +21,9 @@ internal sealed class WebSocketLine(WebSocket socket) : IRemoteLine
     private const byte SizeChannel = 4;
     private const byte CloseChannel = 255;
 
+    private static readonly TimeSpan CloseWait = TimeSpan.FromSeconds(2);
+
+    private readonly TaskCompletionSource closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Pipe input = new(new PipeOptions(pauseWriterThreshold: BehindBytesMax, resumeWriterThreshold: BehindBytesMax / 2));
     private readonly Channel<TerminalSize> sizes = Channel.CreateBounded<TerminalSize>(new BoundedChannelOptions(4) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly SemaphoreSlim writing = new(1, 1);
@@ -58,6 +61,7 @@ internal sealed class WebSocketLine(WebSocket socket) : IRemoteLine
         {
             await input.Writer.CompleteAsync();
             sizes.Writer.TryComplete();
+            closed.TrySetResult();
         }
     }
 
@@ -71,6 +75,15 @@ internal sealed class WebSocketLine(WebSocket socket) : IRemoteLine
     {
         await SendAsync(ErrorChannel, status, stopping);
         await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, stopping);
+        try
+        {
+            // A connection that is dropped with something unread in it takes the last words along.
+            await closed.Task.WaitAsync(CloseWait, time, stopping);
+        }
+        catch (TimeoutException)
+        {
+            // The client has been told; that it does not answer costs it nothing but these words.
+        }
     }
 
     public ValueTask DisposeAsync()

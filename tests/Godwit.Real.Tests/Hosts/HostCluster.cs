@@ -23,7 +23,7 @@ internal sealed class HostCluster : IAsyncDisposable
 
     public string RunFolder => $"/run/godwit-{Instance}";
 
-    private string KubeconfigPath => Path.Combine(folder, "kubeconfig");
+    public string KubeconfigPath => Path.Combine(folder, "kubeconfig");
 
     /// <summary>The root of the source tree: where the examples are.</summary>
     public static string Tree

@@ -138,8 +138,8 @@ internal static class PodSchemas
         Field(3, "lastState", ContainerState, "Where the one before ended."),
         Field(4, "ready", Flag, "Whether it is ready.").Required(),
         Field(5, "restartCount", Integer32, "How often it was started anew.").Required().ZeroIsAValue(),
-        Field(6, "image", Text, "The image.").Required(),
-        Field(7, "imageID", Text, "The image's digest.").Required(),
+        Field(6, "image", Text, "The image."),
+        Field(7, "imageID", Text, "The image's digest; empty before it is known."),
         Field(8, "containerID", Text, "Which one it is, as RUNTIME://ID."),
         Field(9, "started", Flag, "Whether its startup probe has succeeded."));
 

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using System.Net;
+using Godwit.Real.Tests.Labs;
+
+namespace Godwit.Real.Tests.Hosts;
+
+/// <summary>A pod on one host as its user meets it: the real program, the real <c>kubectl</c>, an image that lies on the node.</summary>
+[Trait("Needs", "root")]
+[Trait("Needs", "qemu")]
+[Trait("Needs", "kubectl")]
+public sealed class PodTests
+{
+    private const string Talk = "echo hello; i=0; while sleep 1; do i=$((i+1)); echo $i > /tmp/count; done";
+
+    [Fact]
+    public async Task Kubectl_runs_a_pod_works_in_it_and_deletes_it_and_it_outlives_the_death_of_the_whole_program()
+    {
+        Needs.Root();
+        await using var cluster = new HostCluster('p');
+        BoxImage.WriteTo(cluster.MakeImages());
+        await cluster.UpAsync();
+        (await cluster.KubectlAsync("run", "box", "--image", BoxImage.Name, "--", "sh", "-c", Talk)).MustSucceed();
+        (await cluster.KubectlAsync("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
+
+        Assert.Equal("hello\n", (await cluster.KubectlAsync("logs", "box")).MustSucceed().Output);
+        Assert.Equal(3, (await cluster.KubectlAsync("exec", "box", "--", "sh", "-c", "exit 3")).ExitCode);
+        Assert.Equal("box\n", (await cluster.KubectlAsync("exec", "box", "--", "hostname")).MustSucceed().Output);
+        Assert.Equal("there and back", (await cluster.KubectlWithInputAsync("there and back", "exec", "-i", "box", "--", "cat")).MustSucceed().Output);
+        await CopyAsync(cluster);
+        await ForwardAsync(cluster);
+        var described = (await cluster.KubectlAsync("describe", "pod", "box")).MustSucceed().Output;
+        Assert.Matches("Successfully assigned default/box to ", described);
+        Assert.Contains("Started container box", described, StringComparison.Ordinal);
+
+        var before = await IdentityAsync(cluster);
+        await KillAsync(cluster);
+        await cluster.UpAsync();
+        (await cluster.KubectlAsync("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
+        Assert.Equal(before, await IdentityAsync(cluster)); // The same container, never started anew.
+        var count = await CountAsync(cluster);
+        await Eventually.IsTrueAsync("it went on", HostCluster.Bound, async () => await CountAsync(cluster) > count);
+
+        (await cluster.KubectlAsync("delete", "pod", "box", "--grace-period=1")).MustSucceed();
+        Assert.Equal("", (await cluster.KubectlAsync("get", "pods", "-o", "name")).MustSucceed().Output);
+        (await cluster.GodwitAsync("down", "--purge")).MustSucceed();
+        Assert.DoesNotContain(File.ReadLines("/proc/self/mounts"), line => line.Contains(cluster.DataFolder, StringComparison.Ordinal));
+    }
+
+    private static async Task CopyAsync(HostCluster cluster)
+    {
+        var folder = Directory.CreateTempSubdirectory("godwit-pod-").FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "sent"), "carried\n", TestContext.Current.CancellationToken);
+        var sent = await cluster.KubectlAsync("cp", Path.Combine(folder, "sent"), "box:/tmp/there");
+        Assert.Equal("", sent.MustSucceed().Errors); // Not even a connection that was dropped too early.
+        (await cluster.KubectlAsync("cp", "box:/tmp/there", Path.Combine(folder, "back"))).MustSucceed();
+        Assert.Equal("carried\n", await File.ReadAllTextAsync(Path.Combine(folder, "back"), TestContext.Current.CancellationToken));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>A page of the pod, by the pod's own address and through <c>kubectl port-forward</c>.</summary>
+    private static async Task ForwardAsync(HostCluster cluster)
+    {
+        (await cluster.KubectlAsync("exec", "box", "--", "sh", "-c", "mkdir -p /tmp/www && echo page > /tmp/www/index.html && httpd -p 8080 -h /tmp/www")).MustSucceed();
+        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
+        var address = (await cluster.KubectlAsync("get", "pod", "box", "-o", "jsonpath={.status.podIP}")).MustSucceed().Output;
+        Assert.True(IPAddress.TryParse(address, out _), address);
+        Assert.Equal("page\n", await client.GetStringAsync(new Uri($"http://{address}:8080/"), TestContext.Current.CancellationToken));
+
+        using var forward = Process.Start(new ProcessStartInfo("kubectl", ["--kubeconfig", cluster.KubeconfigPath, "port-forward", "pod/box", ":8080"]) { RedirectStandardOutput = true })!;
+        try
+        {
+            // Forwarding from 127.0.0.1:PORT -> 8080
+            var line = await forward.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) ?? "";
+            var local = line.Split(' ').First(word => word.StartsWith("127.0.0.1:", StringComparison.Ordinal));
+            Assert.Equal("page\n", await client.GetStringAsync(new Uri($"http://{local}/"), TestContext.Current.CancellationToken));
+        }
+        finally
+        {
+            forward.Kill();
+            await forward.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task<string> IdentityAsync(HostCluster cluster) =>
+        (await cluster.KubectlAsync("get", "pod", "box", "-o", "jsonpath={.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}")).MustSucceed().Output;
+
+    private static async Task<int> CountAsync(HostCluster cluster) =>
+        int.TryParse((await cluster.KubectlAsync("exec", "box", "--", "cat", "/tmp/count")).MustSucceed().Output.Trim(), out var count) ? count : 0;
+
+    /// <summary>Server, controllers and agent at once, in the middle of whatever they do.</summary>
+    private static async Task KillAsync(HostCluster cluster)
+    {
+        foreach (var (id, _) in Traces.ProcessesOf(cluster).Where(process => process.CommandLine.Contains("--foreground", StringComparison.Ordinal)))
+        {
+            using var process = Process.GetProcessById(id);
+            process.Kill();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+    }
+}
