@@ -27,18 +27,16 @@ public sealed class PodTests
         Assert.Equal("box\n", (await cluster.KubectlAsync("exec", "box", "--", "hostname")).MustSucceed().Output);
         Assert.Equal("there and back", (await cluster.KubectlWithInputAsync("there and back", "exec", "-i", "box", "--", "cat")).MustSucceed().Output);
         await CopyAsync(cluster);
-        await ForwardAsync(cluster);
+        await AskAsync(cluster);
         var described = (await cluster.KubectlAsync("describe", "pod", "box")).MustSucceed().Output;
         Assert.Matches("Successfully assigned default/box to ", described);
         Assert.Contains("Started container box", described, StringComparison.Ordinal);
 
-        var before = await IdentityAsync(cluster);
+        var (before, count) = (await IdentityAsync(cluster), await CountAsync(cluster));
         await KillAsync(cluster);
         await cluster.UpAsync();
-        (await cluster.KubectlAsync("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
+        await Eventually.IsTrueAsync("it went on, and its new agent has it", HostCluster.Bound, async () => await CountAsync(cluster) > count);
         Assert.Equal(before, await IdentityAsync(cluster)); // The same container, never started anew.
-        var count = await CountAsync(cluster);
-        await Eventually.IsTrueAsync("it went on", HostCluster.Bound, async () => await CountAsync(cluster) > count);
 
         (await cluster.KubectlAsync("delete", "pod", "box", "--grace-period=1")).MustSucceed();
         Assert.Equal("", (await cluster.KubectlAsync("get", "pods", "-o", "name")).MustSucceed().Output);
@@ -57,40 +55,27 @@ public sealed class PodTests
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>A page of the pod, by the pod's own address and through <c>kubectl port-forward</c>.</summary>
-    private static async Task ForwardAsync(HostCluster cluster)
+    /// <summary>A page of the pod, by the pod's own address.</summary>
+    private static async Task AskAsync(HostCluster cluster)
     {
         (await cluster.KubectlAsync("exec", "box", "--", "sh", "-c", "mkdir -p /tmp/www && echo page > /tmp/www/index.html && httpd -p 8080 -h /tmp/www")).MustSucceed();
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
         var address = (await cluster.KubectlAsync("get", "pod", "box", "-o", "jsonpath={.status.podIP}")).MustSucceed().Output;
         Assert.True(IPAddress.TryParse(address, out _), address);
         Assert.Equal("page\n", await client.GetStringAsync(new Uri($"http://{address}:8080/"), TestContext.Current.CancellationToken));
-
-        using var forward = Process.Start(new ProcessStartInfo("kubectl", ["--kubeconfig", cluster.KubeconfigPath, "port-forward", "pod/box", ":8080"]) { RedirectStandardOutput = true })!;
-        try
-        {
-            // Forwarding from 127.0.0.1:PORT -> 8080
-            var line = await forward.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) ?? "";
-            var local = line.Split(' ').First(word => word.StartsWith("127.0.0.1:", StringComparison.Ordinal));
-            Assert.Equal("page\n", await client.GetStringAsync(new Uri($"http://{local}/"), TestContext.Current.CancellationToken));
-        }
-        finally
-        {
-            forward.Kill();
-            await forward.WaitForExitAsync(CancellationToken.None);
-        }
     }
 
     private static async Task<string> IdentityAsync(HostCluster cluster) =>
         (await cluster.KubectlAsync("get", "pod", "box", "-o", "jsonpath={.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}")).MustSucceed().Output;
 
+    /// <summary>How far the pod's program has counted; 0 while it cannot be asked.</summary>
     private static async Task<int> CountAsync(HostCluster cluster) =>
-        int.TryParse((await cluster.KubectlAsync("exec", "box", "--", "cat", "/tmp/count")).MustSucceed().Output.Trim(), out var count) ? count : 0;
+        await cluster.KubectlAsync("exec", "box", "--", "cat", "/tmp/count") is { ExitCode: 0 } answer && int.TryParse(answer.Output.Trim(), out var count) ? count : 0;
 
     /// <summary>Server, controllers and agent at once, in the middle of whatever they do.</summary>
     private static async Task KillAsync(HostCluster cluster)
     {
-        foreach (var (id, _) in Traces.ProcessesOf(cluster).Where(process => process.CommandLine.Contains("--foreground", StringComparison.Ordinal)))
+        foreach (var (id, _) in (await Traces.FindAsync(cluster, cluster.Instance)).Processes.Where(process => process.CommandLine.Contains("--foreground", StringComparison.Ordinal)))
         {
             using var process = Process.GetProcessById(id);
             process.Kill();
