@@ -1,5 +1,6 @@
 using Godwit.Api.Apps.V1;
 using Godwit.Api.Coordination.V1;
+using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Migrations.V1Alpha1;
@@ -28,6 +29,9 @@ internal sealed class ClusterView
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
         Pods = Follow<Pod>();
+        Services = Follow<Service>();
+        Slices = Follow<EndpointSlice>();
+        Endpoints = Follow<Endpoints>();
         ReplicaSets = Follow<ReplicaSet>();
         Deployments = Follow<Deployment>();
         Migrations = Follow<VirtualMachineInstanceMigration>();
@@ -52,6 +56,12 @@ internal sealed class ClusterView
     public ResourceCache<VirtualMachineInstance> Instances { get; }
 
     public ResourceCache<Pod> Pods { get; }
+
+    public ResourceCache<Service> Services { get; }
+
+    public ResourceCache<EndpointSlice> Slices { get; }
+
+    public ResourceCache<Endpoints> Endpoints { get; }
 
     public ResourceCache<ReplicaSet> ReplicaSets { get; }
 

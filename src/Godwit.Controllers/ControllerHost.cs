@@ -5,6 +5,7 @@ using Godwit.Controllers.Groups;
 using Godwit.Controllers.Migrations;
 using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Placements;
+using Godwit.Controllers.Services;
 using Godwit.Controllers.VirtualMachines;
 using Godwit.Controllers.Workloads;
 using Godwit.Controllers.Workloads.Deployments;
@@ -89,6 +90,7 @@ public sealed class ControllerHost
                 new ForecastController(view, clock, logger),
                 new ReplicaSetController(view, keeper, clock, logger),
                 new DeploymentController(view, clock, logger),
+                new ServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new GarbageController(view, clock, logger),
                 new EventExpiry(view.ClientOf<Event>(), clock, logger),

@@ -24,6 +24,9 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
             Kind(cluster, cluster.Pods),
             Kind(cluster, cluster.ReplicaSets),
             Kind(cluster, cluster.Deployments),
+            Kind(cluster, cluster.Services),
+            Kind(cluster, cluster.Slices),
+            Kind(cluster, cluster.Endpoints),
         ];
 
     protected override int Workers => 2;
