@@ -103,3 +103,36 @@ public sealed class LockedRegistryTests(LockedRegistry registry) : IClassFixture
         Assert.Equal(image.Id, (await taker.PullAsync(name, new PullOptions { Credentials = Right }, new Heard(), Sample.Stopping)).Id);
     }
 }
+
+/// <summary>A registry that sends its users to a token server.</summary>
+[Trait("Needs", "registry")]
+public sealed class TokenRegistryTests(TokenRegistry registry) : IClassFixture<TokenRegistry>, IDisposable
+{
+    private static readonly Oci.Distribution.RegistryCredentials Right = new() { UserName = TokenRegistry.UserName, Password = TokenRegistry.Password };
+
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Tokens_are_fetched_for_what_is_done_and_a_name_without_rights_gets_nothing()
+    {
+        Needs.Root();
+        Needs.Program("docker-registry");
+        using var store = Sample.OpenStore(folder.Sub("maker"));
+        var name = store.ParseReference($"{registry.Name}/team/app:v1");
+        var image = await store.ImportAsync(new MemoryStream(Sample.Tar((Sample.File("tool", 0x1ed), "#!tool"))), Sample.Step(name.ToString()), new Heard(), Sample.Stopping);
+        await store.CheckCredentialsAsync(registry.Name, Right, Sample.Stopping);
+        await store.PushAsync(name, Right, new Heard(), Sample.Stopping);
+        Assert.Contains(registry.Asked, scope => scope.Contains("repository:team/app:", StringComparison.Ordinal) && scope.Contains("push", StringComparison.Ordinal));
+        foreach (var wrong in new[] { new Oci.Distribution.RegistryCredentials(), Right with { Password = "guess" } })
+        {
+            var refusal = await Assert.ThrowsAsync<ImageException>(() => store.PullAsync(name, new PullOptions { Credentials = wrong }, new Heard(), Sample.Stopping));
+            Assert.Equal(ImageErrorKind.Unauthorized, refusal.Kind);
+            Assert.DoesNotContain("guess", refusal.ToString(), StringComparison.Ordinal);
+        }
+
+        using var taker = Sample.OpenStore(folder.Sub("taker"));
+        Assert.Equal(image.Id, (await taker.PullAsync(name, new PullOptions { Credentials = Right }, new Heard(), Sample.Stopping)).Id);
+    }
+}
