@@ -36,7 +36,7 @@ public sealed class TokenRegistry : RealRegistry
             listener.Prefixes.Add(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)probe.LocalEndpoint).Port}/"));
         }
 
-        certificate = new CertificateRequest("CN=" + Issuer, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        certificate = new CertificateRequest("CN=" + Issuer, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
         var roots = Path.Combine(folder, "roots.pem");
         File.WriteAllText(roots, certificate.ExportCertificatePem());
         listener.Start();
@@ -81,7 +81,7 @@ public sealed class TokenRegistry : RealRegistry
     /// <summary>A JSON web token whose head carries the certificate.</summary>
     private string Sign(IEnumerable<string> scopes)
     {
-        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var access = scopes.Select(scope => scope.Split(':')).Where(fields => fields.Length == 3).Select(fields => new { type = fields[0], name = fields[1], actions = fields[2].Split(',') });
         var text = Part(new { typ = "JWT", alg = "RS256", x5c = new[] { Convert.ToBase64String(certificate!.RawData) } }) + '.'
             + Part(new { iss = Issuer, sub = UserName, aud = Service, exp = now + 300, nbf = now - 60, iat = now, jti = Guid.NewGuid().ToString("N"), access });

@@ -49,6 +49,9 @@ public sealed record Command(string Program, params IReadOnlyList<string> Argume
         finally
         {
             Kill(process);
+            // Whoever has asked for these has to close them; the process's own end leaves them to the collector.
+            process.StandardOutput.Dispose();
+            process.StandardError.Dispose();
         }
     }
 

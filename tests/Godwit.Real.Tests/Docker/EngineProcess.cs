@@ -20,6 +20,8 @@ internal sealed class EngineProcess : IAsyncDisposable
 
     public string Instance => instance;
 
+    public int ProcessId => engine!.Id;
+
     /// <summary>What its bridges' names begin with.</summary>
     public string LinkPrefix { get; private set; } = "";
 
