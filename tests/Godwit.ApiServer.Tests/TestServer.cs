@@ -150,7 +150,7 @@ public sealed class WatchReader(HttpResponseMessage response, StreamReader lines
     /// <summary>The next event; null when the server ended the watch.</summary>
     public async Task<(string Type, JsonObject Object)?> NextAsync()
     {
-        var line = await lines.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System);
+        var line = await lines.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromMinutes(2), TimeProvider.System);
         if (line is null)
         {
             return null;

@@ -3,7 +3,7 @@ namespace Godwit.Linux.Tests;
 /// <summary>Waits for conditions, never for time; the bound is generous because hosts of tests are slow.</summary>
 internal static class Wait
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
     internal static async Task ForAsync(Func<bool> condition, string what)

@@ -189,9 +189,9 @@ public sealed class QmpConnectionTests
             }
         }, Stopping);
 
-        Assert.IsType<QmpProtocolException>(await connection.Completion.WaitAsync(TimeSpan.FromSeconds(30), Stopping));
+        Assert.IsType<QmpProtocolException>(await connection.Completion.WaitAsync(TimeSpan.FromMinutes(2), Stopping));
         await connection.DisposeAsync();
-        await flood.WaitAsync(TimeSpan.FromSeconds(30), Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await flood.WaitAsync(TimeSpan.FromMinutes(2), Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public sealed class RealQemuTests
     {
         await using var qemu = await EmptyQemu.StartAsync(Stopping);
         await qemu.Connection.ExecuteAsync(QmpCommands.Quit, Stopping);
-        Assert.IsType<QmpClosedException>(await qemu.Connection.Completion.WaitAsync(TimeSpan.FromSeconds(30), Stopping));
+        Assert.IsType<QmpClosedException>(await qemu.Connection.Completion.WaitAsync(TimeSpan.FromMinutes(2), Stopping));
     }
 
     private sealed class EmptyQemu(Process process, string folder, QmpConnection connection) : IAsyncDisposable

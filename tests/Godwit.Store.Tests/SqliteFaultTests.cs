@@ -215,7 +215,7 @@ public sealed class SqliteFaultTests : IDisposable
     private static async Task MountAsync(string program, params string[] arguments)
     {
         using var process = Process.Start(program, arguments);
-        await process.WaitForExitAsync(None).WaitAsync(TimeSpan.FromSeconds(30), None);
+        await process.WaitForExitAsync(None).WaitAsync(TimeSpan.FromMinutes(2), None);
         Assert.Equal(0, process.ExitCode);
     }
 

@@ -31,7 +31,7 @@ internal static class KubectlPrograms
     private static string? VersionOf(string program)
     {
         using var process = Process.Start(new ProcessStartInfo(program, ["version", "--client", "-o", "json"]) { RedirectStandardOutput = true, RedirectStandardError = true });
-        if (process is null || !process.WaitForExit(TimeSpan.FromSeconds(20)))
+        if (process is null || !process.WaitForExit(TimeSpan.FromMinutes(2)))
         {
             process?.Kill();
             return null;
