@@ -75,7 +75,7 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
             group = await WriteFinalizersAsync(group, [.. group.Metadata.Finalizers, FinalizerNames.Group], stopping);
         }
 
-        await WriteAsync(group, GroupPlanner.Begin(group.Spec, World()), stopping);
+        await WriteAsync(group, GroupPlanner.Begin(group.Spec, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow())), stopping);
         return NextLook.OnChange;
     }
 
@@ -122,7 +122,7 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
 
     private async Task<NextLook> CarryOnAsync(GroupMigration group, CancellationToken stopping)
     {
-        var step = GroupProgress.Next(group, World());
+        var step = GroupProgress.Next(group, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow()));
         foreach (var home in step.Homes)
         {
             await WriteHomeAsync(home, stopping);
@@ -184,7 +184,7 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
 
         if (underWay.Count == 0 && group.Metadata.Finalizers.Contains(FinalizerNames.Group))
         {
-            foreach (var home in group.Status.Phase == GroupPhases.Running ? GroupProgress.Homes(group, World()) : [])
+            foreach (var home in group.Status.Phase == GroupPhases.Running ? GroupProgress.Homes(group, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow())) : [])
             {
                 await WriteHomeAsync(home, stopping);
             }
@@ -234,18 +234,6 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
             return cluster.Forecasts.Observe(await forecasts.GetAsync(key, stopping));
         }
     }
-
-    private MigrationWorld World() => new()
-    {
-        Cluster = cluster.Snapshot(),
-        Instances = cluster.Instances.Current,
-        Migrations = cluster.Migrations.Current,
-        Nodes = cluster.Nodes.Current,
-        Policies = [.. cluster.Policies.Current.Items],
-        Namespaces = cluster.Namespaces.Current,
-        Limits = limits,
-        Now = Clock.GetUtcNow(),
-    };
 
     private async Task<GroupMigration> WriteAsync(GroupMigration group, GroupMigrationStatus status, CancellationToken stopping) =>
         cluster.Groups.Observe(await groups.ChangeStatusAsync(group, group with { Status = status }, stopping));

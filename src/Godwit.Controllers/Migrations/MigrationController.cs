@@ -45,7 +45,7 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
             return NextLook.OnChange;
         }
 
-        switch (MigrationPlanner.For(migration, World()))
+        switch (MigrationPlanner.For(migration, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow())))
         {
             case MigrationPlan.Wait wait:
                 await WriteAsync(migration, Status(migration, MigrationPhases.Pending, wait.Reason, wait.Message), stopping);
@@ -67,18 +67,6 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
 
         return MigrationPhases.IsFinal(migration.Status.Phase) ? NextLook.OnChange : NextLook.After(TimeSpan.FromMinutes(1));
     }
-
-    private MigrationWorld World() => new()
-    {
-        Cluster = cluster.Snapshot(),
-        Instances = cluster.Instances.Current,
-        Migrations = cluster.Migrations.Current,
-        Nodes = cluster.Nodes.Current,
-        Policies = [.. cluster.Policies.Current.Items],
-        Namespaces = cluster.Namespaces.Current,
-        Limits = limits,
-        Now = Clock.GetUtcNow(),
-    };
 
     private void EnqueueQueue()
     {

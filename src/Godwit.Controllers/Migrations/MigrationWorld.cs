@@ -41,6 +41,19 @@ internal sealed record MigrationWorld
 
     public required DateTimeOffset Now { get; init; }
 
+    /// <summary>As the controllers see it now.</summary>
+    public static MigrationWorld Of(ClusterView cluster, MigrationLimits limits, DateTimeOffset now) => new()
+    {
+        Cluster = cluster.Snapshot(),
+        Instances = cluster.Instances.Current,
+        Migrations = cluster.Migrations.Current,
+        Nodes = cluster.Nodes.Current,
+        Policies = [.. cluster.Policies.Current.Items],
+        Namespaces = cluster.Namespaces.Current,
+        Limits = limits,
+        Now = now,
+    };
+
     public IReadOnlyDictionary<string, string> NamespaceLabels(string name) =>
         Namespaces.Find("", name)?.Metadata.Labels ?? new Dictionary<string, string>();
 

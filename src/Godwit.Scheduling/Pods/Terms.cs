@@ -111,11 +111,7 @@ public sealed record SpreadTerm
 /// <summary>Selectors of objects, compiled.</summary>
 internal static class Selectors
 {
-    public static LabelSelector? Compile(LabelSelectorSpec? selector) => selector is null ? null : new LabelSelector(
-        [
-            .. selector.MatchLabels.Select(label => new LabelRequirement(label.Key, SelectorOperator.In, [label.Value])),
-            .. selector.MatchExpressions.Select(each => Compile(each.Key, each.Operator, each.Values)),
-        ]);
+    public static LabelSelector? Compile(LabelSelectorSpec? selector) => selector is null ? null : LabelSelector.FromSpec(selector);
 
     /// <summary>An operator that nobody knows gives a condition that never holds: validation lets none through.</summary>
     public static LabelRequirement Compile(string key, string @operator, IReadOnlyList<string> values) => @operator switch

@@ -14,6 +14,9 @@ public sealed class ApiLoadTests
 {
     private const int Together = 8;
 
+    /// <summary>Of version 1: one of many that all have the same groups; version 2 has one hierarchy.</summary>
+    private const string TasksHierarchy = "/sys/fs/cgroup/pids";
+
     /// <summary>What a process that has worked hard may keep of it: the collector's and the pools' business, not a leak of a thousand of anything.</summary>
     private const long GrowthBytesMax = 96L << 20;
 
@@ -145,7 +148,7 @@ public sealed class ApiLoadTests
         NetworkNamespace.List().Count(name => name.StartsWith(engine.LinkPrefix, StringComparison.Ordinal)),
         Directory.EnumerateFileSystemEntries($"/proc/{engine.ProcessId}/fd").Select(Target).Count(target =>
             target.StartsWith("pipe:", StringComparison.Ordinal) || target.StartsWith("anon_inode:[pidfd", StringComparison.Ordinal) || target.StartsWith(engine.Folder, StringComparison.Ordinal)),
-        Directory.EnumerateDirectories("/sys/fs/cgroup/pids", "*", SearchOption.AllDirectories).Count(group => group.Contains(engine.Instance, StringComparison.Ordinal)),
+        Directory.EnumerateDirectories(Directory.Exists(TasksHierarchy) ? TasksHierarchy : "/sys/fs/cgroup", "*", SearchOption.AllDirectories).Count(group => group.Contains(engine.Instance, StringComparison.Ordinal)),
         Directory.EnumerateFileSystemEntries("/sys/class/net").Count(device => Path.GetFileName(device).StartsWith(engine.LinkPrefix, StringComparison.Ordinal)),
         Directory.EnumerateDirectories(Path.Combine(engine.DataFolder, "engine/containers")).Count(),
         Zombies(engine.ProcessId));

@@ -22,7 +22,7 @@ public sealed class PodTests
         (await cluster.KubectlAsync("run", "box", "--image", BoxImage.Name, "--", "sh", "-c", Talk)).MustSucceed();
         (await cluster.KubectlAsync("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
 
-        Assert.Equal("hello\n", (await cluster.KubectlAsync("logs", "box")).MustSucceed().Output);
+        await Eventually.IsTrueAsync("what it said is in its log", HostCluster.Bound, async () => (await cluster.KubectlAsync("logs", "box")).MustSucceed().Output == "hello\n");
         Assert.Equal(3, (await cluster.KubectlAsync("exec", "box", "--", "sh", "-c", "exit 3")).ExitCode);
         Assert.Equal("box\n", (await cluster.KubectlAsync("exec", "box", "--", "hostname")).MustSucceed().Output);
         Assert.Equal("there and back", (await cluster.KubectlWithInputAsync("there and back", "exec", "-i", "box", "--", "cat")).MustSucceed().Output);

@@ -14,7 +14,7 @@ public sealed class ConsoleMoveTests(GodwitLab lab)
         await using var guest = await TinyGuest.StartAsync(lab, "console-moves", "tiny.ballast=8M");
         var typed = $"i=0; while [ $i -lt {Lines} ]; do echo line-$i-end; i=$((i+1)); sleep 0.3; done\n";
 
-        var watching = Command.RunAsync(GodwitLab.Program, ["vm", "console", guest.Name, "--linger", "10s", "--instance", lab.Instance], Bound, typed);
+        var watching = Command.RunAsync(GodwitLab.Program, ["vm", "console", guest.Name, "--linger", "20s", "--instance", lab.Instance], Bound, typed);
         var following = Command.RunAsync(GodwitLab.Program, ["vm", "log", guest.Name, "--follow", "--instance", lab.Instance], Bound);
         await Eventually.IsTrueAsync("the guest prints", Bound, async () => (await lab.GodwitAsync("vm", "log", guest.Name)).Output.Contains("line-3-end", StringComparison.Ordinal));
         (await lab.GodwitAsync(Bound, "migrate", guest.Name, "--mode", "precopy")).MustSucceed();

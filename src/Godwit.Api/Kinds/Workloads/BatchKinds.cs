@@ -20,6 +20,7 @@ internal static class BatchKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Schema = BatchSchemas.Job,
+        Caveat = "it is kept, but no controller makes pods for jobs yet",
         Strategy = new JobRules(),
         Columns =
         [
@@ -49,6 +50,7 @@ internal static class BatchKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Schema = BatchSchemas.CronJob,
+        Caveat = "it is kept, but no controller makes jobs at its times yet",
         Strategy = new CronJobRules(),
         Columns =
         [

@@ -23,6 +23,7 @@ internal static class SetKinds
         RefusesUnknownFields = true,
         Scale = new("spec.replicas", "status.replicas", "spec.selector"),
         Schema = SetSchemas.StatefulSet,
+        Caveat = "it is kept, but no controller makes pods for stateful sets yet",
         Strategy = new StatefulSetRules(),
         Columns =
         [
@@ -45,6 +46,7 @@ internal static class SetKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Schema = SetSchemas.DaemonSet,
+        Caveat = "it is kept, but no controller makes pods for daemon sets yet",
         Strategy = new DaemonSetRules(),
         Columns =
         [
