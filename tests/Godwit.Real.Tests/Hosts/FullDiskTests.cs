@@ -46,6 +46,7 @@ public sealed class FullDiskTests
         disk.Empty();
         await cluster.WaitForGuestAsync("tiny");
         Assert.Single(QemuProcesses.Of(cluster.DataFolder));
+        (await cluster.GodwitAsync("down")).MustSucceed(); // While the disk is there: what it has to find is written on it.
     }
 
     /// <summary>A file system of a few mebibytes in memory.</summary>
