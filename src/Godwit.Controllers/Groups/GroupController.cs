@@ -122,7 +122,8 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
 
     private async Task<NextLook> CarryOnAsync(GroupMigration group, CancellationToken stopping)
     {
-        var step = GroupProgress.Next(group, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow()));
+        var world = MigrationWorld.Of(cluster, limits, Clock.GetUtcNow());
+        var step = GroupProgress.Next(group, world);
         foreach (var home in step.Homes)
         {
             await WriteHomeAsync(home, stopping);
@@ -142,7 +143,8 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
             return NextLook.After(KeptFor);
         }
 
-        return GroupProgress.NextTry(step.Status) is { } next && next > Clock.GetUtcNow() ? NextLook.After(next - Clock.GetUtcNow()) : NextLook.After(TimeSpan.FromMinutes(1));
+        // By the time that the step was planned at: a try that was a moment too early must not be taken for one that waits for others.
+        return GroupProgress.NextTry(step.Status) is { } next && next > world.Now ? NextLook.After(next - world.Now) : NextLook.After(TimeSpan.FromMinutes(1));
     }
 
     /// <summary>Made twice is made once: its name follows from group, guest and try.</summary>
