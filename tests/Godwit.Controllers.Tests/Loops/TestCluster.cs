@@ -137,7 +137,7 @@ internal sealed class TestCluster : IAsyncDisposable
             },
             Stopping);
 
-    /// <summary>Waits until an object is as wanted, and returns it; fails after half a minute with what it was.</summary>
+    /// <summary>Waits until an object is as wanted, and returns it; fails after two minutes with what it was.</summary>
     public async Task<T> UntilAsync<T>(string name, Func<T, bool> condition, string @namespace = "default", Action? meanwhile = null)
         where T : Resource, IResource<T>
     {
