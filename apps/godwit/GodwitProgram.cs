@@ -3,6 +3,7 @@ using System.Reflection;
 using Godwit.App.Clusters;
 using Godwit.App.Commands;
 using Godwit.Cli;
+using Godwit.Linux.Hosts;
 
 namespace Godwit.App;
 
@@ -26,7 +27,7 @@ internal static class GodwitProgram
     public static async Task<int> RunAsync(string[] arguments)
     {
         // Asked to end by a signal: the command in hand gets to tidy up.
-        var environment = CliEnvironment.OfProcess(Version) with { LocalKubeconfigPath = FindLocalKubeconfig(arguments) };
+        var environment = CliEnvironment.OfProcess(Version) with { LocalKubeconfigPath = FindLocalKubeconfig(arguments), ForgetHostAuthorities = HostAuthorities.Forget };
         return await GodwitCli.InvokeAsync(BuildRoot(environment), arguments, environment, CancellationToken.None);
     }
 

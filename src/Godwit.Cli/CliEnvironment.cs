@@ -33,6 +33,12 @@ public sealed record CliEnvironment
     /// <summary>What a server on this host writes for its administrator; used when nothing else is named.</summary>
     public string LocalKubeconfigPath { get; init; } = "/var/lib/godwit/admin.kubeconfig";
 
+    /// <summary>
+    /// Called before the first connection to a cluster that names its own authority, the only one that is then trusted: the host's
+    /// need not be read, which costs more than the rest of a short command.
+    /// </summary>
+    public Action ForgetHostAuthorities { get; init; } = () => { };
+
     /// <summary>The program's own version.</summary>
     public string Version { get; init; } = "0.0.0";
 

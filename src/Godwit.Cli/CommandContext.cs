@@ -45,6 +45,11 @@ internal sealed class CommandContext(CliEnvironment environment, SharedOptions s
     public Session Open(ParseResult parsed)
     {
         var connection = shared.Connect(parsed, environment);
+        if (connection.Authorities is not null)
+        {
+            environment.ForgetHostAuthorities();
+        }
+
         return new Session(
             new ClusterClient(connection, environment.Clock, NullLogger<ClusterClient>.Instance),
             parsed.GetValue(shared.Namespace) is { Length: > 0 } named ? named : connection.Namespace,

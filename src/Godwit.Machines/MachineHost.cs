@@ -26,6 +26,15 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
 
     private const int TasksMax = 256;
 
+    /// <summary>
+    /// QEMU reads the guest's kernel and initial file system into memory from malloc at its start, and a moving guest waits for that. In huge pages
+    /// it takes 40 to 80 ms less, a third of the start, where page faults are dear: on a host that is a virtual machine itself (glibc's tunables).
+    /// </summary>
+    private static readonly Dictionary<string, string> QemuEnvironment = new(ProcessLaunch.StandardEnvironment, StringComparer.Ordinal)
+    {
+        ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1",
+    };
+
     private readonly MachineContext context;
     private readonly ControlGroupHost groups;
     private readonly ProcessLauncher launcher;
@@ -198,6 +207,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             {
                 Program = context.Options.QemuProgram,
                 Arguments = QemuCommandLine.Build(spec, new QemuPaths(files.Monitor, files.Rescue, files.Console), accelerator, start),
+                Environment = QemuEnvironment,
                 WorkingDirectory = files.Folder,
                 OutputPath = files.QemuLog,
                 User = new ProcessUser(place.UserId, place.UserId) { SupplementaryGroupIds = facts.GrantDevices(accelerator) },

@@ -9,8 +9,9 @@ namespace Godwit.Machines;
 /// <summary>A machine's monitor: the QMP session of the moment, and how to get the next one.</summary>
 internal sealed class Monitor(string displayName, string socketPath, LinuxProcess process, TimeProvider clock, ILogger log) : IAsyncDisposable
 {
-    // QEMU opens its socket some 20 ms after its start, and a move waits for that: a pause that doubled would miss it by as much again.
+    // QEMU opens its socket 20 to 200 ms after its start, and a move waits for that: pauses that grew from the first would miss it by tens of them.
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan StartsWithin = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
     private const double PauseGrowth = 1.25;
     private static readonly TimeSpan HandshakeBound = TimeSpan.FromSeconds(10);
@@ -63,7 +64,10 @@ internal sealed class Monitor(string displayName, string socketPath, LinuxProces
 
             await Task.WhenAny(Task.Delay(pause, clock, stopping), process.Exited);
             stopping.ThrowIfCancellationRequested();
-            pause = pause * PauseGrowth < LongestPause ? pause * PauseGrowth : LongestPause;
+            if (clock.GetElapsedTime(started) > StartsWithin)
+            {
+                pause = pause * PauseGrowth < LongestPause ? pause * PauseGrowth : LongestPause;
+            }
         }
     }
 

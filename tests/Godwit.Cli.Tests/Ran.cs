@@ -19,6 +19,7 @@ public sealed record Ran(int ExitCode, string Output, string Error)
             Variable = name => name == "KUBECONFIG" ? environment.KubeconfigPath : null,
             LocalKubeconfigPath = "/nowhere/admin.kubeconfig",
             Version = "0.1.0",
+            ForgetHostAuthorities = environment.ForgetHostAuthorities,
         };
         var exitCode = await GodwitCli.InvokeAsync(GodwitCli.BuildRoot(world), arguments, world, stopping);
         return new Ran(exitCode, output.ToString()!, error.ToString());
@@ -33,6 +34,8 @@ public sealed record World
     public string Input { get; init; } = "";
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    public Action ForgetHostAuthorities { get; init; } = () => { };
 
     /// <summary>Where output goes, for a test that reads it while the command runs.</summary>
     public TextWriter? Output { get; init; }

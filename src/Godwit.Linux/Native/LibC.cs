@@ -37,6 +37,9 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "fchmod", SetLastError = true)]
     internal static partial int FChmod(int descriptor, uint mode);
 
+    [LibraryImport(Library, EntryPoint = "setenv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int SetEnvironment(string name, string value, int overwrite);
+
     [LibraryImport(Library, EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int MakeFifo(string path, uint mode);
 
