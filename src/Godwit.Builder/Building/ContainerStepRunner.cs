@@ -40,7 +40,7 @@ public sealed class ContainerStepRunner(ContainerEngine engine, ImageStore image
         }
     }
 
-    private static ContainerSpec Describe(StepRun run) => new()
+    private ContainerSpec Describe(StepRun run) => new()
     {
         Image = run.Image.DisplayName,
         ImageId = run.Image.Id.ToString(),
@@ -57,9 +57,10 @@ public sealed class ContainerStepRunner(ContainerEngine engine, ImageStore image
         Mounts =
         [
             .. run.Mounts.Select(mount => mount.HostPath is { } path
-                ? (MountSpec)new MountSpec.Bind(path, mount.Target) { ReadOnly = mount.IsReadOnly }
+                ? (MountSpec)new MountSpec.Bind(path, mount.Target) { ReadOnly = mount.IsReadOnly, HasContainerIds = mount.HasContainerIds }
                 : new MountSpec.Memory(mount.Target) { SizeBytes = mount.SizeBytes }),
         ],
+        Isolation = new IsolationSpec { HasUserNamespace = engine.HasUserNamespaces },
         Log = new LogSpec { Kept = false },
         EndsWithEngine = true,
     };

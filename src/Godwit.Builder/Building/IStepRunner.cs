@@ -29,7 +29,14 @@ public sealed record StepRun
 }
 
 /// <summary>A mount for the time of one RUN: a path of the host, or memory where that is null.</summary>
-public sealed record StepMount(string? HostPath, string Target, bool IsReadOnly, long? SizeBytes = null);
+public sealed record StepMount(string? HostPath, string Target, bool IsReadOnly, long? SizeBytes = null)
+{
+    /// <summary>
+    /// Its files are the step's: a step whose users are not the host's sees them under its own ids. Not so a tree that is itself shown by overlayfs, which the kernel
+    /// shows with no other ids.
+    /// </summary>
+    public bool HasContainerIds { get; init; }
+}
 
 /// <summary>Carries out RUN: in containers in the program, in a double in tests.</summary>
 public interface IStepRunner

@@ -74,7 +74,7 @@ internal sealed class RunMounts(string folder) : IAsyncDisposable
             made.SetMode(mount.Mode ?? 0x1ed);
         }
 
-        return new StepMount(path, target, mount.IsReadOnly);
+        return new StepMount(path, target, mount.IsReadOnly) { HasContainerIds = true };
     }
 
     private StepMount? Secret(RunMount mount, StageBuilder stage, Step.Run step)
@@ -109,7 +109,7 @@ internal sealed class RunMounts(string folder) : IAsyncDisposable
             place.SetMode(Encoding.ASCII.GetBytes(file), mount.Mode ?? 0x100);
         }
 
-        return new StepMount(Path.Combine(secrets, file), mount.Target is { } target ? stage.Expand(target, step) : $"/run/secrets/{id}", IsReadOnly: true);
+        return new StepMount(Path.Combine(secrets, file), mount.Target is { } target ? stage.Expand(target, step) : $"/run/secrets/{id}", IsReadOnly: true) { HasContainerIds = true };
     }
 
     /// <summary>A tree that the step sees. What it writes there goes nowhere: it is bound read-only.</summary>
@@ -127,7 +127,7 @@ internal sealed class RunMounts(string folder) : IAsyncDisposable
         digests.Add(Images.Tar.TreeCopy.Digest(tar => new CopySources(tree.Root, step.Line).Pack(found, "bound", tar, new Images.Tar.PackOptions { Change = entry => entry with { Modified = default } }, stopping)).ToString());
 
         // The way was resolved inside the tree, links and all: nobody changes the tree while the build runs.
-        return new StepMount(Path.Combine(tree.Layer?.RootPath ?? stage.ContextFolder, found.Path), stage.Expand(mount.Target!, step), IsReadOnly: true);
+        return new StepMount(Path.Combine(tree.Layer?.RootPath ?? stage.ContextFolder, found.Path), stage.Expand(mount.Target!, step), IsReadOnly: true) { HasContainerIds = tree.Layer is null };
     }
 
     private sealed class Held(FileLock taken) : IAsyncDisposable

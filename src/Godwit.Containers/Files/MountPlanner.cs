@@ -47,11 +47,12 @@ internal static class MountPlanner
         var mounts = new List<RuntimeMount>();
         foreach (var (mount, point) in record.Spec.Mounts.Zip(record.Mounts))
         {
+            var ids = WithIds(record.Spec.Isolation.HasUserNamespace ? parts.Options.UserIds : null);
             switch (mount)
             {
                 case MountSpec.Bind bind:
                     MakeSource(bind);
-                    mounts.Add(new(bind.Target, "bind", bind.Source) { Options = [bind.NonRecursive ? "bind" : "rbind", Word(bind.Propagation), Access(bind)] });
+                    mounts.Add(new(bind.Target, "bind", bind.Source) { Options = [bind.NonRecursive ? "bind" : "rbind", Word(bind.Propagation), Access(bind), .. bind.HasContainerIds ? ids : []] });
                     break;
                 case MountSpec.Volume volume:
                     var source = parts.Volumes.Create(volume.Name, ContainerSpec.Empty, ContainerSpec.Empty).Path;
@@ -60,7 +61,7 @@ internal static class MountPlanner
                         await FillAsync(root, volume.Target, source, parts.Time, stopping);
                     }
 
-                    mounts.Add(new(volume.Target, "bind", Inside(source, volume.SubPath)) { Options = ["rbind", "rprivate", Access(volume), .. WithIds(record.Spec.Isolation.HasUserNamespace ? parts.Options.UserIds : null)] });
+                    mounts.Add(new(volume.Target, "bind", Inside(source, volume.SubPath)) { Options = ["rbind", "rprivate", Access(volume), .. ids] });
                     break;
                 case MountSpec.Memory memory:
                     mounts.Add(new(point.Target, "tmpfs", "tmpfs") { Options = MemoryOptions(memory) });

@@ -22,6 +22,9 @@ public abstract record MountSpec(string Target)
 
         /// <summary>Leaves out what is mounted below the source.</summary>
         public bool NonRecursive { get; init; }
+
+        /// <summary>Its files lie there under the ids that the container knows, as a volume's do; otherwise they are the host's.</summary>
+        public bool HasContainerIds { get; init; }
     }
 
     /// <summary>A named volume, made when it is not there.</summary>

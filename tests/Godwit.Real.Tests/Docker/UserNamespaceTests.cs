@@ -90,6 +90,41 @@ public sealed class UserNamespaceTests
         }
     }
 
+    [Fact]
+    public async Task A_builds_steps_have_users_of_their_own_too()
+    {
+        await using var lab = await DockerLab.OpenAsync([], Users);
+        var context = Directory.CreateDirectory(Path.Combine(lab.Folder, "context")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(context, "input"), "from the context\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $$"""
+            FROM {{DockerLab.Busybox}} AS first
+            RUN echo readable > /shared
+            FROM {{DockerLab.Busybox}}
+            RUN echo users $(busybox awk '{print $2}' /proc/self/uid_map) $(busybox awk '{print $2}' /proc/self/gid_map) $(busybox id -u)
+            RUN touch /made && busybox chown 5:6 /made
+            RUN echo owner $(busybox stat -c %u:%g /made)
+            RUN --mount=type=cache,target=/cache touch /cache/kept && echo cache $(busybox stat -c %u:%g /cache /cache/kept)
+            RUN --mount=type=cache,target=/cache busybox test -f /cache/kept && echo cached $(busybox stat -c %u:%g /cache/kept)
+            RUN --mount=type=bind,target=/context,source=. echo bound $(busybox stat -c %u:%g /context/input) $(cat /context/input)
+            RUN --mount=type=bind,from=first,target=/first,source=/ echo stage $(cat /first/shared)
+            RUN --mount=type=tmpfs,target=/scratch touch /scratch/file && echo memory $(busybox stat -c %u:%g /scratch/file)
+            """, TestContext.Current.CancellationToken);
+        var printed = await MustAsync(lab, "build", "-t", "built", context);
+        foreach (var line in new[]
+                 {
+                     "users 700000000 700100000 0", "owner 5:6", "cache 0:0 0:0", "cached 0:0", "bound 0:0 from the context", "stage readable", "memory 0:0",
+                 })
+        {
+            Assert.Contains(line, printed, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("5:6", await MustAsync(lab, "run", "--rm", "--userns=host", "--network", "none", "built", "busybox", "stat", "-c", "%u:%g", "/made"));
+        Assert.Equal("5:6", await MustAsync(lab, "run", "--rm", "--network", "none", "built", "busybox", "stat", "-c", "%u:%g", "/made"));
+        await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $"FROM {DockerLab.Busybox}\nRUN touch /never\n", TestContext.Current.CancellationToken);
+        var (code, _, error) = await lab.DockerAsync("build", "--network", "host", context);
+        Assert.True(code != 0 && error.Contains("cannot share the host's network namespace when user namespaces are enabled", StringComparison.Ordinal), error);
+    }
+
     private static async Task<string> InsideAsync(DockerLab lab, string script) => await MustAsync(lab, "exec", "box", "sh", "-c", script);
 
     private static async Task<string> MustAsync(DockerLab lab, params string[] arguments)
