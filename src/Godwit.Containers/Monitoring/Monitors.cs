@@ -29,6 +29,9 @@ internal sealed class Monitors : IDisposable
     /// <summary>A host out of memory or with a stuck disk takes this long, not a healthy one.</summary>
     private static readonly TimeSpan AnswerBound = TimeSpan.FromSeconds(120);
 
+    private static readonly TimeSpan WatchBound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan WatchLook = TimeSpan.FromMilliseconds(1);
+
     private static readonly Dictionary<string, string> BaseEnvironment = new(StringComparer.Ordinal)
     {
         ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -72,6 +75,11 @@ internal sealed class Monitors : IDisposable
             await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
             await ReadByteAsync(process, process.Pipes[2], folder, stopping);
             await connect(stopping);
+            if (spec.Terminal)
+            {
+                await WaitUntilWatchingAsync(folder, stopping);
+            }
+
             await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
             var answer = await AnswerAsync(process, sync, folder, stopping);
             return new StartedExecution(answer.Value, WaitForExitAsync(process, sync));
@@ -102,6 +110,20 @@ internal sealed class Monitors : IDisposable
         }
 
         return PipedProcess.Start(command, environment, Place, folder.Words, pipes);
+    }
+
+    /// <summary>
+    /// conmon (2.1.6 at least) says that it listens a moment before it watches for the terminal that crun hands it. Were the program let go in between and over by
+    /// then, the monitor would give up without a word, and what the program printed be lost; if it was not over, it would have no terminal until its end. The monitor
+    /// next sleeps in its loop, with that watch in place.
+    /// </summary>
+    private async Task WaitUntilWatchingAsync(MonitorFolder folder, CancellationToken stopping)
+    {
+        var start = time.GetTimestamp();
+        while (FindMonitor(folder) is not { IsAsleep: true } && time.GetElapsedTime(start) < WatchBound)
+        {
+            await Task.Delay(WatchLook, time, stopping);
+        }
     }
 
     private async Task<MonitorAnswer> AnswerAsync(PipedProcess process, SyncReader sync, MonitorFolder folder, CancellationToken stopping)
@@ -177,9 +199,12 @@ internal sealed class Monitors : IDisposable
     }
 
     private static ProcessIdentity ReadIdentity(MonitorFolder folder) =>
-        int.TryParse(File.ReadAllText(folder.MonitorFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && ProcessIdentity.Find(id) is { } identity
-            ? identity
-            : throw new ContainerStartException(125, $"the container's monitor has ended: {ReadWords(folder)}");
+        FindMonitor(folder) ?? throw new ContainerStartException(125, $"the container's monitor has ended: {ReadWords(folder)}");
+
+    private static ProcessIdentity? FindMonitor(MonitorFolder folder) =>
+        File.Exists(folder.MonitorFile) && int.TryParse(File.ReadAllText(folder.MonitorFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? ProcessIdentity.Find(id)
+            : null;
 }
 
 /// <param name="Ended">The exit code; null when the monitor ended without a word.</param>

@@ -15,6 +15,9 @@ public readonly record struct ProcessIdentity(int ProcessId, ulong StartTimeTick
     public static ProcessIdentity? Find(int processId) =>
         ProcessStat.Read(processId) is { } stat ? new ProcessIdentity(processId, stat.StartTimeTicks, Boot.Id) : null;
 
+    /// <summary>Whether it waits for something that may be interrupted (state S): not while it runs, wants to run, is stopped or is gone.</summary>
+    public bool IsAsleep => ProcessStat.Read(ProcessId) is { State: 'S' } stat && stat.StartTimeTicks == StartTimeTicks;
+
     /// <summary>The form that <see cref="ToString"/> writes.</summary>
     public static bool TryParse(string? text, out ProcessIdentity identity)
     {

@@ -49,6 +49,21 @@ public sealed class ContainerStreamTests
     }
 
     [Fact]
+    public async Task Programs_that_end_at_once_on_a_terminal_are_heard_to_their_end()
+    {
+        await using var lab = await EngineLab.OpenAsync();
+        var id = await lab.StartAsync(EngineLab.Spec("sleep", "1000"));
+        // More at a time than there are processors: the kernel stops monitors at every place.
+        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = EngineLab.Stopping }, async (number, stopping) =>
+        {
+            var execution = lab.Engine.CreateExecution(id, new ExecutionSpec { Process = new ProcessSpec { Command = ["/bin/echo", $"said {number}"], Terminal = true } });
+            await using var session = await lab.Engine.StartExecutionAsync(execution, new TerminalSize(24, 80), stopping);
+            Assert.Equal($"said {number}\r\n", await EngineLab.ReadAsync(session.ReadOutputAsync(stopping)));
+            Assert.Equal(0, lab.Engine.GetExecution(execution).ExitCode);
+        });
+    }
+
+    [Fact]
     public async Task Input_to_an_executed_program_comes_to_its_end()
     {
         await using var lab = await EngineLab.OpenAsync();
