@@ -122,6 +122,44 @@ public sealed class ContainerNetworkTests
     }
 
     [Fact]
+    public async Task Names_of_elsewhere_are_asked_of_the_containers_servers_and_a_silent_one_hides_no_container()
+    {
+        await using var lab = await EngineLab.OpenAsync();
+        await lab.Engine.Networks.CreateAsync(new ContainerNetworkRequest { Name = "app" }, EngineLab.Stopping);
+        await lab.StartAsync(Joined(EngineLab.Shell(Server), new EndpointSpec("app")), "server");
+        // Loopback addresses that no other run of this test takes: servers are asked on port 53 and no other.
+        var place = $"127.{64 + ((Environment.ProcessId >> 8) & 63)}.{Environment.ProcessId & 255}";
+        using var silent = new UdpClient(new IPEndPoint(IPAddress.Parse($"{place}.2"), 53));
+        using var upstream = System.Diagnostics.Process.Start(
+            "/usr/sbin/dnsmasq", ["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts", "--bind-interfaces", $"--listen-address={place}.1", "--address=/far.example/192.0.2.77"]);
+        try
+        {
+            var asking = await AskerAsync(lab, $"{place}.1");
+            await EngineLab.UntilAsync(async () => (await lab.ExecuteAsync(asking, "nslookup", "www.far.example.", "127.0.0.11")).Output.Contains("192.0.2.77", StringComparison.Ordinal), "the name of elsewhere is known");
+
+            var unheard = await AskerAsync(lab, $"{place}.2");
+            var (output, code) = await lab.ExecuteAsync(unheard, "nslookup", "www.far.example.", "127.0.0.11");
+            Assert.True(code != 0 && !output.Contains("192.0.2.77", StringComparison.Ordinal), output);
+            Assert.NotEqual(0, silent.Available); // It was asked.
+            foreach (var container in new[] { asking, unheard })
+            {
+                await EngineLab.UntilAsync(async () => (await lab.ExecuteAsync(container, "wget", "-q", "-O", "-", "http://server/")).Output == "served\n", "a container is found by its name");
+            }
+        }
+        finally
+        {
+            upstream.Kill();
+            await upstream.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task<string> AskerAsync(EngineLab lab, string server)
+    {
+        var spec = Joined(EngineLab.Spec("sleep", "1000"), new EndpointSpec("app"));
+        return await lab.StartAsync(spec with { Network = spec.Network with { NameServers = [server] } });
+    }
+
+    [Fact]
     public async Task Networks_are_joined_and_left_while_a_container_runs()
     {
         await using var lab = await EngineLab.OpenAsync();
