@@ -61,6 +61,9 @@ public static class AnnotationNames
     /// <summary>On a Node: where its overlay tunnel ends (an address).</summary>
     public const string UnderlayAddress = "godwit.dev/underlay-address";
 
+    /// <summary>On a Node: its own address among guests and pods, given by the address controller.</summary>
+    public const string StationAddress = "godwit.dev/station-address";
+
     /// <summary>On a Node: where other agents reach it (host:port).</summary>
     public const string PeerEndpoint = "godwit.dev/peer-endpoint";
 

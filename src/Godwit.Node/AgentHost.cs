@@ -13,6 +13,7 @@ using Godwit.Node.Networking;
 using Godwit.Node.Peers;
 using Godwit.Node.Pods;
 using Godwit.Node.Registration;
+using Godwit.Node.Services;
 using Godwit.Node.Serving;
 using Godwit.Volumes;
 using Microsoft.Extensions.Logging;
@@ -102,6 +103,7 @@ public static class AgentHost
         private readonly MoveAgent mover;
         private readonly GuestSync guests;
         private readonly PodAgent pods;
+        private readonly ServiceSync services;
 
         public RunningAgent(AgentFoundation foundation)
         {
@@ -126,7 +128,7 @@ public static class AgentHost
             streams = new IncomingStreams(time);
             usage = new UsageSampler(foundation.Machines, time, loggers.CreateLogger<UsageSampler>());
 
-            var services = new AgentServices
+            var parts = new AgentServices
             {
                 Options = options,
                 Client = client,
@@ -146,8 +148,9 @@ public static class AgentHost
                 Time = time,
                 Loggers = loggers,
             };
-            mover = new MoveAgent(services);
-            guests = new GuestSync(PartsOf(services));
+            mover = new MoveAgent(parts);
+            guests = new GuestSync(PartsOf(parts));
+            services = new ServiceSync(options.Node, client, overlay, names, time, loggers);
             pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Time = time, Loggers = loggers });
         }
 
@@ -175,6 +178,7 @@ public static class AgentHost
                 ("network", overlay.RunAsync),
                 ("guests", guests.RunAsync),
                 ("pods", pods.RunAsync),
+                ("services", services.RunAsync),
                 ("moves", mover.RunAsync),
                 ("usage", usage.RunAsync),
                 ("heartbeat", registration.RunAsync),

@@ -18,7 +18,7 @@ public sealed class KubectlPodTests
         Assert.Matches("QoS Class: +BestEffort", await kubectl.RunAsync("describe pod p"));
         Assert.Contains("does not have a host assigned", await kubectl.FailAsync("logs p"), StringComparison.Ordinal);
         Assert.Contains("FIELD", (await kubectl.RunAsync("explain pod.spec.containers.livenessProbe")).ToUpperInvariant(), StringComparison.Ordinal);
-        Assert.Equal("service/p exposed\n" + Kubectl.CaveatOf("Service"), await kubectl.RunAsync("expose pod p --port=80 --target-port=http"));
+        Assert.Equal("service/p exposed\n", await kubectl.RunAsync("expose pod p --port=80 --target-port=http"));
         Assert.Matches(@"^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\np +ClusterIP +<none> +<none> +80/TCP +AGE\n$", await kubectl.RunAsync("get svc"));
         Assert.Contains("pod \"p\"", await kubectl.RunAsync("delete pod p"), StringComparison.Ordinal);
     }

@@ -26,7 +26,7 @@ internal static class ClusterPlan
         [
             "server", "--instance", places.Instance, "--data", places.DataFolder, "--listen", $"127.0.0.1:{Text(port)}", "--listen", $"{lab.HostAddress}:{Text(port)}",
             "--advertise", "127.0.0.1", "--advertise", lab.HostAddress.ToString(), "--underlay-address", lab.HostAddress.ToString(),
-            "--guest-network", ClusterNumber.GuestNetwork(lab.Subnet).ToString(), "--guest-network-id", Text(ClusterNumber.GuestNetworkId(lab.Subnet)),
+            "--guest-network", ClusterNumber.GuestNetwork(lab.Subnet).ToString(), "--service-network", ClusterNumber.ServiceNetwork(lab.Subnet).ToString(), "--guest-network-id", Text(ClusterNumber.GuestNetworkId(lab.Subnet)),
         ], null),
         .. Enumerable.Range(1, nodes).Select(number => ForNode(places, lab, number, port)),
     ];

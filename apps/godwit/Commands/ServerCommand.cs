@@ -18,8 +18,10 @@ internal static class ServerCommand
         var underlay = new Option<string?>("--underlay-address") { Description = "This host's address among the nodes: then the server joins the guests' network and watches moves from outside", HelpName = "ADDRESS" };
         var cidr = new Option<string?>("--guest-network") { Description = $"Addresses for guests, decided at first start (default {ClusterNetworkSettings.CidrDefault})", HelpName = "CIDR" };
         var networkId = new Option<int>("--guest-network-id") { Description = "VXLAN network identifier of the guests' network, decided at first start", HelpName = "N", DefaultValueFactory = _ => ClusterNetworkSettings.NetworkIdDefault };
+        var services = new Option<string?>("--service-network") { Description = $"Virtual addresses of services, decided at first start (default {ClusterNetworkSettings.ServiceNetworkDefault})", HelpName = "CIDR" };
+        var pool = new Option<string?>("--load-balancer-pool") { Description = "Addresses for services of type LoadBalancer, which the network outside leads to the nodes (default none: they wait)", HelpName = "CIDR" };
         var command = new Command("server", "Run the control plane of a cluster: Kubernetes-style API, controllers, store")
-        { shared.Data, listen, advertise, underlay, cidr, networkId, shared.LogFormat, shared.LogLevel };
+        { shared.Data, listen, advertise, underlay, cidr, networkId, services, pool, shared.LogFormat, shared.LogLevel };
         Help.Add(
             command,
             [
@@ -39,7 +41,8 @@ internal static class ServerCommand
                 Listen = [.. listenTexts.Select(text => HostOptions.EndPoint("--listen", text, IPAddress.IPv6Any))],
                 AdvertisedNames = parsed.GetValue(advertise) is { Length: > 0 } names ? names : [Dns.GetHostName()],
                 UnderlayAddress = HostOptions.Address("--underlay-address", parsed.GetValue(underlay)),
-                Network = ClusterNetworkSettings.For(parsed.GetValue(cidr), parsed.GetValue(networkId), HostOptions.Address("--underlay-address", parsed.GetValue(underlay))),
+                Network = ClusterNetworkSettings.For(parsed.GetValue(cidr), parsed.GetValue(networkId), HostOptions.Address("--underlay-address", parsed.GetValue(underlay)))
+                    .WithServices(parsed.GetValue(services), parsed.GetValue(pool)),
                 LinkPrefix = places.LinkPrefix,
             };
             if (options.UnderlayAddress is not null)

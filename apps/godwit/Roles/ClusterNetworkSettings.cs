@@ -10,13 +10,25 @@ namespace Godwit.App.Roles;
 
 /// <summary>
 /// The guests' network as the cluster knows it: ConfigMap <c>kube-system/godwit-network</c>, made at the server's first start
-/// and read by controllers and agents. The addresses are decided once; only the server's own membership may change later.
+/// and read by controllers and agents. The addresses are decided once; only the server's own membership and the pool for load balancers may change later.
 /// </summary>
 internal sealed record ClusterNetworkSettings(Ipv4Network Network, int NetworkId, IPAddress? Member)
 {
+    public const string ServiceNetworkDefault = "10.96.0.0/16";
+
+    /// <summary>Virtual addresses of services.</summary>
+    public Ipv4Network ServiceNetwork { get; init; } = Ipv4Network.Parse(ServiceNetworkDefault);
+
+    /// <summary>Addresses for services of type LoadBalancer; null has none.</summary>
+    public Ipv4Network? LoadBalancerPool { get; init; }
+
     public const string CidrDefault = "10.77.0.0/16";
     public const int PrefixLengthMin = 8;
     public const int PrefixLengthMax = 28;
+
+    /// <summary>The smallest range of addresses of services that is of use.</summary>
+    public const int RangePrefixLengthMax = 30;
+
     public const int NetworkIdDefault = 77;
 
     /// <summary>VXLAN adds 50 bytes to what the hosts' links carry (1500).</summary>
@@ -39,6 +51,25 @@ internal sealed record ClusterNetworkSettings(Ipv4Network Network, int NetworkId
         return new ClusterNetworkSettings(network, networkId, member);
     }
 
+    /// <exception cref="CliException">Not an IPv4 network, or one that overlaps with the guests'.</exception>
+    public ClusterNetworkSettings WithServices(string? serviceNetwork, string? loadBalancerPool) => this with
+    {
+        ServiceNetwork = RangeOf("--service-network", serviceNetwork ?? ServiceNetworkDefault),
+        LoadBalancerPool = loadBalancerPool is null ? null : RangeOf("--load-balancer-pool", loadBalancerPool),
+    };
+
+    private Ipv4Network RangeOf(string option, string text)
+    {
+        if (!Ipv4Network.TryParse(text, out var range) || range.PrefixLength is < PrefixLengthMin or > RangePrefixLengthMax)
+        {
+            throw new CliException($"{option} takes an IPv4 network of /{PrefixLengthMin} to /{RangePrefixLengthMax} such as {ServiceNetworkDefault}, not '{text}'.", ExitCodes.Usage);
+        }
+
+        return !range.Contains(Network.Address) && !Network.Contains(range.Address)
+            ? range
+            : throw new CliException($"{option} {text} overlaps with the guests' network {Network}; choose another.", ExitCodes.Usage);
+    }
+
     public async Task EnsureAsync(ClusterClient cluster, CancellationToken stopping)
     {
         var maps = cluster.For<ConfigMap>();
@@ -48,9 +79,18 @@ internal sealed record ClusterNetworkSettings(Ipv4Network Network, int NetworkId
         {
             await maps.CreateAsync(new ConfigMap { Metadata = new ObjectMeta { Namespace = key.Namespace, Name = key.Name }, Data = fresh }, stopping);
         }
-        else if (existing.Data.GetValueOrDefault("members", "") != fresh["members"])
+        else
         {
-            await maps.UpdateAsync(existing with { Data = new Dictionary<string, string>(existing.Data, StringComparer.Ordinal) { ["members"] = fresh["members"] } }, stopping);
+            var data = new Dictionary<string, string>(existing.Data, StringComparer.Ordinal) { ["members"] = fresh["members"] };
+            if (LoadBalancerPool is { } pool)
+            {
+                data["loadBalancerCidr"] = pool.ToString();
+            }
+
+            if (data.Any(entry => existing.Data.GetValueOrDefault(entry.Key, "") != entry.Value))
+            {
+                await maps.UpdateAsync(existing with { Data = data }, stopping);
+            }
         }
     }
 
@@ -63,6 +103,8 @@ internal sealed record ClusterNetworkSettings(Ipv4Network Network, int NetworkId
         ["vni"] = NetworkId.ToString(CultureInfo.InvariantCulture),
         ["mtu"] = MtuBytes.ToString(CultureInfo.InvariantCulture),
         ["domain"] = "vm.cluster.local",
+        ["serviceCidr"] = ServiceNetwork.ToString(),
+        ["loadBalancerCidr"] = LoadBalancerPool?.ToString() ?? "",
         ["members"] = Member?.ToString() ?? "",
     };
 }

@@ -30,7 +30,7 @@ internal static partial class OneHostRole
             KubeconfigPath = places.KubeconfigPath,
             Listen = [new IPEndPoint(IPAddress.Loopback, port)],
             AdvertisedNames = [IPAddress.Loopback.ToString()],
-            Network = new ClusterNetworkSettings(ClusterNumber.GuestNetwork(number), ClusterNumber.GuestNetworkId(number), Member: null),
+            Network = new ClusterNetworkSettings(ClusterNumber.GuestNetwork(number), ClusterNumber.GuestNetworkId(number), Member: null) { ServiceNetwork = ClusterNumber.ServiceNetwork(number) },
             LinkPrefix = places.LinkPrefix,
         };
         var agent = new AgentOptions

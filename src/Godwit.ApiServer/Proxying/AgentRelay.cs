@@ -14,6 +14,8 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
     /// <summary>As much of an agent's reason as is passed on.</summary>
     private const int RefusalBytesMax = 2048;
 
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
+
     private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
 
     /// <summary>Where a node's agent listens.</summary>
@@ -130,6 +132,29 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
 
         await using var far = await response.Content.ReadAsStreamAsync(request.Stopping);
         await using var near = await SpdyTunnel.AcceptAsync(request, response.Headers.TryGetValues(AgentClient.StreamProtocolHeader, out var chosen) ? [.. chosen] : []);
+        await SpdyTunnel.RunAsync(near, far, clock, request.Stopping);
+    }
+
+    /// <summary>
+    /// Joins the bytes of the client's WebSocket to the agent's SPDY connection: kubectl carries that one inside of a WebSocket.
+    /// </summary>
+    public async Task TunnelSocketAsync(ApiRequest request, AgentAddress agent, string pathAndQuery, string tunnelProtocol, string protocol)
+    {
+        var sockets = request.Http.WebSockets;
+        if (!sockets.IsWebSocketRequest || !sockets.WebSocketRequestedProtocols.Contains(tunnelProtocol))
+        {
+            throw StatusException.BadRequest($"{request.Info.Subresource} is a stream: ask for the upgrade to a WebSocket with the subprotocol {tunnelProtocol}");
+        }
+
+        using var response = await AskAsync(request, agent, () => agents.UpgradeAsync(agent, pathAndQuery, [protocol], request.Stopping));
+        if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
+        {
+            throw await RefusalOfAsync(request, agent, response);
+        }
+
+        await using var far = await response.Content.ReadAsStreamAsync(request.Stopping);
+        using var socket = await SpdyTunnel.AcceptSocketAsync(request, tunnelProtocol);
+        await using var near = WebSocketStream.Create(socket, WebSocketMessageType.Binary, CloseTimeout);
         await SpdyTunnel.RunAsync(near, far, clock, request.Stopping);
     }
 

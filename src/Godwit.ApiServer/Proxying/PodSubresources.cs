@@ -22,7 +22,7 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
     private static readonly string[] ExecutionProtocols = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
     /// <summary>A SPDY connection in a WebSocket's messages, as <c>kubectl port-forward</c> asks for.</summary>
-    private static readonly string[] ForwardProtocols = ["SPDY/3.1+portforward.k8s.io"];
+    private const string ForwardProtocol = "portforward.k8s.io";
 
     private const string DefaultContainer = "kubectl.kubernetes.io/default-container";
 
@@ -43,7 +43,7 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
         {
             ("log", "GET") => ReadLogAsync(request, resource),
             ("exec" or "attach", "GET" or "POST" or "CONNECT") => JoinAsync(request, resource, ExecutionProtocols),
-            ("portforward", "GET" or "POST" or "CONNECT") => JoinAsync(request, resource, ForwardProtocols),
+            ("portforward", "GET" or "POST" or "CONNECT") => ForwardAsync(request, resource),
             ("binding", "POST") => BindAsync(request, resource),
             ("eviction", "POST") => EvictAsync(request, resource),
             var (_, method) => throw StatusException.MethodNotAllowed(method),
@@ -60,6 +60,12 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
     {
         var (agent, path) = await FindAsync(request, resource);
         await (SpdyTunnel.IsAskedFor(request) ? agents.TunnelAsync(request, agent, path) : agents.JoinAsync(request, agent, path, protocols));
+    }
+
+    private async Task ForwardAsync(ApiRequest request, ServedResource resource)
+    {
+        var (agent, path) = await FindAsync(request, resource);
+        await (SpdyTunnel.IsAskedFor(request) ? agents.TunnelAsync(request, agent, path) : agents.TunnelSocketAsync(request, agent, path, $"SPDY/3.1+{ForwardProtocol}", ForwardProtocol));
     }
 
     /// <summary>The agent of the pod's node, and where it is asked: with the client's query and the container that it means.</summary>

@@ -3,14 +3,15 @@ using Godwit.Controllers.Placements;
 namespace Godwit.Controllers.Addresses;
 
 /// <summary>
-/// Carries out what <see cref="AddressPlanner"/> and <see cref="PodAddressPlanner"/> decide. Writes <c>status.interfaces</c> of guests
-/// and <c>status.podIP</c> of pods that have not been scheduled. Both are neighbours on one network: one worker gives out all addresses.
+/// Carries out what <see cref="AddressPlanner"/>, <see cref="PodAddressPlanner"/> and <see cref="StationPlanner"/> decide. Writes <c>status.interfaces</c> of guests,
+/// <c>status.podIP</c> of pods that have not been scheduled, and the annotation of nodes. All are neighbours on one network: one worker gives out all addresses.
 /// </summary>
 internal sealed class AddressController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller<OccupantKey>("address", clock, logger)
 {
     private static readonly ResourceKey SettingsKey = new(NamespaceNames.KubeSystem, AddressPool.SettingsName);
 
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
+    private readonly ResourceClient<Node> nodes = cluster.ClientOf<Node>();
     private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
 
     protected override void Subscribe()
@@ -34,6 +35,13 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
                 EnqueueAll();
             }
         });
+        cluster.Nodes.Subscribe(change =>
+        {
+            if (change.After is not null && StationPlanner.IsWanting(change.After))
+            {
+                Enqueue(OccupantKey.Node(change.Key));
+            }
+        });
         cluster.Settings.Subscribe(change =>
         {
             if (change.Key == SettingsKey)
@@ -46,10 +54,11 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
     protected override IEnumerable<OccupantKey> AllKeys() => cluster.Instances.Current.Items
         .Where(vmi => !AddressPlanner.IsComplete(vmi))
         .Select(vmi => OccupantKey.Guest(ResourceKey.Of(vmi)))
-        .Concat(cluster.Pods.Current.Items.Where(PodAddressPlanner.IsWanting).Select(pod => OccupantKey.Pod(ResourceKey.Of(pod))));
+        .Concat(cluster.Pods.Current.Items.Where(PodAddressPlanner.IsWanting).Select(pod => OccupantKey.Pod(ResourceKey.Of(pod))))
+        .Concat(cluster.Nodes.Current.Items.Where(StationPlanner.IsWanting).Select(node => OccupantKey.Node(ResourceKey.Of(node))));
 
     protected override Task<NextLook> ReconcileAsync(OccupantKey key, CancellationToken stopping) =>
-        key.IsPod ? ServePodAsync(key.Key, stopping) : ServeGuestAsync(key.Key, stopping);
+        key.IsNode ? ServeNodeAsync(key.Key, stopping) : key.IsPod ? ServePodAsync(key.Key, stopping) : ServeGuestAsync(key.Key, stopping);
 
     private async Task<NextLook> ServePodAsync(ResourceKey key, CancellationToken stopping)
     {
@@ -58,8 +67,7 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
             return NextLook.OnChange;
         }
 
-        var taken = AddressPlanner.TakenBy(cluster.Instances.Current.Items).Concat(PodAddressPlanner.TakenBy(cluster.Pods.Current.Items));
-        switch (PodAddressPlanner.For(pod, taken.ToHashSet(StringComparer.Ordinal), cluster.Settings.Current.Find(SettingsKey)))
+        switch (PodAddressPlanner.For(pod, Taken(), cluster.Settings.Current.Find(SettingsKey)))
         {
             case PodAddressPlan.Assign assign:
                 var status = pod.Status with { PodIP = assign.Address, PodIPs = [new PodIP { Ip = assign.Address }], Phase = pod.Status.Phase ?? PodPhases.Pending };
@@ -73,6 +81,32 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
         return NextLook.OnChange;
     }
 
+    private async Task<NextLook> ServeNodeAsync(ResourceKey key, CancellationToken stopping)
+    {
+        if (cluster.Nodes.Current.Find(key) is not { } node || !StationPlanner.IsWanting(node))
+        {
+            return NextLook.OnChange;
+        }
+
+        switch (StationPlanner.For(node, Taken(), cluster.Settings.Current.Find(SettingsKey)))
+        {
+            case PodAddressPlan.Assign assign:
+                var annotations = new Dictionary<string, string>(node.Metadata.Annotations, StringComparer.Ordinal) { [AnnotationNames.StationAddress] = assign.Address };
+                cluster.Nodes.Observe(await nodes.ChangeAsync(node, node with { Metadata = node.Metadata with { Annotations = annotations } }, stopping));
+                break;
+            case PodAddressPlan.Wait wait:
+                cluster.Events.Record(node, EventTypes.Warning, wait.Reason, wait.Message);
+                break;
+        }
+
+        return NextLook.OnChange;
+    }
+
+    private HashSet<string> Taken() => AddressPlanner.TakenBy(cluster.Instances.Current.Items)
+        .Concat(PodAddressPlanner.TakenBy(cluster.Pods.Current.Items))
+        .Concat(StationPlanner.TakenBy(cluster.Nodes.Current.Items))
+        .ToHashSet(StringComparer.Ordinal);
+
     private async Task<NextLook> ServeGuestAsync(ResourceKey key, CancellationToken stopping)
     {
         var known = cluster.Instances.Current;
@@ -82,7 +116,7 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
         }
 
         var others = known.Items.Where(other => ResourceKey.Of(other) != key);
-        var takenByPods = PodAddressPlanner.TakenBy(cluster.Pods.Current.Items);
+        var takenByPods = PodAddressPlanner.TakenBy(cluster.Pods.Current.Items).Concat(StationPlanner.TakenBy(cluster.Nodes.Current.Items));
         switch (AddressPlanner.For(vmi, others, cluster.Settings.Current.Find(SettingsKey), takenByPods))
         {
             case AddressPlan.Assign assign:

@@ -4,8 +4,8 @@ using Godwit.Controllers.Addresses;
 namespace Godwit.Controllers.Services;
 
 /// <summary>
-/// Carries out what <see cref="ServiceAllocationPlanner"/> and <see cref="EndpointPlanner"/> decide: a service's address and ports, then the
-/// places behind it. A service without a selector has its places from whoever made it.
+/// Carries out what <see cref="ServiceAllocationPlanner"/>, <see cref="LoadBalancerPlanner"/> and <see cref="EndpointPlanner"/> decide: a service's address and
+/// ports, its address outside, then the places behind it. A service without a selector has its places from whoever made it.
 /// </summary>
 internal sealed class ServiceController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller("service", clock, logger)
 {
@@ -17,7 +17,14 @@ internal sealed class ServiceController(ClusterView cluster, TimeProvider clock,
 
     protected override void Subscribe()
     {
-        cluster.Services.Subscribe(change => Enqueue(change.Key));
+        cluster.Services.Subscribe(change =>
+        {
+            Enqueue(change.Key);
+            if (change.After is null)
+            {
+                EnqueueAll(); // Or for an address that it had.
+            }
+        });
         cluster.Pods.Subscribe(change => Tell(change.Before, change.After));
         cluster.Instances.Subscribe(change => Tell(change.Before, change.After));
         cluster.Slices.Subscribe(change =>
@@ -28,6 +35,13 @@ internal sealed class ServiceController(ClusterView cluster, TimeProvider clock,
             }
         });
         cluster.Endpoints.Subscribe(change => Enqueue(change.Key));
+        cluster.Settings.Subscribe(change =>
+        {
+            if (change.Key == SettingsKey)
+            {
+                EnqueueAll(); // Somebody may have waited for a range of addresses.
+            }
+        });
     }
 
     protected override IEnumerable<ResourceKey> AllKeys() => cluster.Services.Current.Keys;
@@ -46,6 +60,16 @@ internal sealed class ServiceController(ClusterView cluster, TimeProvider clock,
                 service = cluster.Services.Observe(await services.ChangeAsync(service, service with { Spec = write.Spec }, stopping));
                 break;
             case ServiceAllocation.Wait wait:
+                cluster.Events.Record(service, EventTypes.Warning, wait.Reason, wait.Message);
+                break;
+        }
+
+        switch (LoadBalancerPlanner.For(service, others, cluster.Settings.Current.Find(SettingsKey)))
+        {
+            case LoadBalancerPlan.Write write:
+                service = cluster.Services.Observe(await services.ChangeStatusAsync(service, service with { Status = write.Status }, stopping));
+                break;
+            case LoadBalancerPlan.Wait wait:
                 cluster.Events.Record(service, EventTypes.Warning, wait.Reason, wait.Message);
                 break;
         }

@@ -43,6 +43,9 @@ public sealed record LinkChange
     /// <summary>The bridge to join; zero leaves the present one.</summary>
     public int? MasterIndex { get; init; }
 
+    /// <summary>Whether the bridge that it is a port of may send a frame back out of it (hairpin mode).</summary>
+    public bool? SendsBack { get; init; }
+
     public int? MtuBytes { get; init; }
 
     public MacAddress? Mac { get; init; }

@@ -34,6 +34,9 @@ internal static class LinkAttribute
     internal const ushort IFLA_CARRIER = 33;
     internal const ushort IFLA_INFO_KIND = 1;
     internal const ushort IFLA_INFO_DATA = 2;
+    internal const ushort IFLA_INFO_SLAVE_KIND = 4;
+    internal const ushort IFLA_INFO_SLAVE_DATA = 5;
+    internal const ushort IFLA_BRPORT_MODE = 4;
     internal const ushort IFLA_BR_FORWARD_DELAY = 1;
     internal const ushort IFLA_BR_STP_STATE = 5;
     internal const ushort IFLA_BR_MCAST_SNOOPING = 23;

@@ -112,6 +112,11 @@ public sealed partial class RouteSocket
             message.AddUInt32(IFLA_MASTER, (uint)master);
         }
 
+        if (change.SendsBack is { } back)
+        {
+            message.Nest(IFLA_LINKINFO, info => info.AddText(IFLA_INFO_SLAVE_KIND, "bridge").Nest(IFLA_INFO_SLAVE_DATA, data => data.AddByte(IFLA_BRPORT_MODE, back ? (byte)1 : (byte)0)));
+        }
+
         if (change.MtuBytes is { } mtu)
         {
             message.AddUInt32(IFLA_MTU, (uint)mtu);

@@ -37,6 +37,8 @@ public sealed class SandboxPorts(NetworkNamespace place, OverlayNames names, Tim
         KernelSetting.TrySet(port.Place, "ipv6/conf/all/disable_ipv6", "1");
         var link = routes.GetLink(name);
         routes.ChangeLink(link.Index, new LinkChange { MtuBytes = bridge.MtuBytes, MasterIndex = bridge.Index, IsUp = true });
+        // Where bridged frames meet the IP filter, what it leads from a sandbox to a virtual address and back to itself never leaves the bridge.
+        routes.ChangeLink(link.Index, new LinkChange { SendsBack = true });
         using var inside = RouteSocket.Open(port.Place);
         var end = inside.GetLink(Inside);
         inside.ChangeLink(end.Index, new LinkChange { Mac = mac, MtuBytes = bridge.MtuBytes, IsUp = true });

@@ -16,6 +16,8 @@ public static class ClusterNumber
     /// <summary>Clusters on one host.</summary>
     public const int Count = 100;
     private const int FirstGuestNetwork = 77;
+    private const int FirstServiceNetwork = 177;
+    private const int ServiceNetworksInOne = 16;
     private const byte LabNetworks = 66;
 
     /// <summary>The lowest K of which no interface of this host has an address yet.</summary>
@@ -28,6 +30,10 @@ public static class ClusterNumber
     }
 
     public static Ipv4Network GuestNetwork(byte number) => Ipv4Network.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{FirstGuestNetwork + number}.0.0/16"));
+
+    /// <summary>The virtual addresses of services: 4096 in 10.(177 + K/16).0.0/16.</summary>
+    public static Ipv4Network ServiceNetwork(byte number) =>
+        Ipv4Network.Parse(string.Create(CultureInfo.InvariantCulture, $"10.{FirstServiceNetwork + (number / ServiceNetworksInOne)}.{number % ServiceNetworksInOne * 16}.0/20"));
 
     /// <summary>The guests' VXLAN network identifier.</summary>
     public static int GuestNetworkId(byte number) => FirstGuestNetwork + number;

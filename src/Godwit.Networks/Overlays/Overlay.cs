@@ -2,6 +2,7 @@ using System.Net;
 using Godwit.Linux;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
+using Godwit.Networks.Services;
 using Microsoft.Extensions.Logging;
 
 namespace Godwit.Networks.Overlays;
@@ -63,7 +64,7 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
             routes.DeleteLink(names.Bridge);
         }
 
-        await Nftables.ApplyAsync(OverlayRules.Remove(names), Place, time, stopping);
+        await Nftables.ApplyAsync(OverlayRules.Remove(names) + ServiceRules.Remove(names), Place, time, stopping);
         rulesApplied = null;
         told.Clear();
         Log.Removed(log, names.Bridge);
@@ -137,30 +138,40 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
         var (observer, port) = (routes.GetLink(state.Names.Observer), routes.GetLink(state.Names.ObserverPort));
         routes.ChangeLink(port.Index, new LinkChange { MtuBytes = state.MtuBytes, MasterIndex = bridge.Index, IsUp = true });
         routes.ChangeLink(observer.Index, new LinkChange { MtuBytes = state.MtuBytes, Mac = OverlayState.ObserverMac(address), IsUp = true });
-        ApplyAddress(routes, observer, state.IsGateway ? null : address, state);
+        ApplyAddresses(routes, observer, state.IsGateway ? [] : [new LinkAddress(observer.Index, address, state.Network.PrefixLength)]);
     }
 
     private void EnsureGateway(RouteSocket routes, OverlayState state, Link bridge)
     {
-        ApplyAddress(routes, bridge, state.IsGateway ? state.Gateway : null, state);
+        var addresses = new List<LinkAddress>();
+        if (state.IsGateway)
+        {
+            addresses.Add(new LinkAddress(bridge.Index, state.Gateway, state.Network.PrefixLength));
+        }
+
+        if (state.StationAddress is { } station)
+        {
+            addresses.Add(new LinkAddress(bridge.Index, station, 32));
+        }
+
+        ApplyAddresses(routes, bridge, addresses);
         if (state.IsGateway && state.Masquerades)
         {
             KernelSetting.TrySet(Place, "ipv4/ip_forward", "1");
         }
     }
 
-    /// <summary>Leaves exactly this address on the device.</summary>
-    private static void ApplyAddress(RouteSocket routes, Link link, IPAddress? address, OverlayState state)
+    /// <summary>Leaves exactly these addresses on the device.</summary>
+    private static void ApplyAddresses(RouteSocket routes, Link link, IReadOnlyList<LinkAddress> wanted)
     {
-        var wanted = address is null ? null : new LinkAddress(link.Index, address, state.Network.PrefixLength);
-        foreach (var other in routes.ListAddresses().Where(present => present.LinkIndex == link.Index && present != wanted))
+        foreach (var other in routes.ListAddresses().Where(present => present.LinkIndex == link.Index && !wanted.Contains(present)))
         {
             routes.DeleteAddress(other);
         }
 
-        if (wanted is not null)
+        foreach (var address in wanted)
         {
-            routes.AddAddress(wanted);
+            routes.AddAddress(address);
         }
     }
 
@@ -216,7 +227,7 @@ public sealed partial class Overlay(NetworkNamespace place, TimeProvider time, I
     /// <summary>A member without guests must not look like a gateway to the filters of the others.</summary>
     private static MacAddress BridgeMac(OverlayState state) => state.IsGateway
         ? OverlayState.GatewayMac
-        : MacAddress.FromBytes([0x02, 0x69, .. state.UnderlayAddress.GetAddressBytes()]);
+        : OverlayState.HostMac(state.UnderlayAddress);
 
     private void DisableIpv6(string link) => KernelSetting.TrySet(Place, $"ipv6/conf/{link}/disable_ipv6", "1");
 

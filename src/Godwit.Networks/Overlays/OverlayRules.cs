@@ -13,6 +13,8 @@ namespace Godwit.Networks.Overlays;
 ///                                     this host's gateway ─▶ leaving ──┘             └─▶ no DHCP, no ARP for the gateway into the tunnel
 ///   tap of a silent port (in no bridge) ─▶ the host's own ARP and IP: dropped
 /// </code>
+/// The host itself has an address of its own on the network, and towards the tunnel a MAC address of its own too: what the gateway
+/// says to other hosts passes under these, and what comes for them is the gateway's.
 /// Rulesets replace chains and keep the set of guests' ports, so that setting up the overlay anew cuts nobody off. Each is one
 /// transaction, and may be repeated.
 /// </summary>
@@ -44,9 +46,9 @@ internal static class OverlayRules
             add rule bridge {{table}} arriving iifname "{{names.TapPrefix}}*" counter drop
             add rule bridge {{table}} forward oifname "{{names.Tunnel}}" arp daddr ip {{state.Gateway}} drop
             add rule bridge {{table}} forward oifname "{{names.Tunnel}}" udp dport { 67, 68 } drop
-            add rule bridge {{table}} leaving oifname "{{names.Tunnel}}" ether saddr {{OverlayState.GatewayMac}} drop
 
             """);
+        AppendStation(text, state);
         text.Append(CultureInfo.InvariantCulture, $$"""
             add table arp {{table}}
             add chain arp {{table}} arriving { type filter hook input priority 0; policy accept; }
@@ -65,7 +67,33 @@ internal static class OverlayRules
             text.Append(CultureInfo.InvariantCulture, $"add rule ip {table} postrouting ip saddr {state.Network} ip daddr != {state.Network} masquerade\n");
         }
 
+        if (state.StationAddress is { } station)
+        {
+            // DHCP answers come from the gateway; answers in general are no beginning of a connection and never come here.
+            text.Append(CultureInfo.InvariantCulture, $"add rule ip {table} postrouting udp sport 67 accept\n");
+            text.Append(CultureInfo.InvariantCulture, $"add rule ip {table} postrouting oifname \"{names.Bridge}\" ip saddr {state.Gateway} ip daddr {state.Network} snat to {station}\n");
+        }
+
         return text.ToString();
+    }
+
+    /// <summary>Nothing of a gateway leaves by the tunnel as such: under the host's own addresses, or not at all.</summary>
+    private static void AppendStation(StringBuilder text, OverlayState state)
+    {
+        var (table, tunnel) = (state.Names.Table, state.Names.Tunnel);
+        var leaving = $"add rule bridge {table} leaving oifname \"{tunnel}\" ether saddr {OverlayState.GatewayMac}";
+        if (state.StationAddress is { } station)
+        {
+            var own = OverlayState.HostMac(state.UnderlayAddress);
+            // The bridge has looked at the address already: whom the frame is for must be said too.
+            text.Append(CultureInfo.InvariantCulture, $"add rule bridge {table} arriving iifname \"{tunnel}\" ether daddr {own} meta pkttype set host ether daddr set {OverlayState.GatewayMac}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{leaving} arp daddr ip {state.Gateway} drop\n");
+            text.Append(CultureInfo.InvariantCulture, $"{leaving} arp saddr ip {state.Gateway} arp saddr ip set {station}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{leaving} arp saddr ip {station} arp saddr ether set {own} ether saddr set {own} accept\n");
+            text.Append(CultureInfo.InvariantCulture, $"{leaving} ip saddr {station} ether saddr set {own} accept\n");
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"{leaving} drop\n");
     }
 
     /// <summary>The chain of one guest's port: its own addresses, DHCP before it has one, and announcements; nothing else.</summary>

@@ -36,6 +36,12 @@ public sealed record OverlayState
     /// <summary>The address of this host's own station, unlike that of any guest or other member; null has none.</summary>
     public IPAddress? ObserverAddress { get; init; }
 
+    /// <summary>
+    /// The gateway's own address on the network, unlike that of any other node: what this host itself, or a client that it stands in
+    /// for, says to stations on other hosts comes from there, so that answers find back. Null: this host reaches its own guests alone.
+    /// </summary>
+    public IPAddress? StationAddress { get; init; }
+
     /// <summary>The largest packet of a guest: the underlay's MTU less <see cref="TunnelOverheadBytes"/>.</summary>
     public int MtuBytes { get; init; } = 1450;
 
@@ -51,6 +57,9 @@ public sealed record OverlayState
     /// <summary>The MAC address of the member's own station: local, and as unique as its address.</summary>
     public static MacAddress ObserverMac(IPAddress address) => MacAddress.FromBytes([0x02, 0x68, .. address.GetAddressBytes()]);
 
+    /// <summary>The MAC address under which the other hosts know a host itself: local, and as unique as its underlay address.</summary>
+    public static MacAddress HostMac(IPAddress underlayAddress) => MacAddress.FromBytes([0x02, 0x69, .. underlayAddress.GetAddressBytes()]);
+
     /// <exception cref="ArgumentException">It contradicts itself; the message says where.</exception>
     public void Check()
     {
@@ -60,6 +69,7 @@ public sealed record OverlayState
         Require(Network.IsUsable(Gateway), $"the gateway {Gateway} is no station's address in {Network}");
         Require(!Network.Contains(UnderlayAddress), $"the underlay address {UnderlayAddress} lies in the guests' network {Network}");
         Require(ObserverAddress is null || (Network.IsUsable(ObserverAddress) && !ObserverAddress.Equals(Gateway)), $"the observer's address {ObserverAddress} is no station's address in {Network}");
+        Require(StationAddress is null || (IsGateway && Network.IsUsable(StationAddress) && !StationAddress.Equals(Gateway)), $"the station's address {StationAddress} is no gateway's own address in {Network}");
         Require(Members.Count <= MembersMax, $"{Members.Count} members are more than {MembersMax}");
     }
 

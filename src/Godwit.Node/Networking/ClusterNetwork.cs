@@ -12,6 +12,9 @@ internal sealed record ClusterNetwork
 {
     public static readonly ResourceKey SettingsKey = new(Api.NamespaceNames.KubeSystem, "godwit-network");
 
+    /// <summary>Where the settings say nothing; the controllers give addresses from there too.</summary>
+    private const string ServiceRangeDefault = "10.96.0.0/16";
+
     public required Ipv4Network Network { get; init; }
 
     public required IPAddress Gateway { get; init; }
@@ -29,6 +32,9 @@ internal sealed record ClusterNetwork
     /// <summary>The address from which the observer probes guests; given out to no guest.</summary>
     public required IPAddress ObserverAddress { get; init; }
 
+    /// <summary>Where virtual addresses of services lie, those for load balancers too.</summary>
+    public required IReadOnlyList<Ipv4Network> ServiceRanges { get; init; }
+
     /// <exception cref="FormatException">A value is missing or wrong; the message names its key.</exception>
     public static ClusterNetwork Parse(ConfigMap settings)
     {
@@ -43,6 +49,7 @@ internal sealed record ClusterNetwork
             MtuBytes = Number(settings, "mtu", 1450, 576, 65_000),
             Domain = settings.Data.GetValueOrDefault("domain") is { Length: > 0 } domain ? domain : "vm.cluster.local",
             Members = ParseMembers(settings),
+            ServiceRanges = [.. Ranges(settings)],
             ObserverAddress = Address(settings, "observer") ?? network.LastUsable,
         };
     }
@@ -56,6 +63,18 @@ internal sealed record ClusterNetwork
         }
 
         return members;
+    }
+
+    private static IEnumerable<Ipv4Network> Ranges(ConfigMap settings)
+    {
+        foreach (var (key, otherwise) in new[] { ("serviceCidr", ServiceRangeDefault), ("loadBalancerCidr", "") })
+        {
+            var text = settings.Data.GetValueOrDefault(key) is { Length: > 0 } given ? given : otherwise;
+            if (text.Length > 0)
+            {
+                yield return Ipv4Network.TryParse(text, out var range) ? range : throw Wrong(settings, key, $"is no IPv4 network such as {ServiceRangeDefault}");
+            }
+        }
     }
 
     private static IPAddress? Address(ConfigMap settings, string key) =>

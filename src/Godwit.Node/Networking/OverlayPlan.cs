@@ -56,10 +56,19 @@ internal static class OverlayPlan
             ObserverAddress = self.Node is null ? facts.Network.ObserverAddress : null,
             MtuBytes = facts.Network.MtuBytes,
             Masquerades = self.Node is not null,
+            StationAddress = StationOf(self.Node, facts),
             Members = [.. byNode.Values.Concat(facts.Network.Members).Distinct().Order(ByAddress).Take(OverlayState.MembersMax)],
             Guests = guests,
         };
     }
+
+    /// <summary>This node's own address on the network; null as long as it was given none.</summary>
+    public static IPAddress? StationOf(NodeName? self, OverlayFacts facts) =>
+        facts.Nodes.FirstOrDefault(node => node.Metadata.Name == self?.Value) is { } node
+        && AddressOf(node.Metadata.Annotations.GetValueOrDefault(AnnotationNames.StationAddress)) is { } address
+        && facts.Network.Network.IsUsable(address) && !address.Equals(facts.Network.Gateway)
+            ? address
+            : null;
 
     /// <summary>Names of all guests; addresses for those that this host gives them to.</summary>
     /// <param name="node">This node.</param>

@@ -58,8 +58,14 @@ internal sealed partial class OverlaySync : IDisposable
     /// <summary>Ends when the overlay stands for the first time.</summary>
     public Task Ready => ready.Task;
 
+    /// <summary>Called when what is built on the network has changed: <see cref="Network"/> or <see cref="StationAddress"/>. For one listener.</summary>
+    public Action? Applied { get; set; }
+
     /// <summary>The network as it was applied last; null before it stands.</summary>
     public ClusterNetwork? Network { get; private set; }
+
+    /// <summary>This node's own address on the network, as it was applied last; null as long as it has none.</summary>
+    public System.Net.IPAddress? StationAddress { get; private set; }
 
     /// <summary>Gives these stations their addresses here although the API does not place them here; until <see cref="Forget"/>.</summary>
     public void Expect(MachineId machine, MacAddress mac) => plugged[mac] = machine;
@@ -170,7 +176,13 @@ internal sealed partial class OverlaySync : IDisposable
         var facts = new OverlayFacts(ClusterNetwork.Parse(settings), [.. caches.Nodes.Current.Items], [.. caches.Guests.Current.Items]);
         var state = OverlayPlan.StateOf(self, facts);
         await overlay.ApplyAsync(state, stopping);
-        Network = facts.Network;
+        var isNews = Network is null || !facts.Network.ServiceRanges.SequenceEqual(Network.ServiceRanges) || !Equals(StationAddress, state.StationAddress);
+        (Network, StationAddress) = (facts.Network, state.StationAddress);
+        if (isNews)
+        {
+            Applied?.Invoke();
+        }
+
         if (self.Node is { } node)
         {
             await ServiceFor(facts.Network, state).ApplyAsync(OverlayPlan.NamesOf(node, facts, plugged.Keys.ToHashSet()), stopping);

@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Godwit.Node.Streaming;
 
 /// <summary>
-/// What the agent does with a pod for a client of the API server: <c>/pod/UID/log</c>, <c>exec</c>, <c>attach</c>, <c>portforward</c>, with the query as the client gave it. Exec, attach and
-/// port-forward are WebSockets (<c>v5.channel.k8s.io</c> and <c>v4</c>; for ports a tunnel of SPDY), or SPDY/3.1 by upgrade for older clients.
+/// What the agent does with a pod for a client of the API server: <c>/pod/UID/log</c>, <c>exec</c>, <c>attach</c>, <c>portforward</c>, with the query as the client gave it. Exec and attach
+/// are WebSockets (<c>v5.channel.k8s.io</c> and <c>v4</c>), or SPDY/3.1 by upgrade for older clients; ports are SPDY/3.1, which the server takes out of the client's WebSocket.
 /// </summary>
 internal sealed class PodDoor(PodSync pods, ContainerEngine engine, TimeProvider time)
 {
@@ -145,17 +145,7 @@ internal sealed class PodDoor(PodSync pods, ContainerEngine engine, TimeProvider
         }
 
         var place = sandbox.NetworkName is { } name ? NetworkNamespace.Named(name) : NetworkNamespace.Own;
-        if (http.WebSockets.IsWebSocketRequest)
-        {
-            if (!http.WebSockets.WebSocketRequestedProtocols.Contains(PortForward.TunnelProtocol))
-            {
-                await AnswerAsync(http, StatusCodes.Status400BadRequest, $"This WebSocket speaks {PortForward.TunnelProtocol}.");
-                return;
-            }
-
-            await PortForward.RunAsync(new WebSocketStream(await http.WebSockets.AcceptWebSocketAsync(PortForward.TunnelProtocol)), place, time, stopping);
-        }
-        else if (await UpgradeAsync(http, PortForward.Protocol) is { } transport)
+        if (await UpgradeAsync(http, PortForward.Protocol) is { } transport)
         {
             await PortForward.RunAsync(transport, place, time, stopping);
         }

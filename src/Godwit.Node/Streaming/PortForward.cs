@@ -14,9 +14,6 @@ internal static class PortForward
 {
     internal const string Protocol = "portforward.k8s.io";
 
-    /// <summary>The subprotocol of a WebSocket whose bytes are such a connection.</summary>
-    internal const string TunnelProtocol = "SPDY/3.1+" + Protocol;
-
     private const int BufferBytes = 32 << 10;
     private const int WaitingMax = 64;
 
@@ -59,6 +56,10 @@ internal static class PortForward
 
         await over.CancelAsync();
         await Task.WhenAll(forwards.Append(running)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (running.Exception?.InnerException is InvalidDataException broken)
+        {
+            throw new IOException("What came on a connection for port forwarding is no SPDY; it was closed", broken);
+        }
     }
 
     private static async Task ForwardAsync(SpdyStream data, SpdyStream error, NetworkNamespace place, TimeProvider time, CancellationToken stopping)

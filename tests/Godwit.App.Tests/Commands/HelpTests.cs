@@ -40,6 +40,8 @@ public sealed class HelpTests
     [InlineData("up --instance Big_One", "cannot name an instance")]
     [InlineData("server --listen nowhere", "--listen takes")]
     [InlineData("server --guest-network ten", "--guest-network takes")]
+    [InlineData("server --load-balancer-pool ten", "--load-balancer-pool takes")]
+    [InlineData("server --service-network 10.77.4.0/24", "overlaps with the guests' network")]
     [InlineData("agent --server http://h --ca-file c --underlay-address 192.0.2.1", "--server takes https")]
     [InlineData("agent --server https://h --ca-file c --underlay-address here", "--underlay-address takes an IP address")]
     [InlineData("agent --server https://h --ca-file c", "--underlay-address")]

@@ -44,6 +44,18 @@ public sealed class ServiceTests
     }
 
     [Fact]
+    public async Task A_node_gets_an_address_of_its_own_beside_guests_and_pods()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("node-1");
+        await cluster.AddNodeAsync("node-2");
+
+        var first = await cluster.UntilAsync<Node>("node-1", node => node.Metadata.Annotations.ContainsKey(AnnotationNames.StationAddress));
+        var second = await cluster.UntilAsync<Node>("node-2", node => node.Metadata.Annotations.ContainsKey(AnnotationNames.StationAddress));
+        Assert.NotEqual(first.Metadata.Annotations[AnnotationNames.StationAddress], second.Metadata.Annotations[AnnotationNames.StationAddress]);
+    }
+
+    [Fact]
     public async Task A_service_may_select_virtual_machines_beside_pods()
     {
         await using var cluster = await TestCluster.StartAsync();

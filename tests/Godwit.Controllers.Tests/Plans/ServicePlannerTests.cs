@@ -21,6 +21,26 @@ public sealed class ServicePlannerTests
     });
 
     [Fact]
+    public void Load_balancers_get_addresses_of_the_pool_each_its_own_and_wait_where_there_is_none()
+    {
+        var settings = new ConfigMap { Data = new Dictionary<string, string> { [LoadBalancerPlanner.PoolKey] = "192.0.2.0/29" } };
+        var services = new List<Service>();
+        for (var i = 0; i < 5; i++)
+        {
+            var made = ServiceOf($"web-{i}", "LoadBalancer");
+            services.Add(made with { Status = Assert.IsType<LoadBalancerPlan.Write>(LoadBalancerPlanner.For(made, services, settings)).Status });
+            Assert.IsType<LoadBalancerPlan.Nothing>(LoadBalancerPlanner.For(services[i], [.. services.Take(i)], settings));
+        }
+
+        Assert.Equal(5, services.SelectMany(LoadBalancerPlanner.AddressesOf).Distinct().Count());
+        Assert.Equal("LoadBalancerPoolExhausted", Assert.IsType<LoadBalancerPlan.Wait>(LoadBalancerPlanner.For(ServiceOf("more", "LoadBalancer"), services, settings)).Reason);
+        Assert.Equal("LoadBalancerPoolMissing", Assert.IsType<LoadBalancerPlan.Wait>(LoadBalancerPlanner.For(ServiceOf("more", "LoadBalancer"), [], null)).Reason);
+        var asked = ServiceOf("asked", "LoadBalancer") is var each ? each with { Spec = each.Spec with { LoadBalancerIP = "192.0.2.9" } } : each;
+        Assert.Equal("LoadBalancerAddressUnavailable", Assert.IsType<LoadBalancerPlan.Wait>(LoadBalancerPlanner.For(asked, [], settings)).Reason);
+        Assert.Null(Assert.IsType<LoadBalancerPlan.Write>(LoadBalancerPlanner.For(services[0] with { Spec = services[0].Spec with { Type = "ClusterIP" } }, [], settings)).Status.LoadBalancer);
+    }
+
+    [Fact]
     public void A_range_that_is_used_up_is_told()
     {
         var taken = Enumerable.Range(2, 5).Select(i => ServiceOf($"web-{i}") is var each ? each with { Spec = each.Spec with { ClusterIP = $"10.96.0.{i}" } } : each).ToList();

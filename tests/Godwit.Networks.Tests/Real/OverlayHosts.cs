@@ -56,6 +56,9 @@ internal sealed class OverlayHosts : IAsyncDisposable
         return hosts;
     }
 
+    /// <summary>A node's own address among the guests.</summary>
+    internal static IPAddress StationAddress(int number) => Network.UsableAt(40 + (uint)number);
+
     internal OverlayHost Host(int number) => Hosts[number - 1];
 
     internal OverlayState StateOf(int number) => new()
@@ -66,6 +69,7 @@ internal sealed class OverlayHosts : IAsyncDisposable
         Gateway = Gateway,
         IsGateway = number != ObserverNumber,
         ObserverAddress = number == ObserverNumber ? ObserverAddress : null,
+        StationAddress = number == ObserverNumber ? null : StationAddress(number),
         Masquerades = true,
         Members = [.. Hosts.Select(host => host.Address)],
     };

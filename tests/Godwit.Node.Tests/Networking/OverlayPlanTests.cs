@@ -28,6 +28,18 @@ public sealed class OverlayPlanTests
     }
 
     [Fact]
+    public void A_nodes_own_address_is_what_it_was_given_and_none_that_is_not_of_the_network()
+    {
+        OverlayFacts With(string address) => Facts([]) with
+        {
+            Nodes = [Node("node-1", "10.66.0.11") is var node ? node with { Metadata = node.Metadata with { Annotations = new Dictionary<string, string>(node.Metadata.Annotations) { [AnnotationNames.StationAddress] = address } } } : node],
+        };
+
+        Assert.Equal(IPAddress.Parse("10.77.3.4"), OverlayPlan.StateOf(Me, With("10.77.3.4")).StationAddress);
+        Assert.All(["10.78.3.4", "10.77.0.1", "here", ""], address => Assert.Null(OverlayPlan.StateOf(Me, With(address)).StationAddress));
+    }
+
+    [Fact]
     public void An_observer_is_no_gateway_and_has_the_address_kept_for_it()
     {
         var state = OverlayPlan.StateOf(Me with { Node = null }, Facts(guests: []));
@@ -82,6 +94,8 @@ public sealed class OverlayPlanTests
     [InlineData("vni", "0")]
     [InlineData("mtu", "-1")]
     [InlineData("members", "10.66.0.1,host")]
+    [InlineData("serviceCidr", "services")]
+    [InlineData("loadBalancerCidr", "192.0.2.1/33")]
     public void A_wrong_setting_is_refused_by_its_key(string key, string value)
     {
         var error = Assert.Throws<FormatException>(() => ClusterNetwork.Parse(Settings((key, value))));

@@ -23,7 +23,6 @@ internal static class ServiceKinds
         Namespaced = true,
         HasStatus = true,
         RefusesUnknownFields = true,
-        Caveat = "the nodes do not answer at its virtual address and ports yet; the addresses of its endpoints do",
         Schema = ServiceSchemas.Service,
         Strategy = new ServiceStrategy(),
         Columns =

@@ -1,0 +1,45 @@
+using Godwit.Linux;
+using Godwit.Linux.Netlink;
+using Godwit.Linux.Networking;
+using Godwit.Networks.Overlays;
+
+namespace Godwit.Networks.Services;
+
+/// <summary>
+/// Virtual addresses on one host: the rules of <see cref="ServiceRules"/>, and a way to the ranges that they lie in, so that there is something to
+/// refuse also where the host has no way out. What is in the kernel is what was applied last, whoever applied it, and stays when we end.
+/// </summary>
+public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, TimeProvider time)
+{
+    private string applied = "";
+
+    /// <summary>The name of the rules' table.</summary>
+    public string Table => ServiceRules.TableOf(names);
+
+    /// <summary>Makes these and no others the virtual addresses here. Idempotent; open connections go on.</summary>
+    /// <exception cref="LinuxException">The kernel refused, or the overlay's bridge is missing.</exception>
+    public async Task ApplyAsync(ServiceState state, CancellationToken stopping)
+    {
+        using var routes = RouteSocket.Open(place);
+        var bridge = routes.FindLink(names.Bridge)
+            ?? throw new LinuxException($"find bridge {names.Bridge} for services", Errno.ENODEV, "the overlay of this host is not set up yet");
+        foreach (var range in state.Ranges)
+        {
+            routes.ReplaceRoute(new Route(range.Address, range.PrefixLength, null, bridge.Index));
+        }
+
+        var rules = ServiceRules.Build(names, state);
+        if (rules != applied)
+        {
+            await Nftables.ApplyAsync(rules, place, time, stopping);
+            applied = rules;
+        }
+    }
+
+    /// <summary>Takes the rules away; the ways go with the bridge. Idempotent.</summary>
+    public async Task RemoveAsync(CancellationToken stopping)
+    {
+        await Nftables.ApplyAsync(ServiceRules.Remove(names), place, time, stopping);
+        applied = "";
+    }
+}

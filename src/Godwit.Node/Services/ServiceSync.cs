@@ -1,0 +1,110 @@
+using System.Threading.Channels;
+using Godwit.Api.Core.V1;
+using Godwit.Api.Discovery.V1;
+using Godwit.Base;
+using Godwit.Client;
+using Godwit.Linux.Networking;
+using Godwit.Networks.Overlays;
+using Godwit.Networks.Services;
+using Godwit.Node.Networking;
+using Microsoft.Extensions.Logging;
+
+namespace Godwit.Node.Services;
+
+/// <summary>
+/// Keeps this node's answers at virtual addresses as the API says. One loop applies; whatever changed, it applies all, in one change of the
+/// rules. While the server is away, or no agent runs, what was applied last stays; nothing is applied before all is known.
+/// </summary>
+internal sealed partial class ServiceSync
+{
+    /// <summary>Changes come in flocks, as when a deployment rolls: they are gathered for so long.</summary>
+    private static readonly TimeSpan GatherInterval = TimeSpan.FromMilliseconds(100);
+
+    private static readonly TimeSpan RepairInterval = TimeSpan.FromMinutes(1);
+    private static readonly Backoff RetryBackoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
+
+    private readonly NodeName node;
+    private readonly OverlaySync overlay;
+    private readonly ServicePlane plane;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly ResourceCache<Service> services;
+    private readonly ResourceCache<EndpointSlice> slices;
+    private readonly Channel<bool> changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public ServiceSync(NodeName node, ClusterClient client, OverlaySync overlay, OverlayNames names, TimeProvider time, ILoggerFactory loggers)
+    {
+        this.node = node;
+        this.overlay = overlay;
+        this.time = time;
+        logger = loggers.CreateLogger<ServiceSync>();
+        plane = new ServicePlane(NetworkNamespace.Own, names, time);
+        services = new ResourceCache<Service>(client.For<Service>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<Service>>());
+        slices = new ResourceCache<EndpointSlice>(client.For<EndpointSlice>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<EndpointSlice>>());
+        services.Subscribe(_ => Wake());
+        slices.Subscribe(_ => Wake());
+        overlay.Applied = Wake;
+    }
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await Task.WhenAll(services.RunAsync(stopping), slices.RunAsync(stopping), FollowAsync(stopping));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+        }
+    }
+
+    private void Wake() => changed.Writer.TryWrite(true);
+
+    private async Task FollowAsync(CancellationToken stopping)
+    {
+        await Task.WhenAll(services.WaitForSyncAsync(stopping), slices.WaitForSyncAsync(stopping), overlay.Ready.WaitAsync(stopping));
+        for (var failures = 0; !stopping.IsCancellationRequested;)
+        {
+            while (changed.Reader.TryRead(out _))
+            {
+                // What woke us is in the caches; all of it is applied at once.
+            }
+
+            try
+            {
+                await ApplyAsync(stopping);
+                failures = 0;
+                await WaitForChangeAsync(stopping);
+            }
+            catch (Exception error) when (error is not OperationCanceledException || !stopping.IsCancellationRequested)
+            {
+                var pause = RetryBackoff.DelayFor(failures++, Random.Shared.NextDouble());
+                Log.NotApplied(logger, pause.TotalMilliseconds, ErrorChain.Describe(error));
+                await Task.Delay(pause, time, stopping);
+            }
+        }
+    }
+
+    private Task ApplyAsync(CancellationToken stopping) => plane.ApplyAsync(
+        new ServiceState
+        {
+            Network = overlay.Network!.Network,
+            StationAddress = overlay.StationAddress,
+            Ranges = overlay.Network.ServiceRanges,
+            Places = ServicePlan.PlacesOf(node, services.Current.Items, slices.Current.Items),
+        },
+        stopping);
+
+    private async Task WaitForChangeAsync(CancellationToken stopping)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        await Task.WhenAny(changed.Reader.WaitToReadAsync(over.Token).AsTask(), Task.Delay(RepairInterval, time, over.Token));
+        await over.CancelAsync();
+        await Task.Delay(GatherInterval, time, stopping);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 2421, Level = LogLevel.Warning, Message = "Virtual addresses of services are not as they should be, next try in {DelayMs} ms: {Reason}")]
+        public static partial void NotApplied(ILogger logger, double delayMs, string reason);
+    }
+}
