@@ -75,7 +75,8 @@ internal sealed class SpdyHeaders : IDisposable
         }
 
         ReadOnlySpan<byte> begin = isFirst ? [0x78, 0x01] : [];
-        return [.. begin, .. Stored(text.ToArray())];
+        // The empty block after it is zlib's flush: readers that give out what they have only then (Go's) would look beyond the frame for it.
+        return [.. begin, .. Stored(text.ToArray()), .. Stored([])];
     }
 
     public void Dispose()

@@ -20,6 +20,17 @@ public sealed class SpdyTests
         Assert.Equal(["80", "7"], [second["port"], second["requestid"]]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_block_that_is_sent_ends_with_a_flush_so_that_its_reader_needs_nothing_beyond_it(bool isFirst)
+    {
+        var block = SpdyHeaders.Write(new Dictionary<string, string> { ["a"] = "b" }, isFirst);
+
+        Assert.Equal<byte>([0, 0, 0, 0xff, 0xff], block[^5..]);
+        Assert.Equal(isFirst, block.AsSpan().StartsWith<byte>([0x78, 0x01]));
+    }
+
     [Fact]
     public void What_is_no_header_block_is_refused()
     {
