@@ -1,4 +1,5 @@
 using Godwit.Api.Apps.V1;
+using Godwit.Api.Batch.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
@@ -34,6 +35,7 @@ internal sealed class ClusterView
         Endpoints = Follow<Endpoints>();
         ReplicaSets = Follow<ReplicaSet>();
         Deployments = Follow<Deployment>();
+        Jobs = Follow<Job>();
         Migrations = Follow<VirtualMachineInstanceMigration>();
         Policies = Follow<MigrationPolicy>();
         Forecasts = Follow<Forecast>();
@@ -66,6 +68,8 @@ internal sealed class ClusterView
     public ResourceCache<ReplicaSet> ReplicaSets { get; }
 
     public ResourceCache<Deployment> Deployments { get; }
+
+    public ResourceCache<Job> Jobs { get; }
 
     public ResourceCache<VirtualMachineInstanceMigration> Migrations { get; }
 

@@ -9,6 +9,7 @@ using Godwit.Controllers.Services;
 using Godwit.Controllers.VirtualMachines;
 using Godwit.Controllers.Workloads;
 using Godwit.Controllers.Workloads.Deployments;
+using Godwit.Controllers.Workloads.Jobs;
 using Godwit.Controllers.Workloads.ReplicaSets;
 
 namespace Godwit.Controllers;
@@ -90,6 +91,7 @@ public sealed class ControllerHost
                 new ForecastController(view, clock, logger),
                 new ReplicaSetController(view, keeper, clock, logger),
                 new DeploymentController(view, clock, logger),
+                new JobController(view, keeper, clock, logger),
                 new ServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new GarbageController(view, clock, logger),

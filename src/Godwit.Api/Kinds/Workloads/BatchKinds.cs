@@ -20,7 +20,6 @@ internal static class BatchKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Schema = BatchSchemas.Job,
-        Caveat = "it is kept, but no controller makes pods for jobs yet",
         Strategy = new JobRules(),
         Columns =
         [

@@ -100,19 +100,15 @@ internal sealed class JobRules : ResourceStrategy
             yield return FieldError.Required($"{path}.completions", "when completion mode is Indexed");
         }
 
-        if (!indexed && (spec.BackoffLimitPerIndex ?? spec.MaxFailedIndexes) is not null)
+        // A promise that is taken and not kept would run, fail or end a job otherwise than was asked for.
+        var refused = new (string Field, bool IsSaid)[]
         {
-            yield return FieldError.Invalid($"{path}.backoffLimitPerIndex", spec.BackoffLimitPerIndex, "requires indexed completion mode");
-        }
-
-        if (!indexed && spec.SuccessPolicy is not null)
+            ("podFailurePolicy", spec.PodFailurePolicy is not null), ("successPolicy", spec.SuccessPolicy is not null),
+            ("backoffLimitPerIndex", spec.BackoffLimitPerIndex is not null), ("maxFailedIndexes", spec.MaxFailedIndexes is not null),
+        };
+        foreach (var (field, _) in refused.Where(each => each.IsSaid))
         {
-            yield return FieldError.Invalid($"{path}.successPolicy", null, "requires indexed completion mode");
-        }
-
-        if (spec.PodFailurePolicy is not null && spec.Template.Spec is { RestartPolicy: not "Never" })
-        {
-            yield return FieldError.Invalid($"{path}.template.spec.restartPolicy", spec.Template.Spec.RestartPolicy, "only \"Never\" is supported when podFailurePolicy is specified");
+            yield return FieldError.Forbidden($"{path}.{field}", "no controller follows it yet; backoffLimit and activeDeadlineSeconds end a job");
         }
     }
 
