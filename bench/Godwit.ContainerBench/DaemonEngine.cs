@@ -71,7 +71,7 @@ internal sealed class DaemonEngine(string name, int holder, string folder, Func<
         await log!.DisposeAsync();
     }
 
-    public override long? ResidentBytes() => daemon is null ? null : Family(daemon.Id).Sum(Resident);
+    public override long? ResidentBytes(string kind = "VmRSS") => daemon is null ? null : Family(daemon.Id).Sum(process => Resident(process, kind));
 
     private async Task<bool> AnswersAsync(CancellationToken stopping)
     {
@@ -107,7 +107,7 @@ internal sealed class DaemonEngine(string name, int holder, string folder, Func<
         .Where(task => !task.EndsWith($"/{parent}", StringComparison.Ordinal))
         .SelectMany(task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
-    private static long Resident(int process) => 1024 * long.Parse(
-        File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2],
+    private static long Resident(int process, string kind) => 1024 * long.Parse(
+        File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith($"{kind}:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2],
         System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -29,7 +29,8 @@ internal abstract class Engine(string name, int holder, string folder) : IAsyncD
     public abstract Task StopAsync(CancellationToken stopping);
 
     /// <summary>Resident memory of all processes that wait for somebody to ask something, in bytes. Containers' own monitors do not count.</summary>
-    public abstract long? ResidentBytes();
+    /// <param name="kind">As proc_pid_status(5) calls it: <c>VmRSS</c> is all, <c>RssAnon</c> what is no file's and can only be swapped out.</param>
+    public abstract long? ResidentBytes(string kind = "VmRSS");
 
     /// <summary>The number of an image that it has not pulled in this run.</summary>
     public int NextBig() => ++bigs;

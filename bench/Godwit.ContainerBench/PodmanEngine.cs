@@ -49,5 +49,5 @@ internal sealed class PodmanEngine(int holder, string folder) : Engine("podman",
 
     public override Task StopAsync(CancellationToken stopping) => Task.CompletedTask;
 
-    public override long? ResidentBytes() => null;
+    public override long? ResidentBytes(string kind = "VmRSS") => null;
 }

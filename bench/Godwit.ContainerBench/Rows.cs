@@ -27,6 +27,7 @@ internal static partial class Rows
     [
         new("engine start to first answer", "ms", 0.1, 5, RestartAsync),
         new("idle memory right after start", "MB", 0.25, 1, async (engine, _) => await Task.FromResult(engine.ResidentBytes() / 1e6)),
+        new("of it no file's pages (RssAnon)", "MB", 0.25, 1, async (engine, _) => await Task.FromResult(engine.ResidentBytes("RssAnon") / 1e6)),
         new("the client alone (version)", "ms", 0, 15, async (engine, stopping) => await engine.TimeAsync(stopping, "version")),
         new("run --rm", "ms", 0.4, 15, async (engine, stopping) => await engine.TimeAsync(stopping, "run", "--rm", Stage.Tiny, "true")),
         new("run --rm --network none", "ms", 0.4, 10, async (engine, stopping) => await engine.TimeAsync(stopping, "run", "--rm", "--network", "none", Stage.Tiny, "true")),

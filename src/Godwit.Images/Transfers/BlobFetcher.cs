@@ -37,20 +37,15 @@ internal sealed class BlobFetcher(RegistryClient registry, ContentStore content,
         return await UnpackAsync(file, blob, diffId, progress, stopping);
     }
 
-    /// <summary>A small blob, whole and checked. It comes through memory, so that several may fetch the same one at once.</summary>
-    public async Task<byte[]> FetchSmallAsync(RepositoryAccess access, Descriptor blob, int bytesMax, CancellationToken stopping)
+    /// <summary>A small blob, whole and checked, from here or from the registry. It is not kept here by this.</summary>
+    public async Task<byte[]> ReadSmallAsync(RepositoryAccess access, Descriptor blob, int bytesMax, CancellationToken stopping)
     {
         if (blob.SizeBytes > bytesMax)
         {
             throw new ImageException(ImageErrorKind.Corrupt, $"The content {blob.Digest} is announced with {blob.SizeBytes} bytes where at most {bytesMax} are expected.");
         }
 
-        if (!content.Has(blob.Digest))
-        {
-            content.Put(await registry.ReadBlobAsync(access, blob, stopping), blob.Digest);
-        }
-
-        return content.ReadAll(blob.Digest, bytesMax);
+        return content.Has(blob.Digest) ? content.ReadAll(blob.Digest, bytesMax) : await registry.ReadBlobAsync(access, blob, stopping);
     }
 
     private async Task<UnpackedLayer> BringAsync(RepositoryAccess access, Descriptor blob, Digest diffId, IProgress<TransferProgress> progress, CancellationToken stopping)

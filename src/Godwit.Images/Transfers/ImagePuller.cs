@@ -32,13 +32,30 @@ internal sealed class ImagePuller(RegistryClient registry, ContentStore content,
 
         lease.Pin(first.Descriptor.Digest);
         lease.Pin(found.Descriptor.Digest);
-        content.Put(first.Content);
-        content.Put(found.Content);
         lease.Pin(manifest.Config.Digest);
-        var config = OciFormat.ReadConfig(await fetcher.FetchSmallAsync(access, manifest.Config, OciFormat.ConfigBytesMax, stopping));
+        var configBytes = await fetcher.ReadSmallAsync(access, manifest.Config, OciFormat.ConfigBytesMax, stopping);
+        var config = OciFormat.ReadConfig(configBytes);
         Check(name, manifest, config, pull.Platform);
 
-        var layers = await FetchLayersAsync(access, manifest, config, lease, progress, stopping);
+        // Each waits for the disk more than once, and nothing of the layers depends on them: so they wait while those come.
+        var keeping = Task.Run(
+            () =>
+            {
+                content.Put(first.Content);
+                content.Put(found.Content);
+                content.Put(configBytes, manifest.Config.Digest);
+            },
+            CancellationToken.None);
+        LayerRecord[] layers;
+        try
+        {
+            layers = await FetchLayersAsync(access, manifest, config, lease, progress, stopping);
+        }
+        finally
+        {
+            await keeping; // The lease that keeps them from being collected may end after this.
+        }
+
         var record = new ImageRecord { Layers = layers, Manifest = found.Descriptor, Sources = [Source(name)] };
         return new FetchedImage(manifest.Config.Digest, record, first.Descriptor.Digest);
     }

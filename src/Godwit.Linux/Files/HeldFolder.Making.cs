@@ -12,12 +12,17 @@ public sealed unsafe partial class HeldFolder
     private const int RemovalDepthMax = 4096;
 
     /// <summary>Makes a new regular file, for the caller alone, to be written. Its name must be free.</summary>
-    public SafeFileHandle CreateFile(ReadOnlySpan<byte> name)
+    public SafeFileHandle CreateFile(ReadOnlySpan<byte> name) => TryCreateFile(name) ?? throw new LinuxException($"make {Join(name)}", Errno.EEXIST);
+
+    /// <summary>Makes a new regular file, for the caller alone, to be written; null when its name is taken.</summary>
+    public SafeFileHandle? TryCreateFile(ReadOnlySpan<byte> name)
     {
         var closed = stackalloc byte[NameBytesMax + 1];
         Close(name, closed, NameBytesMax);
         var value = LibC.OpenAt(descriptor.Value, closed, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW | OpenFlags.O_CLOEXEC, WhileMaking);
-        return value >= 0 ? new SafeFileHandle(value, ownsHandle: true) : throw LinuxException.FromLastCall($"make {Join(name)}");
+        return value >= 0 ? new SafeFileHandle(value, ownsHandle: true)
+            : LastError is Errno.EEXIST ? null
+            : throw LinuxException.FromLastCall($"make {Join(name)}");
     }
 
     /// <summary>Makes a folder, for the caller alone. Its name must be free.</summary>

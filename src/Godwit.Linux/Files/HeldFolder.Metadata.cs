@@ -1,5 +1,6 @@
 using System.Text;
 using Godwit.Linux.Native;
+using Microsoft.Win32.SafeHandles;
 
 namespace Godwit.Linux.Files;
 
@@ -47,6 +48,20 @@ public sealed unsafe partial class HeldFolder
         CloseOrSelf(name, closed);
         var times = stackalloc long[] { modified.Seconds, modified.Nanoseconds, modified.Seconds, modified.Nanoseconds };
         Check(LibC.SetTimesAt(descriptor.Value, closed, times, NoFollow), "set the time of", name);
+    }
+
+    /// <summary>Gives an open file its owner and then its permissions, the lower twelve bits: a change of owner clears set-user-id.</summary>
+    public static void SetOwnerAndMode(SafeFileHandle file, uint userId, uint groupId, uint mode)
+    {
+        Check(LibC.ChangeOwnerOf(file, userId, groupId), $"give a new file to user {userId}");
+        Check(LibC.ChangeModeOf(file, mode & 0xfff), "set the mode of a new file");
+    }
+
+    /// <summary>Sets when an open file was last changed, and last read to the same. Writing to it later changes it again.</summary>
+    public static void SetTime(SafeFileHandle file, FileTime modified)
+    {
+        var times = stackalloc long[] { modified.Seconds, modified.Nanoseconds, modified.Seconds, modified.Nanoseconds };
+        Check(LibC.SetTimesOf(file, times), "set the time of a new file");
     }
 
     /// <summary>Sets an extended attribute (xattr(7)).</summary>
@@ -130,5 +145,13 @@ public sealed unsafe partial class HeldFolder
 
         found.Sort(static (left, right) => left.AsSpan().SequenceCompareTo(right));
         return found;
+    }
+
+    private static void Check(int result, string attempt)
+    {
+        if (result != 0)
+        {
+            throw LinuxException.FromLastCall(attempt);
+        }
     }
 }

@@ -14,15 +14,20 @@ public sealed class MountNamespace : IDisposable
 
     private MountNamespace(Descriptor descriptor) => this.descriptor = descriptor;
 
-    /// <summary>Makes one, with these mounts taken away in it.</summary>
+    /// <summary>Makes one, with these mounts taken away in it, and these files and folders, where they exist, such that nobody can write to them through it.</summary>
     /// <exception cref="LinuxException">Needs CAP_SYS_ADMIN.</exception>
-    public static MountNamespace Create(IEnumerable<string> hidden) => OnNewThread(() =>
+    public static MountNamespace Create(IEnumerable<string> hidden, IEnumerable<string> readOnly) => OnNewThread(() =>
     {
         Check(LibC.Unshare(NamespaceFlags.CLONE_NEWNS), "make a mount namespace");
         Check(LibC.Mount("none", "/", null, MountFlags.MS_SLAVE | MountFlags.MS_REC, null), "keep the mounts of a new mount namespace to itself");
         foreach (var path in hidden)
         {
             Mounts.Unmount(path);
+        }
+
+        foreach (var path in readOnly.Where(Path.Exists))
+        {
+            Mounts.BindReadOnly(path);
         }
 
         return new MountNamespace(Descriptor.Open("/proc/thread-self/ns/mnt", OpenFlags.O_RDONLY));

@@ -22,6 +22,14 @@ public static class Mounts
     /// <summary>Shows one place under another path too; both exist and are of one kind.</summary>
     public static void Bind(string source, string path) => Check(LibC.Mount(source, path, null, MountFlags.MS_BIND, null), $"mount {source} on {path} too");
 
+    /// <summary>Makes a file or folder a mount of its own through which nobody can write.</summary>
+    public static void BindReadOnly(string path)
+    {
+        Bind(path, path);
+        // A bind mount begins with the flags of what it shows; only a change of it can set others (mount(2)).
+        Check(LibC.Mount("none", path, null, MountFlags.MS_REMOUNT | MountFlags.MS_BIND | MountFlags.MS_RDONLY | MountFlags.MS_NODEV, null), $"make the mount {path} one that is only read");
+    }
+
     /// <summary>
     /// Shows a place under another path too, with the ids that a user namespace has for them: what belongs to 0 in the one belongs to that namespace's root in
     /// the other, and the same the other way round (mount_setattr(2)). Nothing that is mounted below comes along.

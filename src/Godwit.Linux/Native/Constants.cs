@@ -72,9 +72,11 @@ internal static class LockOperations
 
 internal static class MountFlags
 {
+    internal const nuint MS_RDONLY = 1;
     internal const nuint MS_NOSUID = 2;
     internal const nuint MS_NODEV = 4;
     internal const nuint MS_NOEXEC = 8;
+    internal const nuint MS_REMOUNT = 32;
     internal const nuint MS_BIND = 4096;
     internal const nuint MS_REC = 16384;
     internal const nuint MS_SLAVE = 1 << 19;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Godwit.Linux.Native;
 
@@ -37,6 +38,15 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "chmod", SetLastError = true)]
     internal static partial int ChangeMode(byte* path, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "fchown", SetLastError = true)]
+    internal static partial int ChangeOwnerOf(SafeFileHandle file, uint user, uint group);
+
+    [LibraryImport(Library, EntryPoint = "fchmod", SetLastError = true)]
+    internal static partial int ChangeModeOf(SafeFileHandle file, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "futimens", SetLastError = true)]
+    internal static partial int SetTimesOf(SafeFileHandle file, long* times);
 
     [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
     internal static partial int StatXBytes(int folder, byte* path, int flags, uint mask, byte* result);

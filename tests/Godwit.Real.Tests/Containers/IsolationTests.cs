@@ -27,6 +27,19 @@ public sealed class ContainerIsolationTests
     }
 
     [Fact]
+    public async Task The_runtimes_own_program_can_only_be_read_where_it_enters_containers()
+    {
+        await using var lab = await EngineLab.OpenAsync();
+        var id = await lab.StartAsync(EngineLab.Shell("sleep 1000"));
+        var monitor = (await File.ReadAllTextAsync(Path.Combine(lab.Options.RunFolder, "containers", id, "monitor.pid"), EngineLab.Stopping)).Trim();
+
+        // What proc_pid_mountinfo(5) calls the mount point, and its options.
+        var mount = File.ReadLines($"/proc/{monitor}/mountinfo").Select(line => line.Split(' ')).Last(fields => fields[4] == lab.Options.RuntimePath);
+        Assert.Contains("ro", mount[5].Split(','));
+        Assert.Equal(0, (await lab.ExecuteAsync(id, "true")).Code);
+    }
+
+    [Fact]
     public async Task Capabilities_that_it_does_not_have_are_refused_to_it()
     {
         await using var lab = await EngineLab.OpenAsync();
