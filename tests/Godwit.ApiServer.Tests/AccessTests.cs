@@ -86,4 +86,42 @@ public sealed class AccessTests
             Assert.Equal(expected, (bool?)may["status"]!["allowed"] ?? false);
         }
     }
+
+    [Fact]
+    public async Task The_paths_that_a_user_is_told_it_may_read_are_those_it_may_read()
+    {
+        await using var server = await TestServer.StartAsync();
+        Assert.Equal(["*: *"], await PathRulesAsync(server, client: null));
+
+        using var controllers = server.Client("controllers");
+        var told = Assert.Single(await PathRulesAsync(server, controllers));
+        Assert.StartsWith("get,head: ", told, StringComparison.Ordinal);
+        var paths = told["get,head: ".Length..].Split(',');
+        foreach (var path in new[] { "/", "/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version", "/versions", "/metrics/more", "/logs" })
+        {
+            var listed = paths.Any(rule => rule.EndsWith('*') ? path.StartsWith(rule[..^1], StringComparison.Ordinal) : path == rule);
+            Assert.Equal(listed, await MayGetAsync(server, path, controllers));
+            using var response = await controllers.GetAsync(path, TestServer.Stopping);
+            Assert.Equal(listed, response.StatusCode != HttpStatusCode.Forbidden);
+        }
+
+        Assert.False(await MayGetAsync(server, "/logs", controllers));
+        Assert.True(await MayGetAsync(server, "/metrics", controllers));
+        Assert.True(await MayGetAsync(server, "/logs", client: null));
+    }
+
+    /// <summary>What the server says of the paths that are no resources, a line a rule: its verbs, then its paths.</summary>
+    private static async Task<IReadOnlyList<string>> PathRulesAsync(TestServer server, HttpClient? client)
+    {
+        var (_, rules) = await server.SendAsync(HttpMethod.Post, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", """{"spec":{"namespace":"default"}}""", client: client);
+        return [.. rules["status"]!["nonResourceRules"]!.AsArray().Select(rule =>
+            $"{string.Join(',', rule!["verbs"]!.AsArray().Select(verb => (string)verb!))}: {string.Join(',', rule["nonResourceURLs"]!.AsArray().Select(path => (string)path!))}")];
+    }
+
+    private static async Task<bool> MayGetAsync(TestServer server, string path, HttpClient? client)
+    {
+        var (_, may) = await server.SendAsync(HttpMethod.Post, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            $$$$"""{"spec":{"nonResourceAttributes":{"verb":"get","path":"{{{{path}}}}"}}}""", client: client);
+        return (bool?)may["status"]!["allowed"] ?? false;
+    }
 }

@@ -77,7 +77,7 @@ internal static class ReviewHandler
         Status = new SubjectRulesReviewStatus
         {
             ResourceRules = [.. Authorizer.RulesOf(user).Select(rule => new ResourceRule { ApiGroups = [rule.Group], Resources = rule.Resources, Verbs = rule.Verbs })],
-            NonResourceRules = [new NonResourceRule { Verbs = ["get"], NonResourceUrls = ["/healthz", "/livez", "/readyz", "/version", "/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"] }],
+            NonResourceRules = [new NonResourceRule { Verbs = user.IsIn(User.MastersGroup) ? ["*"] : Authorizer.PathVerbs, NonResourceUrls = Authorizer.PathsOf(user) }],
         },
     };
 }

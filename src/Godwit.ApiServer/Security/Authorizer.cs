@@ -10,9 +10,12 @@ internal static class Authorizer
 {
     private static readonly string[] ReadVerbs = ["get", "list", "watch"];
 
-    private static readonly string[] OpenPaths = ["/healthz", "/readyz", "/livez", "/version"];
+    private static readonly string[] EveryPath = ["*"];
 
-    private static readonly string[] DiscoveryPaths = ["/api", "/apis", "/openapi", "/version", "/healthz", "/readyz", "/livez"];
+    private static readonly string[] OpenPaths = ["/healthz", "/healthz/*", "/livez", "/livez/*", "/readyz", "/readyz/*", "/version", "/version/*"];
+
+    private static readonly string[] AuthenticatedPaths =
+        [.. OpenPaths, "/", "/api", "/api/*", "/apis", "/apis/*", "/metrics", "/openapi", "/openapi/*"];
 
     private static readonly Rule[] Everyone =
     [
@@ -101,6 +104,16 @@ internal static class Authorizer
         return rules;
     }
 
+    /// <summary>What may be done to a path that is no resource, except by those who may do everything.</summary>
+    public static IReadOnlyList<string> PathVerbs { get; } = ["get", "head"];
+
+    /// <summary>
+    /// The paths that are no resources and that a user may read. One that ends in <c>*</c> stands for all that begin
+    /// with what is before it; <c>*</c> alone is every path, with every verb.
+    /// </summary>
+    public static IReadOnlyList<string> PathsOf(User user) =>
+        user.IsIn(User.MastersGroup) ? EveryPath : user.IsIn(User.AuthenticatedGroup) ? AuthenticatedPaths : OpenPaths;
+
     private static StatusException Forbidden(User user, RequestInfo info)
     {
         if (!info.IsResource)
@@ -115,19 +128,11 @@ internal static class Authorizer
 
     private static bool AllowsResource(User user, RequestInfo info) => RulesOf(user).Any(rule => rule.Allows(info));
 
-    private static bool AllowsPath(User user, RequestInfo info)
-    {
-        if (info.Verb is not ("get" or "head"))
-        {
-            return false;
-        }
+    private static bool AllowsPath(User user, RequestInfo info) =>
+        PathVerbs.Contains(info.Verb) && PathsOf(user).Any(rule => IsAt(info.Path, rule));
 
-        return OpenPaths.Any(path => IsAtOrUnder(info.Path, path))
-            || (user.IsIn(User.AuthenticatedGroup) && (info.Path is "/" or "/metrics" || DiscoveryPaths.Any(path => IsAtOrUnder(info.Path, path))));
-    }
-
-    private static bool IsAtOrUnder(string path, string root) =>
-        path.StartsWith(root, StringComparison.Ordinal) && (path.Length == root.Length || path[root.Length] == '/');
+    private static bool IsAt(string path, string rule) =>
+        rule.EndsWith('*') ? path.AsSpan().StartsWith(rule.AsSpan(0, rule.Length - 1), StringComparison.Ordinal) : path == rule;
 
     /// <summary>Lets verbs be done to resources of a group; <c>*</c> is any. A subresource is written <c>resource/subresource</c>.</summary>
     public sealed record Rule(string Group, IReadOnlyList<string> Resources, IReadOnlyList<string> Verbs)
