@@ -6,8 +6,9 @@ namespace Godwit.Controllers.Addresses;
 /// </summary>
 internal static class StationPlanner
 {
-    /// <summary>True for a node that is to have an address and has none.</summary>
-    public static bool IsWanting(Node node) => string.IsNullOrEmpty(AddressOf(node)) && node.Metadata.DeletionTimestamp is null;
+    /// <summary>True for a node that is to have an address and has none. Not before its agent has reported once: its first writes follow each other at once, and ours would come between them.</summary>
+    public static bool IsWanting(Node node) =>
+        string.IsNullOrEmpty(AddressOf(node)) && node.Metadata.DeletionTimestamp is null && node.Status.Conditions.Any(condition => condition.Type == "Ready");
 
     public static string? AddressOf(Node node) => node.Metadata.Annotations.GetValueOrDefault(AnnotationNames.StationAddress);
 

@@ -113,7 +113,7 @@ public sealed class LifecycleTests
     [Fact]
     public async Task Many_guests_get_addresses_without_clash_and_nodes_without_overcommitment()
     {
-        await using var cluster = await TestCluster.StartAsync(cidr: "10.77.0.0/27"); // 29 guests, 4 nodes with room for 24.
+        await using var cluster = await TestCluster.StartAsync(cidr: "10.77.0.0/26"); // 61 addresses, 4 nodes with room for 24 guests.
         foreach (var node in Enumerable.Range(0, 4))
         {
             await cluster.AddNodeAsync($"node-{node}", memory: "3852Mi"); // Six times 642Mi.
@@ -138,8 +138,13 @@ public sealed class LifecycleTests
     [Fact]
     public async Task An_exhausted_pool_is_said_and_an_address_given_back_is_used()
     {
-        await using var cluster = await TestCluster.StartAsync(cidr: "10.77.0.0/30"); // One guest.
-        await cluster.AddNodeAsync("node-1");
+        await using var cluster = await TestCluster.StartAsync(cidr: "10.77.0.0/29"); // Five: four nodes' own, and one guest's.
+        foreach (var name in new[] { "node-1", "node-2", "node-3", "node-4" })
+        {
+            await cluster.AddNodeAsync(name);
+            await cluster.UntilAsync<Node>(name, node => node.Metadata.Annotations.ContainsKey(AnnotationNames.StationAddress));
+        }
+
         await cluster.CreateVmAsync("one");
         await cluster.UntilAsync<VirtualMachineInstance>("one", vmi => vmi.Status.Phase == VirtualMachineInstancePhases.Running);
 
