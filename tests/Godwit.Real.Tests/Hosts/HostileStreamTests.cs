@@ -43,6 +43,43 @@ public sealed class HostileStreamTests
     }
 
     [Fact]
+    public async Task A_target_whose_stream_lies_about_lengths_offsets_or_names_gives_it_up_and_never_runs()
+    {
+        await using var lab = await MachineLab.CreateAsync();
+        var spec = lab.Spec();
+        var source = await lab.BootAsync(spec);
+        await source.Migration.ConfigureAsync(new MigrationSettings { DowntimeLimitMs = 100 }, Stopping);
+        var captured = await CapturedStream.TakeAsync(source);
+        foreach (var lie in Enum.GetValues<Lie>())
+        {
+            await using var there = await MachineLab.CreateAsync();
+            var target = await there.Host.CreateAsync(spec, MachineStart.Incoming, Stopping);
+            await target.Migration.ConfigureAsync(new MigrationSettings { DowntimeLimitMs = 100 }, Stopping);
+            var path = target.Place.MigrationSocket("hostile");
+            await target.Migration.StartIncomingAsync($"unix:{path}", Stopping);
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), Stopping);
+
+            // The stream is left open: what ends it is the lie, and not its end.
+            await SendAsync(socket, captured.With(lie));
+
+            if (lie == Lie.None)
+            {
+                await Until.TrueAsync(async () => socket.Poll(0, SelectMode.SelectRead) || await IsLoadingAsync(target), "the target loads the true stream");
+                Assert.True(await IsLoadingAsync(target), $"The true stream was given up: {target.Migration.LastStatus}.");
+                continue;
+            }
+
+            await Until.TrueAsync(() => Ran(target) || target.RunState is MachineRunState.Gone or MachineRunState.Crashed || target.Migration.LastStatus == "failed", $"the target gives up a stream that lies about {lie}");
+            Assert.False(Ran(target), $"The target is {target.RunState}.");
+            await Assert.ThrowsAsync<MachineException>(() => target.ResumeAsync(Stopping));
+        }
+
+        await source.WaitForStateAsync(MachineRunState.Running);
+        Assert.Equal(0, await source.CountBadPagesAsync());
+    }
+
+    [Fact]
     public async Task A_stream_that_is_cut_in_the_middle_leaves_the_guest_running_where_it_was()
     {
         await using var move = await MachineMove.PrepareAsync(new MigrationSettings { DowntimeLimitMs = 100, MaxBandwidthBytesPerSecond = 4 << 20 });
@@ -61,18 +98,31 @@ public sealed class HostileStreamTests
 
     private static bool Ran(IMachine machine) => machine.RunState is MachineRunState.Running or MachineRunState.Paused;
 
+    private static async Task<bool> IsLoadingAsync(IMachine target) => (await target.Migration.QueryAsync(Stopping)).Status == "active";
+
     private static async Task FeedAsync(string path, byte[] bytes)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), Stopping);
+        await SendAsync(socket, bytes);
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // It has heard enough.
+        }
+    }
+
+    private static async Task SendAsync(Socket socket, byte[] bytes)
+    {
         try
         {
             for (var sent = 0; sent < bytes.Length;)
             {
                 sent += await socket.SendAsync(bytes.AsMemory(sent), Stopping);
             }
-
-            socket.Shutdown(SocketShutdown.Send);
         }
         catch (SocketException)
         {
