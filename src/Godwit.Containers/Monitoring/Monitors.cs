@@ -115,9 +115,9 @@ internal sealed class Monitors : IDisposable
     }
 
     /// <summary>
-    /// conmon (2.1.6 at least) says that it listens a moment before it watches for the terminal that crun hands it. Were the program let go in between and over by
-    /// then, the monitor would give up without a word, and what the program printed be lost; if it was not over, it would have no terminal until its end. The monitor
-    /// next sleeps in its loop, with that watch in place.
+    /// conmon (2.1.6) looks at what is ready and then acts on it. Our connection wakes it; if the program is let go, hands over its terminal and ends before the monitor
+    /// acts, that sees the end, of the terminal nothing, and gives up without a word. So the program waits until the monitor has dealt with the connection and sleeps
+    /// again: what wakes it next is the terminal.
     /// </summary>
     private async Task WaitUntilWatchingAsync(MonitorFolder folder, CancellationToken stopping)
     {
