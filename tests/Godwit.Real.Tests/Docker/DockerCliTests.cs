@@ -32,12 +32,29 @@ public sealed class DockerCliTests
         Assert.Equal(0, (await lab.DockerAsync("run", "-d", "--name", "box", "--network", "none", DockerLab.Busybox, "sleep", "1000")).Code);
         for (var i = 0; i < 20; i++)
         {
-            var ran = await lab.RunAsync("/usr/bin/script", "", ["-qec", $"{DockerClients.Newest} exec -it box sh -c 'tty; exit 5'", "/dev/null"]);
+            var ran = await OnTerminalAsync(lab, $"{DockerClients.Newest} exec -it box sh -c 'tty; exit 5'");
             Assert.True(ran is { Code: 5 } && ran.Output.Contains("/dev/pts/", StringComparison.Ordinal), $"{i}: {ran}");
         }
 
-        var attached = await lab.RunAsync("/usr/bin/script", "", ["-qec", $"{DockerClients.Newest} run --rm -it --network none {DockerLab.Busybox} sh -c 'tty; exit 6'", "/dev/null"]);
+        var attached = await OnTerminalAsync(lab, $"{DockerClients.Newest} run --rm -it --network none {DockerLab.Busybox} sh -c 'tty; exit 6'");
         Assert.True(attached is { Code: 6 } && attached.Output.Contains("/dev/pts/", StringComparison.Ordinal), $"{attached}");
+    }
+
+    /// <summary>
+    /// A person's terminal does not end. Nor must script's input, in whose end it types an end of file and may lose what is printed then: it is
+    /// a pipe that is open for writing too.
+    /// </summary>
+    private static async Task<(int Code, string Output, string Error)> OnTerminalAsync(DockerLab lab, string command)
+    {
+        var folder = Directory.CreateTempSubdirectory("godwit-terminal-").FullName;
+        try
+        {
+            return await lab.RunAsync("/bin/sh", "", ["-c", "mkfifo \"$0\" && exec script -qec \"$1\" /dev/null <> \"$0\"", Path.Combine(folder, "input"), command]);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
