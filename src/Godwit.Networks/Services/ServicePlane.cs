@@ -17,8 +17,11 @@ public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, Tim
     public string Table => ServiceRules.TableOf(names);
 
     /// <summary>Makes these and no others the virtual addresses here. Idempotent; open connections go on.</summary>
+    /// <param name="state">What is served.</param>
+    /// <param name="isRepair">Applies also what was applied last, for somebody else may have changed the kernel's rules since.</param>
+    /// <param name="stopping">Leaves the rules as they were, or as asked.</param>
     /// <exception cref="LinuxException">The kernel refused, or the overlay's bridge is missing.</exception>
-    public async Task ApplyAsync(ServiceState state, CancellationToken stopping)
+    public async Task ApplyAsync(ServiceState state, bool isRepair, CancellationToken stopping)
     {
         using var routes = RouteSocket.Open(place);
         var bridge = routes.FindLink(names.Bridge)
@@ -29,7 +32,7 @@ public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, Tim
         }
 
         var rules = ServiceRules.Build(names, state);
-        if (rules != applied)
+        if (isRepair || rules != applied)
         {
             await Nftables.ApplyAsync(rules, place, time, stopping);
             applied = rules;

@@ -62,6 +62,7 @@ internal sealed partial class ServiceSync
     private async Task FollowAsync(CancellationToken stopping)
     {
         await Task.WhenAll(services.WaitForSyncAsync(stopping), slices.WaitForSyncAsync(stopping), overlay.Ready.WaitAsync(stopping));
+        var isRepair = false;
         for (var failures = 0; !stopping.IsCancellationRequested;)
         {
             while (changed.Reader.TryRead(out _))
@@ -71,9 +72,9 @@ internal sealed partial class ServiceSync
 
             try
             {
-                await ApplyAsync(stopping);
+                await ApplyAsync(isRepair, stopping);
                 failures = 0;
-                await WaitForChangeAsync(stopping);
+                isRepair = !await WaitForChangeAsync(stopping);
             }
             catch (Exception error) when (error is not OperationCanceledException || !stopping.IsCancellationRequested)
             {
@@ -84,7 +85,7 @@ internal sealed partial class ServiceSync
         }
     }
 
-    private Task ApplyAsync(CancellationToken stopping) => plane.ApplyAsync(
+    private Task ApplyAsync(bool isRepair, CancellationToken stopping) => plane.ApplyAsync(
         new ServiceState
         {
             Network = overlay.Network!.Network,
@@ -92,14 +93,18 @@ internal sealed partial class ServiceSync
             Ranges = overlay.Network.ServiceRanges,
             Places = ServicePlan.PlacesOf(node, services.Current.Items, slices.Current.Items),
         },
+        isRepair,
         stopping);
 
-    private async Task WaitForChangeAsync(CancellationToken stopping)
+    /// <summary>False: nothing has changed for so long that what is in the kernel may be looked after.</summary>
+    private async Task<bool> WaitForChangeAsync(CancellationToken stopping)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        await Task.WhenAny(changed.Reader.WaitToReadAsync(over.Token).AsTask(), Task.Delay(RepairInterval, time, over.Token));
+        var change = changed.Reader.WaitToReadAsync(over.Token).AsTask();
+        var isChanged = await Task.WhenAny(change, Task.Delay(RepairInterval, time, over.Token)) == change;
         await over.CancelAsync();
         await Task.Delay(GatherInterval, time, stopping);
+        return isChanged;
     }
 
     private static partial class Log

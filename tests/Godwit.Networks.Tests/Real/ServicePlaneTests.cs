@@ -80,6 +80,22 @@ public sealed class ServicePlaneTests
     }
 
     [Fact]
+    public async Task Rules_that_somebody_else_took_away_are_put_back_by_a_repair()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        var client = WithRoute(await hosts.AddGuestAsync(1, 1));
+        var near = await hosts.AddGuestAsync(1, 2);
+        await using var server = Server.Start(near);
+        var plane = PlaneOf(hosts, 1);
+        await ApplyAsync(plane, PlaceOf(near));
+        await new Linux.Commands.Command("nft", "delete", "table", "ip", plane.Table) { Place = hosts.Host(1).Place }.RunAsync(TimeProvider.System, Stopping);
+
+        await plane.ApplyAsync(StateOf(PlaceOf(near)), isRepair: true, Stopping);
+
+        Assert.Equal(near.Address.ToString(), await AskAsync(client));
+    }
+
+    [Fact]
     public async Task The_host_itself_and_a_client_from_outside_reach_backends_on_either_host()
     {
         await using var hosts = await OverlayHosts.CreateAsync();
@@ -143,8 +159,10 @@ public sealed class ServicePlaneTests
         Backends = [.. backends.Select(guest => new ServiceBackend(guest.Address, BackendPort))],
     };
 
-    private static Task ApplyAsync(ServicePlane plane, params ServicePlace[] places) => plane.ApplyAsync(
-        new ServiceState { Network = OverlayHosts.Network, StationAddress = OverlayHosts.StationAddress(1), Ranges = [Ipv4Network.Parse("10.96.0.0/16")], Places = places }, Stopping);
+    private static Task ApplyAsync(ServicePlane plane, params ServicePlace[] places) => plane.ApplyAsync(StateOf(places), isRepair: false, Stopping);
+
+    private static ServiceState StateOf(params ServicePlace[] places) =>
+        new() { Network = OverlayHosts.Network, StationAddress = OverlayHosts.StationAddress(1), Ranges = [Ipv4Network.Parse("10.96.0.0/16")], Places = places };
 
     private static async Task<string> AskAsync(FakeGuest client)
     {
