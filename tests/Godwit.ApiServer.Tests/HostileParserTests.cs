@@ -91,6 +91,20 @@ public sealed class HostileParserTests
         limit.Enter("wild", streams: true).Dispose();
     }
 
+    [Fact]
+    public void Users_who_have_nothing_under_way_are_not_remembered_however_many_names_were_used()
+    {
+        var limit = new InFlightLimit();
+        for (var number = 0; number < 1000; number++)
+        {
+            var entered = limit.Enter($"name-{number}", streams: false);
+            entered.Dispose();
+            entered.Dispose(); // Once more counts for nothing.
+        }
+
+        Assert.Equal(0, limit.UserCount);
+    }
+
     private static Gen<string> Among(params string[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
 
     private static void IsValueOrRefusal<T>(int code, Func<T> parse, int orCode = 0)

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Godwit.ApiServer.Requests;
 
 /// <summary>
@@ -11,34 +9,61 @@ internal sealed class InFlightLimit
     public const int RequestsMax = 256;
     public const int StreamsMax = 8192;
 
-    private readonly ConcurrentDictionary<(string User, bool Streams), Counter> counters = new();
+    private readonly Lock gate = new();
+
+    /// <summary>Only who has something under way: names come from clients too (impersonation), so there is no end of them.</summary>
+    private readonly Dictionary<(string User, bool Streams), int> underWay = [];
+
+    /// <summary>How many users have something under way.</summary>
+    internal int UserCount
+    {
+        get
+        {
+            lock (gate)
+            {
+                return underWay.Count;
+            }
+        }
+    }
 
     /// <summary>Counts a request in; disposing of the result counts it out.</summary>
     /// <exception cref="StatusException">The user has too many under way: 429.</exception>
     public IDisposable Enter(string user, bool streams)
     {
-        var counter = counters.GetOrAdd((user, streams), _ => new Counter());
-        return counter.TryEnter(streams ? StreamsMax : RequestsMax)
-            ? counter
-            : throw StatusException.TooManyRequests($"{user} has too many requests under way, please try again later", retryAfterSeconds: 1);
-    }
-
-    // Users are those with a certificate of ours or a token, so the table is as small as the cluster's list of users.
-    private sealed class Counter : IDisposable
-    {
-        private int count;
-
-        public bool TryEnter(int max)
+        lock (gate)
         {
-            if (Interlocked.Increment(ref count) <= max)
+            var count = underWay.GetValueOrDefault((user, streams));
+            if (count < (streams ? StreamsMax : RequestsMax))
             {
-                return true;
+                underWay[(user, streams)] = count + 1;
+                return new Entered(this, user, streams);
             }
-
-            Interlocked.Decrement(ref count);
-            return false;
         }
 
-        public void Dispose() => Interlocked.Decrement(ref count);
+        throw StatusException.TooManyRequests($"{user} has too many requests under way, please try again later", retryAfterSeconds: 1);
+    }
+
+    private void Leave(string user, bool streams)
+    {
+        lock (gate)
+        {
+            if (--underWay[(user, streams)] == 0)
+            {
+                underWay.Remove((user, streams));
+            }
+        }
+    }
+
+    private sealed class Entered(InFlightLimit limit, string user, bool streams) : IDisposable
+    {
+        private int isLeft;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref isLeft, 1) == 0)
+            {
+                limit.Leave(user, streams);
+            }
+        }
     }
 }
