@@ -51,6 +51,9 @@ public static class BuiltInKinds
         // kubectl 1.27 asks in this version and no other.
         new(SelfSubjectReview.Type with { Version = "v1beta1" }, "selfsubjectreview", ClusterSchemas.SelfSubjectReview),
         new(SelfSubjectAccessReview.Type, "selfsubjectaccessreview", ClusterSchemas.SelfSubjectAccessReview),
+        new(SubjectAccessReview.Type, "subjectaccessreview", ClusterSchemas.SubjectAccessReview),
+        new(LocalSubjectAccessReview.Type, "localsubjectaccessreview", ClusterSchemas.LocalSubjectAccessReview),
+        new(TokenReview.Type, "tokenreview", ClusterSchemas.TokenReview),
         new(SelfSubjectRulesReview.Type, "selfsubjectrulesreview", ClusterSchemas.SelfSubjectRulesReview),
     ];
 

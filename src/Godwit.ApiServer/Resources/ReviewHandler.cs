@@ -9,8 +9,8 @@ using Godwit.ApiServer.Security;
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>
-/// Answers questions posed as objects: who am I, may I do this, what may I do. Nothing is stored. These are what
-/// <c>kubectl auth whoami</c> and <c>can-i</c> send.
+/// Answers questions posed as objects: who am I, may I do this, what may I do (what <c>kubectl auth whoami</c> and <c>can-i</c> send),
+/// may they do this, whose token is this (what extensions and proxies send, who need a right to ask). Nothing is stored.
 /// </summary>
 internal static class ReviewHandler
 {
@@ -18,7 +18,7 @@ internal static class ReviewHandler
     public static QuestionKind? Find(RequestInfo info) =>
         BuiltInKinds.Questions.FirstOrDefault(kind => kind.Type.Group == info.Group && kind.Type.Version == info.Version && kind.Type.Plural == info.Resource);
 
-    public static async Task HandleAsync(ApiRequest request, QuestionKind kind)
+    public static async Task HandleAsync(ApiRequest request, QuestionKind kind, Authenticator authenticator)
     {
         if (request.Info.Verb != "create" || request.Info.Name.Length > 0)
         {
@@ -31,6 +31,9 @@ internal static class ReviewHandler
         {
             "selfsubjectreviews" => GodwitJson.ToObject(WhoAmI(request.User)),
             "selfsubjectaccessreviews" => GodwitJson.ToObject(MayI(GodwitJson.FromNode<SelfSubjectAccessReview>(body), request)),
+            "subjectaccessreviews" => GodwitJson.ToObject(MayThey(GodwitJson.FromNode<SubjectAccessReview>(body), request)),
+            "localsubjectaccessreviews" => GodwitJson.ToObject(MayTheyHere(GodwitJson.FromNode<LocalSubjectAccessReview>(body), request)),
+            "tokenreviews" => GodwitJson.ToObject(WhoseIs(GodwitJson.FromNode<TokenReview>(body), authenticator)),
             _ => GodwitJson.ToObject(WhatMayI(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request.User)),
         };
         answer["apiVersion"] = kind.Type.ApiVersion; // A question is answered in the version in which it is asked.
@@ -44,20 +47,50 @@ internal static class ReviewHandler
 
     private static SelfSubjectReview WhoAmI(User user) => new()
     {
-        Status = new SelfSubjectReviewStatus { UserInfo = new UserInfo { Username = user.Name, Uid = user.Uid.Length == 0 ? null : user.Uid, Groups = user.Groups } },
+        Status = new SelfSubjectReviewStatus { UserInfo = InfoOf(user) },
     };
 
-    private static SelfSubjectAccessReview MayI(SelfSubjectAccessReview review, ApiRequest request)
+    private static SelfSubjectAccessReview MayI(SelfSubjectAccessReview review, ApiRequest request) =>
+        review with { Status = May(request.User, review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, request) };
+
+    private static SubjectAccessReview MayThey(SubjectAccessReview review, ApiRequest request) =>
+        review with { Status = May(UserOf(review.Spec, request), review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, request) };
+
+    private static LocalSubjectAccessReview MayTheyHere(LocalSubjectAccessReview review, ApiRequest request) =>
+        review.Spec.ResourceAttributes is { } asked && asked.Namespace == request.Info.Namespace && review.Spec.NonResourceAttributes is null
+            ? review with { Status = May(UserOf(review.Spec, request), asked, null, request) }
+            : throw Invalid(request, "spec.resourceAttributes.namespace", $"must be given, and be the namespace that is asked in, {request.Info.Namespace}");
+
+    /// <summary>Whoever asks after nobody would be told what an anonymous user may do, and take it for somebody's right.</summary>
+    private static User UserOf(SubjectAccessReviewSpec spec, ApiRequest request) => spec.User is { Length: > 0 } || spec.Groups.Count > 0
+        ? new User(spec.User ?? "", spec.Groups, spec.Uid ?? "")
+        : throw Invalid(request, "spec.user", "at least one of user and groups must be given");
+
+    private static SubjectAccessReviewStatus May(User user, ResourceAttributes? resource, NonResourceAttributes? path, ApiRequest request) => new()
     {
-        var allowed = review.Spec switch
+        Allowed = (resource, path) switch
         {
-            { ResourceAttributes: { } asked, NonResourceAttributes: null } => Authorizer.Allows(request.User, RequestOf(asked)),
-            { NonResourceAttributes: { } asked, ResourceAttributes: null } => Authorizer.Allows(request.User, new RequestInfo { Path = asked.Path ?? "", Verb = asked.Verb ?? "" }),
-            _ => throw StatusException.Invalid(request.Info.Subject, "spec: Invalid value: exactly one of resourceAttributes and nonResourceAttributes must be given",
-                [new StatusCause("FieldValueInvalid", "exactly one of resourceAttributes and nonResourceAttributes must be given", "spec")]),
+            ({ } asked, null) => Authorizer.Allows(user, RequestOf(asked)),
+            (null, { } asked) => Authorizer.Allows(user, new RequestInfo { Path = asked.Path ?? "", Verb = asked.Verb ?? "" }),
+            _ => throw Invalid(request, "spec", "exactly one of resourceAttributes and nonResourceAttributes must be given"),
+        },
+    };
+
+    /// <summary>Tokens here are meant for this server, and say so of no other audience.</summary>
+    private static TokenReview WhoseIs(TokenReview review, Authenticator authenticator)
+    {
+        var user = review.Spec is { Token: { Length: > 0 } token, Audiences: [] } ? authenticator.FindByToken(token) : null;
+        return review with
+        {
+            Spec = review.Spec with { Token = null }, // A secret does not go where it need not.
+            Status = user is null ? new TokenReviewStatus() : new TokenReviewStatus { Authenticated = true, User = InfoOf(user) },
         };
-        return review with { Status = new SubjectAccessReviewStatus { Allowed = allowed } };
     }
+
+    private static UserInfo InfoOf(User user) => new() { Username = user.Name, Uid = user.Uid.Length == 0 ? null : user.Uid, Groups = user.Groups };
+
+    private static StatusException Invalid(ApiRequest request, string field, string problem) =>
+        StatusException.Invalid(request.Info.Subject, $"{field}: Invalid value: {problem}", [new StatusCause("FieldValueInvalid", problem, field)]);
 
     private static RequestInfo RequestOf(ResourceAttributes asked) => new()
     {

@@ -25,6 +25,9 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
         return http.Connection.ClientCertificate is { } certificate ? OfConnection(http, certificate) : User.Anonymous;
     }
 
+    /// <summary>Whose token this is; null: nobody's.</summary>
+    public User? FindByToken(string token) => tokens.Find(token);
+
     /// <summary>A certificate is looked at once for each connection; the connection's later requests are the same user's.</summary>
     private User OfConnection(HttpContext http, X509Certificate2 certificate)
     {

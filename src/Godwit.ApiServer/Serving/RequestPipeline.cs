@@ -115,7 +115,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         }
 
         return ReviewHandler.Find(request.Info) is { } question
-            ? ReviewHandler.HandleAsync(request, question)
+            ? ReviewHandler.HandleAsync(request, question, parts.Authenticator)
             : parts.Objects.HandleAsync(request, parts.Resources.Find(request.Info.Group, request.Info.Version, request.Info.Resource) ?? throw StatusException.UnknownPath());
     }
 

@@ -57,6 +57,9 @@ public sealed class SchemaAgreementTests
         [typeof(SelfSubjectReview)] = SelfSubjectReview.Type,
         [typeof(SelfSubjectAccessReview)] = SelfSubjectAccessReview.Type,
         [typeof(SelfSubjectRulesReview)] = SelfSubjectRulesReview.Type,
+        [typeof(SubjectAccessReview)] = SubjectAccessReview.Type,
+        [typeof(LocalSubjectAccessReview)] = LocalSubjectAccessReview.Type,
+        [typeof(TokenReview)] = TokenReview.Type,
         [typeof(Scale)] = Scale.Type,
     };
 

@@ -83,6 +83,22 @@ internal static class ClusterSchemas
             "The answer.",
             Field(1, "userInfo", UserInfo, "The asker.")), "The answer, filled in by the server."));
 
+    public static ObjectSchema TokenReview { get; } = Kind(
+        Authentication + "TokenReview",
+        "The question whose a token is.",
+        Field(2, "spec", new ObjectSchema(
+            Authentication + "TokenReviewSpec",
+            "The token.",
+            Field(1, "token", Text, "The token itself."),
+            Field(2, "audiences", ListOf(Text), "Whom it must be meant for; empty for this server.")), "The question.").Required(),
+        Field(3, "status", new ObjectSchema(
+            Authentication + "TokenReviewStatus",
+            "The answer.",
+            Field(1, "authenticated", Flag, "Whether it is somebody's."),
+            Field(2, "user", UserInfo, "Whose it is."),
+            Field(3, "error", Text, "Why it could not be told."),
+            Field(4, "audiences", ListOf(Text), "Of the audiences asked for, those that it is meant for.")), "The answer, filled in by the server."));
+
     private static readonly ObjectSchema ResourceAttributes = new(
         Authorization + "ResourceAttributes",
         "A request to the API; * means all.",
@@ -100,6 +116,14 @@ internal static class ClusterSchemas
         Field(1, "path", Text, "The path."),
         Field(2, "verb", Text, "The HTTP method in lower case."));
 
+    private static readonly ObjectSchema AccessReviewStatus = new(
+        Authorization + "SubjectAccessReviewStatus",
+        "The answer.",
+        Field(1, "allowed", Flag, "Whether it is allowed."),
+        Field(4, "denied", Flag, "Whether it is refused for good."),
+        Field(2, "reason", Text, "Why."),
+        Field(3, "evaluationError", Text, "What went wrong while finding out."));
+
     public static ObjectSchema SelfSubjectAccessReview { get; } = Kind(
         Authorization + "SelfSubjectAccessReview",
         "The question whether the asker may do something.",
@@ -108,13 +132,29 @@ internal static class ClusterSchemas
             "What is asked about; exactly one of the two.",
             Field(1, "resourceAttributes", ResourceAttributes, "A request to a resource."),
             Field(2, "nonResourceAttributes", NonResourceAttributes, "A request to another path.")), "The question.").Required(),
-        Field(3, "status", new ObjectSchema(
-            Authorization + "SubjectAccessReviewStatus",
-            "The answer.",
-            Field(1, "allowed", Flag, "Whether it is allowed."),
-            Field(4, "denied", Flag, "Whether it is refused for good."),
-            Field(2, "reason", Text, "Why."),
-            Field(3, "evaluationError", Text, "What went wrong while finding out.")), "The answer, filled in by the server."));
+        Field(3, "status", AccessReviewStatus, "The answer, filled in by the server."));
+
+    private static readonly ObjectSchema AccessReviewSpec = new(
+        Authorization + "SubjectAccessReviewSpec",
+        "Who, and what is asked about; exactly one of the two attributes.",
+        Field(1, "resourceAttributes", ResourceAttributes, "A request to a resource."),
+        Field(2, "nonResourceAttributes", NonResourceAttributes, "A request to another path."),
+        Field(3, "user", Text, "The name of who is asked about."),
+        Field(4, "groups", ListOf(Text), "All their groups."),
+        Field(5, "extra", MapOf(ExtraValue), "What else the authenticator knows."),
+        Field(6, "uid", Text, "The UID."));
+
+    public static ObjectSchema SubjectAccessReview { get; } = Kind(
+        Authorization + "SubjectAccessReview",
+        "The question whether somebody may do something.",
+        Field(2, "spec", AccessReviewSpec, "The question.").Required(),
+        Field(3, "status", AccessReviewStatus, "The answer, filled in by the server."));
+
+    public static ObjectSchema LocalSubjectAccessReview { get; } = Kind(
+        Authorization + "LocalSubjectAccessReview",
+        "The question whether somebody may do something in this namespace.",
+        Field(2, "spec", AccessReviewSpec, "The question.").Required(),
+        Field(3, "status", AccessReviewStatus, "The answer, filled in by the server."));
 
     private static readonly ObjectSchema ResourceRule = new(
         Authorization + "ResourceRule",
