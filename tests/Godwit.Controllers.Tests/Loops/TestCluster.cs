@@ -77,10 +77,12 @@ internal sealed class TestCluster : IAsyncDisposable
         return cluster;
     }
 
+    /// <summary>A node whose agent has reported and which the controllers have seen so: they have answered with its address.</summary>
     public async Task<FakeAgent> AddNodeAsync(string name, string memory = "4Gi")
     {
         var agent = await FakeAgent.StartAsync(Client, name, memory, clock);
         agents.Add(agent);
+        await UntilAsync<Node>(name, node => node.Metadata.Annotations.ContainsKey(AnnotationNames.StationAddress));
         return agent;
     }
 
