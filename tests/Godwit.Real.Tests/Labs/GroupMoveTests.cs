@@ -4,8 +4,8 @@ using Godwit.Client;
 
 namespace Godwit.Real.Tests.Labs;
 
-/// <summary>Three guests on one node, for all cases of a class.</summary>
-public sealed class ThreeGuests(GodwitLab lab) : IAsyncLifetime
+/// <summary>Four guests on one node, for all cases of a class.</summary>
+public sealed class FourGuests(GodwitLab lab) : IAsyncLifetime
 {
     private readonly List<TinyGuest> guests = [];
 
@@ -15,8 +15,8 @@ public sealed class ThreeGuests(GodwitLab lab) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        (await lab.GodwitAsync("cordon", "node-2")).MustSucceed(); // So that all three begin on node-1.
-        foreach (var name in (string[])["front", "middle", "back"])
+        (await lab.GodwitAsync("cordon", "node-2")).MustSucceed(); // So that all begin on node-1.
+        foreach (var name in (string[])["front", "middle", "back", "store"])
         {
             guests.Add(await TinyGuest.StartAsync(lab, name, "tiny.rate=4M tiny.set=8M tiny.ballast=8M", memoryMib: 128));
         }
@@ -38,36 +38,36 @@ public sealed class ThreeGuests(GodwitLab lab) : IAsyncLifetime
 /// <summary>Several real guests moved by one plan: a node is emptied and filled again, each strategy, and a failure in one member.</summary>
 [Collection(LabCollection.Name)]
 [Trait("Needs", "qemu")]
-public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuests>
+public sealed class GroupMoveTests(FourGuests four) : IClassFixture<FourGuests>
 {
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
 
-    private GodwitLab Lab => three.Lab;
+    private GodwitLab Lab => four.Lab;
 
     [Fact]
     public async Task A_node_is_emptied_by_the_plan_that_was_shown_and_its_guests_come_home()
     {
         await AllToAsync("node-1");
         var counters = await CountersAsync();
-        using var connection = await three.All[0].ConnectAsync();
+        using var connection = await four.All[0].ConnectAsync();
         await connection.RequestAsync();
 
         var plan = await RunAsync("drain", "node-1", "--dry-run", "-o", "json");
         Assert.Equal("Planned", Text(plan, "phase"));
-        Assert.Equal(["node-2", "node-2", "node-2"], Members(plan).Select(member => member["targetNode"]!.GetValue<string>()));
+        Assert.Equal(["node-2", "node-2", "node-2", "node-2"], Members(plan).Select(member => member["targetNode"]!.GetValue<string>()));
         Assert.All(Members(plan), member => Assert.True(member["forecast"]!["totalMs"]!["high"]!.GetValue<long>() > 0));
         Assert.Equal(["serial", "parallel", "mixed"], plan["status"]!["forecasts"]!.AsArray().Select(each => each!["strategy"]!.GetValue<string>()));
         await AllMustBeWholeAsync("node-1", counters);
 
         var drained = await RunAsync("drain", "node-1", "--strategy", "parallel", "-o", "json");
-        Assert.Equal(("Succeeded", 3), (Text(drained, "phase"), Measured(drained, "moved")));
+        Assert.Equal(("Succeeded", 4), (Text(drained, "phase"), Measured(drained, "moved")));
         Assert.True(Measured(drained, "totalMs") > 0 && Measured(drained, "bytes") > 1 << 20);
         await AllMustBeWholeAsync("node-2", counters);
         await connection.RequestAsync();
 
         var home = await RunAsync("uncordon", "node-1", "--restore", "--strategy", "mixed", "--parallel", "1", "-o", "json");
-        Assert.Equal(("Succeeded", 3, "mixed"), (Text(home, "phase"), Measured(home, "moved"), Text(home, "strategy")));
-        Assert.Equal(["precopy", "postcopy", "postcopy"], Members(home).Select(member => member["mode"]!.GetValue<string>()));
+        Assert.Equal(("Succeeded", 4, "mixed"), (Text(home, "phase"), Measured(home, "moved"), Text(home, "strategy")));
+        Assert.Equal(["precopy", "postcopy", "postcopy", "postcopy"], Members(home).Select(member => member["mode"]!.GetValue<string>()));
         await AllMustBeWholeAsync("node-1", counters);
         await connection.RequestAsync();
     }
@@ -77,7 +77,7 @@ public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuest
     {
         await AllToAsync("node-1");
         var counters = await CountersAsync();
-        var victim = three.All[1];
+        var victim = four.All[1];
         const string Slow = """
             apiVersion: migrations.kubevirt.io/v1alpha1
             kind: MigrationPolicy
@@ -87,7 +87,7 @@ public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuest
         (await Lab.KubectlAsync(Slow, "create", "-f", "-")).MustSucceed();
         try
         {
-            var moving = RunAsync("migrate", "--group", "front", "middle", "back", "--to", "node-2", "--strategy", "serial", "-o", "json");
+            var moving = RunAsync("migrate", "--group", "front", "middle", "back", "store", "--to", "node-2", "--strategy", "serial", "-o", "json");
             var source = Assert.Single(victim.ProcessIds());
             await Eventually.IsTrueAsync("memory of middle is under way", Bound, async () =>
                 (await Lab.Cluster.For<VirtualMachineInstanceMigration>().ListAsync(ListOptions.All, TestContext.Current.CancellationToken)).Items
@@ -97,7 +97,7 @@ public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuest
 
             var moved = await moving;
 
-            Assert.Equal(("Succeeded", 3, 1), (Text(moved, "phase"), Measured(moved, "moved"), Measured(moved, "retries")));
+            Assert.Equal(("Succeeded", 4, "serial", 1), (Text(moved, "phase"), Measured(moved, "moved"), Text(moved, "strategy"), Measured(moved, "retries")));
             Assert.Contains("try 1 to node-2 failed", Members(moved).Single(member => member["name"]!.GetValue<string>() == "middle")["reason"]!.GetValue<string>(), StringComparison.Ordinal);
             await AllMustBeWholeAsync("node-2", counters);
         }
@@ -110,7 +110,7 @@ public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuest
     /// <summary>Where the case before left them does not matter.</summary>
     private async Task AllToAsync(string node)
     {
-        foreach (var guest in three.All)
+        foreach (var guest in four.All)
         {
             if (await guest.NodeAsync() != node)
             {
@@ -122,7 +122,7 @@ public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuest
     private async Task<IReadOnlyList<long>> CountersAsync()
     {
         var counters = new List<long>();
-        foreach (var guest in three.All)
+        foreach (var guest in four.All)
         {
             counters.Add(await guest.CounterAsync());
         }
@@ -132,7 +132,7 @@ public sealed class GroupMoveTests(ThreeGuests three) : IClassFixture<ThreeGuest
 
     private async Task AllMustBeWholeAsync(string node, IReadOnlyList<long> counters)
     {
-        foreach (var (guest, counter) in three.All.Zip(counters))
+        foreach (var (guest, counter) in four.All.Zip(counters))
         {
             await guest.MustBeWholeAsync(node, counter);
         }
