@@ -68,6 +68,10 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     private const double RaiseFactorMin = 1.5;
     private const double RaiseHeadroom = 1.15;
     private const int StallsMax = 2;
+    private const int RoundsSeenMax = 32;
+
+    /// <summary>A round this short is mostly the time between two readings.</summary>
+    private const double RoundSecondsMin = 0.1;
 
     /// <summary>A forecast must be this far beyond the budget before rounds end on its word alone.</summary>
     private const double ExpectationMargin = 2;
@@ -83,7 +87,13 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     /// <summary>The guest's writes as the last finished round showed them, in unique bytes per second.</summary>
     public double DirtyBytesPerSecond { get; private init; }
 
+    /// <summary>u(t) as the finished rounds showed it: how long each took, and what the guest had dirtied when it ended. Bounded: the first rounds tell most.</summary>
+    public IReadOnlyList<DirtyPoint> RoundsSeen { get; private init; } = [];
+
     private int StallCount { get; init; }
+
+    /// <summary>What the newest reading within the round had left: what of it still was left when the round ended was not dirtied in it.</summary>
+    private long LeftBytes { get; init; }
 
     /// <summary>Takes a reading and says what to do.</summary>
     public (ConvergenceController Next, ConvergenceAdvice Advice) Observe(PrecopySample sample)
@@ -93,7 +103,7 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             return EndOfRound(sample);
         }
 
-        var next = Current.Round == 0 && sample.Round > 0 ? this with { Current = RoundStart.At(sample) } : this;
+        var next = this with { LeftBytes = sample.RemainingBytes, Current = Current.Round == 0 && sample.Round > 0 ? RoundStart.At(sample) : Current };
         return (next, LimitReached(sample) is { } rule ? new ConvergenceAdvice.EndRounds(rule) : ConvergenceAdvice.CarryOn.Instance);
     }
 
@@ -107,6 +117,8 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             Current = RoundStart.At(sample),
             BytesPerSecond = rate,
             DirtyBytesPerSecond = seconds > 0 ? sample.RemainingBytes / seconds : DirtyBytesPerSecond,
+            RoundsSeen = Seen(sample, seconds, rate),
+            LeftBytes = sample.RemainingBytes,
         };
         var rule = Settings.OnePassOnly ? TerminationRule.Rounds : LimitReached(sample) ?? next.Hopeless(sample);
         if (rule is { } ended)
@@ -116,6 +128,15 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
 
         var shrank = sample.RemainingBytes <= Current.RemainingBytes * ShrinkShare;
         return shrank || rate <= 0 ? (next with { StallCount = 0 }, ConvergenceAdvice.CarryOn.Instance) : next.Stalled(sample.RemainingBytes / rate * 1000);
+    }
+
+    /// <summary>A pass stops short, with what fits the limit left: that is in the next round's bytes, but was not dirtied in this one.</summary>
+    private IReadOnlyList<DirtyPoint> Seen(PrecopySample sample, double seconds, double rate)
+    {
+        var leftBytes = Math.Min(LeftBytes, rate * DowntimeLimitMs / 1000);
+        return RoundsSeen.Count >= RoundsSeenMax || seconds < RoundSecondsMin || sample.Round != Current.Round + 1
+            ? RoundsSeen
+            : [.. RoundsSeen, new(seconds, Math.Max(0, sample.RemainingBytes - leftBytes))];
     }
 
     /// <summary>Rounds no longer shrink: <paramref name="neededMs"/> is the stop that would hold what is left now.</summary>

@@ -10,8 +10,6 @@ namespace Godwit.Migration.Forecasts;
 /// </summary>
 public static class Forecaster
 {
-    private const double TcpPayloadShare = 0.96; // Headers of Ethernet, IP, TCP and TLS, in the worst case of small writes.
-
     public static Forecast For(ForecastInput input)
     {
         var kind = Case(input, kind: true);
@@ -37,17 +35,28 @@ public static class Forecaster
         {
             FirstPassBytes = firstPass,
             ZeroBytes = input.MemoryBytes - firstPass,
-            Dirty = Curve(input).Faster(kind ? factor.Low : factor.High),
-            LinkBytesPerSecond = kind ? input.LinkBytesPerSecond.High : input.LinkBytesPerSecond.Low * TcpPayloadShare,
+            Dirty = Curve(input, kind).Faster(kind ? factor.Low : factor.High),
+            LinkBytesPerSecond = kind ? input.LinkBytesPerSecond.High : input.LinkBytesPerSecond.Low,
             DowntimeLimitSeconds = input.DowntimeLimitMs / 1000,
             RestartSeconds = (kind ? input.Costs.RestartMs.Low : input.Costs.RestartMs.High) / 1000,
             Termination = input.Termination,
         };
     }
 
-    private static DirtyCurve Curve(ForecastInput input) => input.DirtyReadings.Count == 0
-        ? DirtyCurve.Constant(0.02 * input.MemoryBytes, input.MemoryBytes) // Unknown: a fiftieth of memory a second, and low confidence.
-        : DirtyCurve.FromReadings(input.DirtyReadings, input.MemoryBytes);
+    /// <summary>The guest's writes as the engine should expect them: from its past moves if there were any, else from samples.</summary>
+    public static DirtyCurve Expected(ForecastInput input) => Curve(input, kind: false);
+
+    private static DirtyCurve Curve(ForecastInput input, bool kind)
+    {
+        double? sampled = input.DirtyReadings is [.., var last] && last.WindowSeconds > 0 ? last.UniqueBytes / last.WindowSeconds : null;
+
+        // Beyond the longest round that was seen the working set may be exhausted, or not.
+        var workingSetBytes = kind && input.Learned.Rounds.Count > 0 ? Math.Min(input.MemoryBytes, input.Learned.Rounds.Max(round => round.UniqueBytes)) : input.MemoryBytes;
+        return input.Learned.Curve(workingSetBytes, sampled)
+            ?? (input.DirtyReadings.Count == 0
+                ? DirtyCurve.Constant(0.02 * input.MemoryBytes, input.MemoryBytes) // Unknown: a fiftieth of memory a second, and low confidence.
+                : DirtyCurve.FromReadings(input.DirtyReadings, input.MemoryBytes));
+    }
 
     private static ModeForecast Cold(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
     {
@@ -137,7 +146,7 @@ public static class Forecaster
         return new()
         {
             Mode = mode,
-            TotalMs = total.Scale(input.Learned.TotalFactor) + input.Costs.SetupMs,
+            TotalMs = total.Scale(input.Learned.TotalFactor) + input.Costs.SetupMs + input.Costs.EndMs,
             DowntimeMs = downtime,
             NetworkDowntimeMs = downtime + hot + input.Costs.ReachMs,
             Bytes = Order(good.Bytes, bad.Bytes),
@@ -153,7 +162,7 @@ public static class Forecaster
     private static (Confidence Confidence, string Doubt) Judge(ForecastInput input)
     {
         List<string> doubts = [];
-        if (input.DirtyReadings.Count == 0)
+        if (input.DirtyReadings.Count == 0 && input.Learned.Rounds.Count == 0)
         {
             doubts.Add("its dirty rate is unknown");
         }

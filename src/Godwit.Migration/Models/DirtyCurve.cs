@@ -48,6 +48,28 @@ public sealed class DirtyCurve
         return new(ordered, workingSetBytes);
     }
 
+    /// <summary>
+    /// From many readings of the same guest, of several moves: the rising curve that lies nearest to them all (least squares; the pool-adjacent-violators
+    /// algorithm), where <see cref="FromReadings"/> would go along the highest.
+    /// </summary>
+    public static DirtyCurve Fitted(IEnumerable<DirtyPoint> readings, double workingSetBytes)
+    {
+        var pools = new List<(double Seconds, double Bytes, int Count)>();
+        foreach (var point in readings.Where(point => point.WindowSeconds > 0).OrderBy(point => point.WindowSeconds).ThenByDescending(point => point.UniqueBytes))
+        {
+            var pool = (point.WindowSeconds, point.UniqueBytes, 1);
+            while (pools.Count > 0 && pools[^1].Bytes / pools[^1].Count >= pool.UniqueBytes / pool.Item3)
+            {
+                pool = (pools[^1].Seconds + pool.WindowSeconds, pools[^1].Bytes + pool.UniqueBytes, pools[^1].Count + pool.Item3);
+                pools.RemoveAt(pools.Count - 1);
+            }
+
+            pools.Add(pool);
+        }
+
+        return FromReadings(pools.Select(pool => new DirtyPoint(pool.Seconds / pool.Count, pool.Bytes / pool.Count)), workingSetBytes);
+    }
+
     /// <summary>u(t), in bytes.</summary>
     public double UniqueBytes(double seconds)
     {

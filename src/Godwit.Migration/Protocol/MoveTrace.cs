@@ -72,6 +72,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     public double DirtyBytesPerSecond { get; init; }
 
+    /// <summary>How long each round of pre-copy took, and what the guest dirtied meanwhile.</summary>
+    public IReadOnlyList<DirtyPoint> RoundsSeen { get; init; } = [];
+
     internal MoveTrace With(DiskReading reading) => this with
     {
         DiskCopiedBytes = Math.Max(DiskCopiedBytes, reading.CopiedBytes),

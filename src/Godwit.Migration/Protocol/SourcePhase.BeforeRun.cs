@@ -154,6 +154,7 @@ public abstract partial record SourcePhase
                 {
                     BytesPerSecond = controller.BytesPerSecond,
                     DirtyBytesPerSecond = controller.DirtyBytesPerSecond,
+                    RoundsSeen = controller.RoundsSeen,
                 }),
             };
             return advice switch

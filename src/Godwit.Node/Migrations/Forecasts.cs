@@ -30,11 +30,11 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     public async Task<MoveForecast> ForMoveAsync(OutgoingRoute route, MoveDesign design, CancellationToken stopping)
     {
         var observed = await ObserveAsync(route.Machine, route.Target, QuickWindows, stopping);
-        var input = Input(observed, HistoryKey(route), route.Target.Node, design);
+        var input = Input(observed, GuestKey(route), route.Target.Node, design);
         var forecast = Forecaster.For(input);
         var mode = ModeOf(design, forecast);
         return new(
-            DirtyCurve.FromReadings(observed.Dirty, observed.MemoryBytes),
+            Forecaster.Expected(input),
             ForecastWords.ToApi(forecast[mode], design.Mode.ToString().ToLowerInvariant()),
             observed);
     }
@@ -49,52 +49,36 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
         return (Forecaster.For(input), input, observed);
     }
 
-    /// <summary>Keeps what a finished move showed.</summary>
-    public void Learn(OutgoingMove move, MoveForecast? forecast, DateTimeOffset now)
+    /// <summary>Keeps what a finished move showed. Answers what is known of the guest's moves now, which its new host should know, too.</summary>
+    public MoveLessons? Learn(OutgoingMove move, MoveForecast? forecast)
     {
         var trace = move.Phase.Move.Trace;
-        if (move.Phase is not SourcePhase.Completed || trace.CompletedAt is not { } completed)
+        if (move.Phase is not SourcePhase.Completed || trace.CompletedAt is null)
         {
-            return;
+            return null;
         }
 
-        LearnCosts(move.Route.Target.Node, trace);
-        if (forecast is null)
-        {
-            return;
-        }
-
-        var total = forecast.Chosen.TotalMs;
-        var before = forecast.Observed.Dirty is [.., var last] ? last.UniqueBytes / last.WindowSeconds : 0;
         try
         {
-            history.Add(HistoryKey(move.Route), new()
+            if (PastCosts.From(trace, forecast?.Observed.LinkBytesPerSecond) is { } seen)
             {
-                ForecastTotalMs = total is null ? 0 : (total.Low + total.High) / 2.0,
-                MeasuredTotalMs = (completed - trace.BeganAt).TotalMilliseconds,
-                DirtyBeforeBytesPerSecond = before,
+                costs.Add(move.Route.Target.Node, seen);
+            }
+
+            var guest = GuestKey(move.Route);
+            history.Add(guest, new()
+            {
+                DirtyBeforeBytesPerSecond = forecast?.Observed.Dirty is [.., var last] ? last.UniqueBytes / last.WindowSeconds : 0,
                 DirtyDuringBytesPerSecond = trace.DirtyBytesPerSecond,
                 FirstPassBytes = trace.FirstPassBytes,
+                Rounds = [.. trace.RoundsSeen.Take(PastMove.RoundsMax)],
             });
+            return new(move.Phase.Plan.Id.Value, history.Of(guest));
         }
         catch (Exception error) when (error is IOException or Linux.LinuxException)
         {
             Log.NotKept(parts.Logger, ErrorChain.Describe(error));
-        }
-    }
-
-    private void LearnCosts(NodeName target, MoveTrace trace)
-    {
-        try
-        {
-            if (PastCosts.From(trace) is { } seen)
-            {
-                costs.Add(target, seen);
-            }
-        }
-        catch (Exception error) when (error is IOException or Linux.LinuxException)
-        {
-            Log.NotKept(parts.Logger, ErrorChain.Describe(error));
+            return null;
         }
     }
 
@@ -138,13 +122,14 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     {
         var resident = Math.Clamp(observed.ResidentBytes, 1, observed.MemoryBytes);
         var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
-        var link = Math.Min(bandwidth, observed.LinkBytesPerSecond ?? 1.25e8);
+        var link = observed.LinkBytesPerSecond ?? 1.25e8;
+        var share = observed.LinkBytesPerSecond is null ? new Interval(0.08, 8) : PastCosts.LinkShare(costs.Of(target));
         return new()
         {
             MemoryBytes = observed.MemoryBytes,
             FirstPassBytes = new(resident * 0.5, resident),
             DirtyReadings = observed.Dirty,
-            LinkBytesPerSecond = observed.LinkBytesPerSecond is null ? new(link * 0.08, link * 8) : new(link * 0.75, link * 1.1),
+            LinkBytesPerSecond = new(Math.Min(bandwidth, link * share.Low), Math.Min(bandwidth, link * share.High)),
             LinkMeasured = observed.LinkBytesPerSecond is not null,
             DowntimeBudgetMs = design?.Convergence.DowntimeBudgetMs ?? MovePlanner.DowntimeBudgetMsDefault,
             Termination = design?.Convergence.Termination ?? new(),
@@ -164,7 +149,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
         _ => ForecastMode.Precopy,
     };
 
-    private static string HistoryKey(OutgoingRoute route) => $"{route.Preparation.GuestNamespace}.{route.Preparation.GuestName}";
+    private static string GuestKey(OutgoingRoute route) => MoveHistory.KeyOf(route.Preparation.GuestNamespace, route.Preparation.GuestName);
 
     private static partial class Log
     {

@@ -47,11 +47,13 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
             Time = services.Time,
             Logger = logger,
         };
-        var making = new Forecasts(parts, new MoveHistory(Path.Combine(folder, "history")), new CostHistory(Path.Combine(folder, "costs")));
+        var history = new MoveHistory(Path.Combine(folder, "history"));
+        var making = new Forecasts(parts, history, new CostHistory(Path.Combine(folder, "costs")));
         asked = new(services.Client.For<Forecast>(), ListOptions.All, services.Time, logger);
         incoming = new(parts);
         outgoing = new(parts, making);
         forecasts = new(parts, making, asked);
+        services.PeerMethods.Map(MoveMethods.Lessons, (context, lessons, _) => Task.FromResult(history.Hear(parts.Journal, context.Peer, lessons)));
         incoming.Map(services.PeerMethods);
         outgoing.Map(services.PeerMethods);
     }

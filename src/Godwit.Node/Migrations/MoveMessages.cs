@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Godwit.Migration.Forecasts;
 using Godwit.Migration.Protocol;
 using Godwit.Node.Peers;
 
@@ -118,6 +119,11 @@ internal sealed record MoveFactsRequest;
 
 internal sealed record MoveFacts(string? PostcopyObstacle);
 
+/// <summary>What a source knows of the moves of the guest that it sent: newest last, at most <c>LearnedCorrection.MovesMax</c>.</summary>
+internal sealed record MoveLessons(Guid Move, IReadOnlyList<PastMove> Moves);
+
+internal sealed record MoveLessonsHeard;
+
 internal static class MoveMethods
 {
     /// <summary>A notice, from target to source.</summary>
@@ -126,6 +132,8 @@ internal static class MoveMethods
     public static PeerMethod<MoveOrder, MoveReport> Order { get; } = new("move.order", MoveJson.Default.MoveOrder, MoveJson.Default.MoveReport);
 
     public static PeerMethod<DiskQuestion, DiskAnswer> Disks { get; } = new("move.disks", MoveJson.Default.DiskQuestion, MoveJson.Default.DiskAnswer);
+
+    public static PeerMethod<MoveLessons, MoveLessonsHeard> Lessons { get; } = new("move.lessons", MoveJson.Default.MoveLessons, MoveJson.Default.MoveLessonsHeard);
 
     public static PeerMethod<MoveFactsRequest, MoveFacts> Facts { get; } = new("move.facts", MoveJson.Default.MoveFactsRequest, MoveJson.Default.MoveFacts);
 }
@@ -139,6 +147,8 @@ internal static class MoveMethods
 [JsonSerializable(typeof(MoveReport))]
 [JsonSerializable(typeof(MoveFactsRequest))]
 [JsonSerializable(typeof(MoveFacts))]
+[JsonSerializable(typeof(MoveLessons))]
+[JsonSerializable(typeof(MoveLessonsHeard))]
 [JsonSerializable(typeof(MoveRecord))]
 [JsonSerializable(typeof(DiskQuestion))]
 [JsonSerializable(typeof(DiskAnswer))]

@@ -25,6 +25,8 @@ internal sealed partial class MoveSync : IDisposable
     private readonly Forecasts forecasts;
     private readonly WorkQueue<ResourceKey> queue;
     private readonly ReconcileLoop<ResourceKey> loop;
+    private static readonly TimeSpan TeachBound = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<MoveId, Running> moves = new();
 
     public MoveSync(MoveParts parts, Forecasts forecasts)
@@ -248,11 +250,12 @@ internal sealed partial class MoveSync : IDisposable
         try
         {
             await running.RunAsync(stopping);
-            forecasts.Learn(running.Move, running.Forecast, parts.Time.GetUtcNow());
+            var lessons = forecasts.Learn(running.Move, running.Forecast);
             await running.Move.DisposeAsync();
             await running.ReportedAsync(stopping);
             moves.TryRemove(id, out _);
             queue.Add(new(running.Move.Route.Preparation.GuestNamespace, running.Move.Route.Preparation.MigrationName));
+            await TeachAsync(running.Move.Route.Target, lessons, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -262,6 +265,26 @@ internal sealed partial class MoveSync : IDisposable
         {
             // The journal holds where it was; the next start of the agent goes on from there.
             Log.Broke(parts.Logger, id, ErrorChain.Describe(error), error);
+        }
+    }
+
+    /// <summary>Tells the guest's new host what its moves were like. A host that does not hear of it makes a wider forecast, nothing else.</summary>
+    private async Task TeachAsync(PeerEndpoint target, MoveLessons? lessons, CancellationToken stopping)
+    {
+        if (lessons is null)
+        {
+            return;
+        }
+
+        using var late = new CancellationTokenSource(TeachBound, parts.Time);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
+        try
+        {
+            await parts.Links.RequestAsync(target, MoveMethods.Lessons, lessons, bound.Token);
+        }
+        catch (Exception error) when (error is PeerException or PeerRefusedException || (error is OperationCanceledException && !stopping.IsCancellationRequested))
+        {
+            Log.NotTaught(parts.Logger, lessons.Move, target.Node, ErrorChain.Describe(error));
         }
     }
 
@@ -320,6 +343,9 @@ internal sealed partial class MoveSync : IDisposable
 
         [LoggerMessage(EventId = 2352, Level = LogLevel.Warning, Message = "Move {Move} goes on without a forecast: {Reason}")]
         public static partial void NoForecast(ILogger logger, MoveId move, string reason);
+
+        [LoggerMessage(EventId = 2353, Level = LogLevel.Information, Message = "Node {Node} was not told what move {Move} showed of the guest: {Reason}")]
+        public static partial void NotTaught(ILogger logger, Guid move, NodeName node, string reason);
     }
 }
 

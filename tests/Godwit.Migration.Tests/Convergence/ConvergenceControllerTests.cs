@@ -19,6 +19,19 @@ public sealed class ConvergenceControllerTests
     }
 
     [Fact]
+    public void Rounds_show_how_much_was_dirtied_in_how_long_without_what_the_pass_had_left()
+    {
+        var controller = new ConvergenceController(new());
+        controller = controller.Observe(new(TimeSpan.Zero, 1, 0, 288_000_000, 512 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(1.99), 1, 199_000_000, 1_000_000, 512 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(2), 2, 200_000_000, 41_000_000, 512 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(2.05), 3, 241_000_000, 5_000_000, 512 * MiB)).Next;
+
+        var round = Assert.Single(controller.RoundsSeen); // The second was too short to tell.
+        Assert.Equal(new(2, 40_000_000), round);
+    }
+
+    [Fact]
     public void The_limit_is_raised_only_as_far_as_a_stalled_round_needs()
     {
         // 12 MiB rewritten all the time: no round gets below it, and it takes 105 ms to send.

@@ -39,6 +39,20 @@ public sealed class FixedCostsTests
     }
 
     [Fact]
+    public void The_end_and_the_share_of_the_link_are_learned_from_moves_by_pre_copy()
+    {
+        var trace = Trace() with { TransferredBytes = 170_000_000, CompletedAt = Began.AddMilliseconds(2150) };
+
+        var costs = PastCosts.From(trace, linkBytesPerSecond: 125e6)!;
+
+        Assert.Equal(80, costs.EndMs);
+        Assert.Equal(0.8, costs.RateShare, 0.001);
+        Assert.True(PastCosts.LinkShare([costs]).Contains(0.8));
+        Assert.Equal(0, PastCosts.From(trace with { Postcopy = true }, 125e6)!.RateShare);
+        Assert.Equal(PastCosts.LinkShare([]), PastCosts.LinkShare([costs with { RateShare = 0 }]));
+    }
+
+    [Fact]
     public void A_cold_move_and_one_that_was_not_seen_whole_teach_nothing()
     {
         Assert.Null(PastCosts.From(Trace() with { EndedBy = TerminationRule.StoppedFirst }));

@@ -54,7 +54,7 @@ public sealed class ForecasterTests
     public void What_is_unknown_is_named_and_lowers_the_confidence()
     {
         var blind = Forecaster.For(Guest() with { LinkMeasured = false })[ForecastMode.Precopy];
-        var known = Forecaster.For(Guest(new DirtyPoint(1, MiB)) with { LinkMeasured = true, Learned = Two() })[ForecastMode.Precopy];
+        var known = Forecaster.For(Guest(new DirtyPoint(1, MiB)) with { LinkMeasured = true, Learned = LearnedCorrection.From([new() { FirstPassBytes = 288e6 }, new() { FirstPassBytes = 290e6 }]) })[ForecastMode.Precopy];
 
         Assert.Equal(Confidence.Low, blind.Confidence);
         Assert.Contains("dirty rate is unknown", blind.Reason, StringComparison.Ordinal);
@@ -62,21 +62,6 @@ public sealed class ForecasterTests
         Assert.Equal(Confidence.High, known.Confidence);
         Assert.True(known.TotalMs.High - known.TotalMs.Low < blind.TotalMs.High - blind.TotalMs.Low);
     }
-
-    [Fact]
-    public void Past_moves_teach_the_dirty_rate_and_the_first_pass()
-    {
-        var learned = Two();
-
-        Assert.Equal(2, learned.MoveCount);
-        Assert.True(learned.DirtyFactor.Contains(2));
-        Assert.True(learned.FirstPassBytes!.Value.Contains(290e6));
-        Assert.True(learned.TotalFactor.Contains(1.1));
-    }
-
-    [Fact]
-    public void Moves_without_numbers_teach_nothing() =>
-        Assert.Same(LearnedCorrection.None, LearnedCorrection.From([new() { ForecastTotalMs = 0, MeasuredTotalMs = 5 }]));
 
     [Fact]
     public void Every_range_is_ordered_finite_and_not_negative() =>
@@ -94,17 +79,6 @@ public sealed class ForecasterTests
                     .All(range => range.Low >= 0 && range.Low <= range.High && double.IsFinite(range.High))
                 && mode.DowntimeMs.Low <= mode.TotalMs.High && mode.Reason.Length > 0);
         });
-
-    private static LearnedCorrection Two() => LearnedCorrection.From([Move(1.1), Move(1.0)]);
-
-    private static PastMove Move(double factor) => new()
-    {
-        ForecastTotalMs = 3000,
-        MeasuredTotalMs = 3000 * factor,
-        DirtyBeforeBytesPerSecond = 10e6,
-        DirtyDuringBytesPerSecond = 20e6,
-        FirstPassBytes = 288e6,
-    };
 
     /// <summary>512 MiB, 260 to 300 MB of it in use, over a link of 1 Gbit/s.</summary>
     private static ForecastInput Guest(params DirtyPoint[] readings) => new()
