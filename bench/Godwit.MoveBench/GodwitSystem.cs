@@ -21,13 +21,14 @@ internal sealed class GodwitSystem : IMovingSystem
     private LabNetwork? lab;
     private string node = "";
 
-    private GodwitSystem(BenchSetup setup, string mode)
+    private GodwitSystem(BenchSetup setup, string mode, string? transport)
     {
         this.setup = setup;
         Mode = mode;
+        Name = string.Join(' ', new[] { "godwit", mode == "auto" ? null : mode, transport }.OfType<string>());
     }
 
-    public string Name => Mode == "auto" ? "godwit" : $"godwit {Mode}";
+    public string Name { get; }
 
     public IPAddress Guest { get; private set; } = IPAddress.None;
 
@@ -39,11 +40,17 @@ internal sealed class GodwitSystem : IMovingSystem
 
     private string Mode { get; }
 
-    public static async Task<GodwitSystem> StartLabAsync(BenchSetup setup, string mode, CancellationToken stopping)
+    /// <param name="transport">How the bytes go, by a policy for every guest; null is the default.</param>
+    public static async Task<GodwitSystem> StartLabAsync(BenchSetup setup, string mode, string? transport, CancellationToken stopping)
     {
-        var system = new GodwitSystem(setup, mode);
+        var system = new GodwitSystem(setup, mode, transport);
         await system.CommandAsync(["up", "--lab", "2", "--data", system.folder, "--images", setup.ImagesFolder], stopping);
         system.lab = new LabNetwork(Instance, LabNetwork.ChooseSubnet(Instance));
+        if (transport is not null)
+        {
+            await system.ChooseTransportAsync(transport, stopping);
+        }
+
         return system;
     }
 
@@ -89,10 +96,32 @@ internal sealed class GodwitSystem : IMovingSystem
     private async Task<JsonNode> JsonAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>
         JsonNode.Parse(await CommandAsync([.. arguments, "-o", "json"], stopping))!;
 
-    private async Task<JsonNode> GuestAsync(CancellationToken stopping)
+    private async Task ChooseTransportAsync(string transport, CancellationToken stopping)
+    {
+        var policy = new JsonObject
+        {
+            ["apiVersion"] = "migrations.kubevirt.io/v1alpha1",
+            ["kind"] = "MigrationPolicy",
+            ["metadata"] = new JsonObject { ["name"] = transport },
+            ["spec"] = new JsonObject
+            {
+                ["allowPostCopy"] = true,
+                ["godwit"] = new JsonObject { ["transport"] = transport },
+                ["selectors"] = new JsonObject { ["virtualMachineInstanceSelector"] = new JsonObject() },
+            },
+        };
+        var file = Path.Combine(folder, "policy.json");
+        await File.WriteAllTextAsync(file, policy.ToJsonString(), stopping);
+        await KubectlAsync(["apply", "-f", file], stopping);
+    }
+
+    private async Task<JsonNode> GuestAsync(CancellationToken stopping) =>
+        JsonNode.Parse(await KubectlAsync(["get", "vmi", Vm, "-o", "json"], stopping))!;
+
+    private async Task<string> KubectlAsync(IReadOnlyList<string> arguments, CancellationToken stopping)
     {
         var kubeconfig = Path.Combine(folder, "kubeconfig");
         await File.WriteAllTextAsync(kubeconfig, await CommandAsync(["kubeconfig"], stopping), stopping);
-        return JsonNode.Parse(await new Command("kubectl", "--kubeconfig", kubeconfig, "--cache-dir", Path.Combine(folder, "kubectl"), "get", "vmi", Vm, "-o", "json").RunAsync(TimeProvider.System, stopping))!;
+        return await new Command("kubectl", ["--kubeconfig", kubeconfig, "--cache-dir", Path.Combine(folder, "kubectl"), .. arguments]).RunAsync(TimeProvider.System, stopping);
     }
 }

@@ -46,9 +46,10 @@ internal static class Matrix
     {
         ["qemu"] => new QemuSystem(stage, setup),
         ["libvirt"] => await LibvirtSystem.StartHostsAsync(stage, setup, stopping),
-        ["godwit"] => await GodwitSystem.StartLabAsync(setup, "auto", stopping),
-        ["godwit", var mode] => await GodwitSystem.StartLabAsync(setup, mode, stopping),
-        _ => throw new ArgumentException($"'{name}' is no system: qemu, libvirt, godwit, or godwit:MODE"),
+        ["godwit"] => await GodwitSystem.StartLabAsync(setup, "auto", transport: null, stopping),
+        ["godwit", var mode] => await GodwitSystem.StartLabAsync(setup, mode, transport: null, stopping),
+        ["godwit", var mode, var transport] => await GodwitSystem.StartLabAsync(setup, mode, transport, stopping),
+        _ => throw new ArgumentException($"'{name}' is no system: qemu, libvirt, godwit, godwit:MODE, or godwit:MODE:TRANSPORT"),
     };
 
     private static async Task<IReadOnlyList<MoveResult>> MeasureAsync(IMovingSystem system, Writer writer, Holder holder, IReadOnlyList<LinkRate> links, CancellationToken stopping)

@@ -5,7 +5,7 @@ using Godwit.Networks.Labs;
 
 // Moves the same guest, over the same link, seen by the same prober, with Godwit, with QEMU driven directly and with libvirt;
 // the systems take turns in every round, so that whatever else the machine does meets all of them. See bench/README.md.
-var systems = new Option<string[]>("--systems") { Description = "Who moves the guest: qemu, libvirt, godwit (it chooses the mode) or godwit:MODE.", DefaultValueFactory = _ => ["qemu", "libvirt", "godwit"], AllowMultipleArgumentsPerToken = true };
+var systems = new Option<string[]>("--systems") { Description = "Who moves the guest: qemu, libvirt, godwit (it chooses the mode), godwit:MODE or godwit:MODE:TRANSPORT.", DefaultValueFactory = _ => ["qemu", "libvirt", "godwit"], AllowMultipleArgumentsPerToken = true };
 var links = new Option<string[]>("--links") { Description = "What the link carries: none, 1gbit, 100mbit…", DefaultValueFactory = _ => ["1gbit"], AllowMultipleArgumentsPerToken = true };
 var writers = new Option<string[]>("--writers") { Description = "What the guest writes: idle, w20 (20 MB/s over 64 MiB), fast (all it can over 128 MiB).", DefaultValueFactory = _ => ["idle", "w20", "fast"], AllowMultipleArgumentsPerToken = true };
 var runs = new Option<int>("--runs") { Description = "Measured moves of each kind.", DefaultValueFactory = _ => 3 };
