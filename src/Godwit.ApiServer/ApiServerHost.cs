@@ -72,8 +72,8 @@ public sealed class ApiServerHost : IAsyncDisposable
             throw new IOException($"The API server cannot listen on {string.Join(", ", options.Listen)}: stop what uses the address, or choose another.", error);
         }
 
-        var reaping = parts.Reaper.RunAsync(stop.Token);
-        return Describe(new Running(web, parts, stop, reaping), options, pki);
+        var working = Task.WhenAll(parts.Reaper.RunAsync(stop.Token), parts.Access.RunAsync(stop.Token));
+        return Describe(new Running(web, parts, stop, working), options, pki);
     }
 
     /// <summary>Refuses new requests, ends watches, and lets requests under way finish for a few seconds.</summary>
@@ -82,12 +82,12 @@ public sealed class ApiServerHost : IAsyncDisposable
         await running.Stop.CancelAsync();
         await running.Web.StopAsync(CancellationToken.None);
         await running.Web.DisposeAsync();
-        await running.Reaping;
+        await running.Working;
         running.Parts.Dispose();
         running.Stop.Dispose();
     }
 
-    private sealed record Running(WebApplication Web, ServerParts Parts, CancellationTokenSource Stop, Task Reaping);
+    private sealed record Running(WebApplication Web, ServerParts Parts, CancellationTokenSource Stop, Task Working);
 
     private static ApiServerHost Describe(Running running, ApiServerOptions options, PkiFolder pki)
     {

@@ -112,7 +112,7 @@ public static class AgentHost
             instances = new ResourceCache<VirtualMachineInstance>(client.For<VirtualMachineInstance>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<VirtualMachineInstance>>());
             nodes = new ResourceCache<KubeNode>(client.For<KubeNode>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<KubeNode>>());
             settings = new ResourceCache<ConfigMap>(
-                client.For<ConfigMap>(), new ListOptions { Namespace = ClusterNetwork.SettingsKey.Namespace }, time, loggers.CreateLogger<ResourceCache<ConfigMap>>());
+                client.For<ConfigMap>(), new ListOptions { Namespace = ClusterNetwork.SettingsKey.Namespace, FieldSelector = $"metadata.name={ClusterNetwork.SettingsKey.Name}" }, time, loggers.CreateLogger<ResourceCache<ConfigMap>>());
             events = new EventRecorder(client, "godwit-agent", options.Node.Value, time, loggers.CreateLogger<EventRecorder>());
 
             var names = new OverlayNames(options.LinkPrefix);

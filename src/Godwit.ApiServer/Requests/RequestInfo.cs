@@ -32,6 +32,9 @@ internal sealed record RequestInfo
 
     public string Subresource { get; init; } = "";
 
+    /// <summary>The node that a <c>spec.nodeName=</c> field selector narrows a list or watch to, or empty.</summary>
+    public string SelectedNode { get; init; } = "";
+
     public StatusSubject Subject => new(Group, Resource, Name);
 
     /// <summary>Reads a request line.</summary>
@@ -67,7 +70,7 @@ internal sealed record RequestInfo
         info = WithResource(info, segments.AsSpan(head));
         return info with
         {
-            Verb = VerbOf(method, watching, info.Name.Length > 0),
+            Verb = VerbOf(method, watching, info),
             Name = info.Name.Length == 0 && method == "GET" ? queryName : info.Name,
         };
     }
@@ -91,14 +94,15 @@ internal sealed record RequestInfo
             };
     }
 
-    private static string VerbOf(string method, bool watching, bool named) => method switch
+    private static string VerbOf(string method, bool watching, RequestInfo info) => method switch
     {
-        "GET" or "HEAD" or "CONNECT" when watching && !named => "watch",
-        "GET" or "HEAD" or "CONNECT" => named ? "get" : "list",
+        // A watch of one object by its path is a watch for the rules too: a right to get is none to follow.
+        "GET" or "HEAD" or "CONNECT" when watching && info.Subresource.Length == 0 => "watch",
+        "GET" or "HEAD" or "CONNECT" => info.Name.Length > 0 ? "get" : "list",
         "POST" => "create",
         "PUT" => "update",
         "PATCH" => "patch",
-        "DELETE" => named ? "delete" : "deletecollection",
+        "DELETE" => info.Name.Length > 0 ? "delete" : "deletecollection",
         _ => method.ToLowerInvariant(),
     };
 

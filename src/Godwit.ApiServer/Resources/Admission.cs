@@ -38,10 +38,11 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
         }
     }
 
-    public async Task CheckUpdateAsync(WriteContext write, JsonObject existing)
+    public async Task CheckUpdateAsync(WriteContext write, JsonObject updated, JsonObject existing)
     {
         if (write.User.NodeName is { } node)
         {
+            NodeRestriction.CheckChange(write, updated, existing);
             await NodeRestriction.CheckAsync(node, write, existing, (ns, name) => FindGuestAsync(ns, name, write.Stopping));
         }
     }

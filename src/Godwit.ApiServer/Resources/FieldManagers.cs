@@ -96,5 +96,5 @@ internal static class FieldManagers
 /// <summary>A configuration to be applied.</summary>
 /// <param name="Config">The fields that the client cares for.</param>
 /// <param name="Force">Take over fields of other managers.</param>
-/// <param name="CheckMayCreate">Throws when the client may change what is there but make nothing.</param>
-internal sealed record ApplyRequest(JsonObject Config, bool Force, Action CheckMayCreate);
+/// <param name="CheckMayCreateAsync">Throws when the client may change what is there but make nothing.</param>
+internal sealed record ApplyRequest(JsonObject Config, bool Force, Func<ValueTask> CheckMayCreateAsync);

@@ -11,6 +11,9 @@ namespace Godwit.ApiServer.Resources;
 /// </summary>
 internal static class NodeRestriction
 {
+    /// <summary>Labels that say for what a node is trusted; not for the node to say.</summary>
+    private const string RestrictedLabel = "node-restriction.kubernetes.io/";
+
     /// <summary>Whether the node may write the object, judged by what is stored (an update) or by what is to be (a create).</summary>
     /// <param name="node">The node that writes.</param>
     /// <param name="write">What is written.</param>
@@ -36,6 +39,35 @@ internal static class NodeRestriction
             throw StatusException.Forbidden(write.Subject, $"node \"{node}\" may write only its own Node, Lease, Pods and Events, and guests, migrations and forecasts that it takes part in");
         }
     }
+
+    /// <summary>
+    /// Whether a node changes of its own no more than an agent has to. What it runs is what it may read: one that could change
+    /// that, or where it is sent, would give itself rights.
+    /// </summary>
+    /// <exception cref="StatusException">403 with the reason.</exception>
+    public static void CheckChange(WriteContext write, JsonObject updated, JsonObject existing)
+    {
+        if (write.Subresource.Length > 0 || write.Resource.Definition.Plural is "leases" or "events")
+        {
+            return;
+        }
+
+        var wrong = !JsonNode.DeepEquals(updated["spec"], existing["spec"]) ? "spec"
+            : Changed("ownerReferences") ? "metadata.ownerReferences"
+            : write.Resource.Definition.Plural == "pods" && Changed("labels") ? "metadata.labels"
+            : write.Resource.Definition.Plural == "pods" && Changed("annotations") ? "metadata.annotations"
+            : write.Resource.Definition.Plural == "nodes" && !RestrictedLabels(updated).SequenceEqual(RestrictedLabels(existing)) ? $"metadata.labels[{RestrictedLabel}]"
+            : null;
+        if (wrong is not null)
+        {
+            throw StatusException.Forbidden(write.Subject, $"a node may not change {wrong} of its {write.Resource.Definition.Plural}");
+        }
+
+        bool Changed(string field) => !JsonNode.DeepEquals(updated["metadata"]?[field], existing["metadata"]?[field]);
+    }
+
+    private static IEnumerable<string> RestrictedLabels(JsonObject node) =>
+        (node["metadata"]?["labels"] as JsonObject ?? []).Where(label => label.Key.Contains(RestrictedLabel, StringComparison.Ordinal)).Select(label => $"{label.Key}={label.Value}").Order(StringComparer.Ordinal);
 
     private static bool IsGuestOf(string node, JsonObject guest) =>
         Text(guest["status"]?["nodeName"]) == node || TakesPart(node, guest["status"]?["migrationState"]);

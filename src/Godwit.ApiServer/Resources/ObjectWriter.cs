@@ -93,7 +93,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             var existing = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
             var updated = Settle(write, existing, change(existing.DeepClone().AsObject()));
             FieldManagers.Track(existing, updated, write, clock.GetUtcNow());
-            await admission.CheckUpdateAsync(write, existing);
+            await admission.CheckUpdateAsync(write, updated, existing);
             if (await SwapAsync(write, item, updated) is { } stored)
             {
                 return stored;
@@ -129,7 +129,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             var applied = FieldManagers.Apply(existing, apply, write, clock.GetUtcNow());
             var updated = Settle(write, existing, applied.Resource);
             FieldManagers.Set(updated, applied.ManagedFields);
-            await admission.CheckUpdateAsync(write, existing);
+            await admission.CheckUpdateAsync(write, updated, existing);
             if (await SwapAsync(write, item, updated) is { } stored)
             {
                 return (stored, Created: false);
@@ -152,7 +152,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             throw StatusException.Conflict(write.Subject, "the configuration names a uid or resourceVersion, and no object exists");
         }
 
-        apply.CheckMayCreate();
+        await apply.CheckMayCreateAsync();
         var applied = FieldManagers.Apply(existing: null, apply, write, clock.GetUtcNow());
         try
         {

@@ -1,15 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Godwit.Api;
+using Godwit.ApiServer.Access;
 using Godwit.ApiServer.Requests;
-using Godwit.ApiServer.Security;
 using Godwit.ApiServer.Watching;
 using Godwit.Store;
 
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>Carries out a request for objects of a kind: one method a verb.</summary>
-internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, ListHandler lists, WatchHandler watches, ObjectWriter writer)
+internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, ListHandler lists, WatchHandler watches, ObjectWriter writer, Authorizer authorizer)
 {
     private readonly ScaleHandler scales = new(store, writer);
 
@@ -23,7 +23,6 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
 
         return request.Info.Verb switch
         {
-            "get" when request.QueryFlag("watch") => watches.HandleAsync(request, resource),
             "get" => GetAsync(request, resource),
             "list" => lists.HandleAsync(request, resource),
             "watch" => watches.HandleAsync(request, resource),
@@ -108,7 +107,7 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
         var force = FieldManagers.ForceOf(request);
         var config = await PatchBody.ReadConfigurationAsync(request);
         FieldValidations.Complain(write, config.DuplicateFields, "duplicate");
-        var apply = new ApplyRequest(config.Value, force, () => Authorizer.Check(request.User, request.Info with { Verb = "create" }));
+        var apply = new ApplyRequest(config.Value, force, () => authorizer.CheckAsync(request.User, request.Info with { Verb = "create" }, request.Stopping));
         var (stored, created) = await writer.ApplyAsync(write, apply);
         await AnswerAsync(request, created ? 201 : 200, stored);
     }

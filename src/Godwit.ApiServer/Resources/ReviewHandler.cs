@@ -3,6 +3,7 @@ using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
+using Godwit.ApiServer.Access;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Security;
 
@@ -12,13 +13,13 @@ namespace Godwit.ApiServer.Resources;
 /// Answers questions posed as objects: who am I, may I do this, what may I do (what <c>kubectl auth whoami</c> and <c>can-i</c> send),
 /// may they do this, whose token is this (what extensions and proxies send, who need a right to ask). Nothing is stored.
 /// </summary>
-internal static class ReviewHandler
+internal sealed class ReviewHandler(Authenticator authenticator, Authorizer authorizer)
 {
     /// <summary>The question that a request poses, or null.</summary>
     public static QuestionKind? Find(RequestInfo info) =>
         BuiltInKinds.Questions.FirstOrDefault(kind => kind.Type.Group == info.Group && kind.Type.Version == info.Version && kind.Type.Plural == info.Resource);
 
-    public static async Task HandleAsync(ApiRequest request, QuestionKind kind, Authenticator authenticator)
+    public async Task HandleAsync(ApiRequest request, QuestionKind kind)
     {
         if (request.Info.Verb != "create" || request.Info.Name.Length > 0)
         {
@@ -30,10 +31,10 @@ internal static class ReviewHandler
         var answer = request.Info.Resource switch
         {
             "selfsubjectreviews" => GodwitJson.ToObject(WhoAmI(request.User)),
-            "selfsubjectaccessreviews" => GodwitJson.ToObject(MayI(GodwitJson.FromNode<SelfSubjectAccessReview>(body), request)),
-            "subjectaccessreviews" => GodwitJson.ToObject(MayThey(GodwitJson.FromNode<SubjectAccessReview>(body), request)),
-            "localsubjectaccessreviews" => GodwitJson.ToObject(MayTheyHere(GodwitJson.FromNode<LocalSubjectAccessReview>(body), request)),
-            "tokenreviews" => GodwitJson.ToObject(WhoseIs(GodwitJson.FromNode<TokenReview>(body), authenticator)),
+            "selfsubjectaccessreviews" => GodwitJson.ToObject(await MayIAsync(GodwitJson.FromNode<SelfSubjectAccessReview>(body), request)),
+            "subjectaccessreviews" => GodwitJson.ToObject(await MayTheyAsync(GodwitJson.FromNode<SubjectAccessReview>(body), request)),
+            "localsubjectaccessreviews" => GodwitJson.ToObject(await MayTheyHereAsync(GodwitJson.FromNode<LocalSubjectAccessReview>(body), request)),
+            "tokenreviews" => GodwitJson.ToObject(WhoseIs(GodwitJson.FromNode<TokenReview>(body))),
             _ => GodwitJson.ToObject(WhatMayI(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request.User)),
         };
         answer["apiVersion"] = kind.Type.ApiVersion; // A question is answered in the version in which it is asked.
@@ -50,15 +51,15 @@ internal static class ReviewHandler
         Status = new SelfSubjectReviewStatus { UserInfo = InfoOf(user) },
     };
 
-    private static SelfSubjectAccessReview MayI(SelfSubjectAccessReview review, ApiRequest request) =>
-        review with { Status = May(request.User, review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, request) };
+    private async Task<SelfSubjectAccessReview> MayIAsync(SelfSubjectAccessReview review, ApiRequest request) =>
+        review with { Status = await MayAsync(request.User, review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, request) };
 
-    private static SubjectAccessReview MayThey(SubjectAccessReview review, ApiRequest request) =>
-        review with { Status = May(UserOf(review.Spec, request), review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, request) };
+    private async Task<SubjectAccessReview> MayTheyAsync(SubjectAccessReview review, ApiRequest request) =>
+        review with { Status = await MayAsync(UserOf(review.Spec, request), review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, request) };
 
-    private static LocalSubjectAccessReview MayTheyHere(LocalSubjectAccessReview review, ApiRequest request) =>
+    private async Task<LocalSubjectAccessReview> MayTheyHereAsync(LocalSubjectAccessReview review, ApiRequest request) =>
         review.Spec.ResourceAttributes is { } asked && asked.Namespace == request.Info.Namespace && review.Spec.NonResourceAttributes is null
-            ? review with { Status = May(UserOf(review.Spec, request), asked, null, request) }
+            ? review with { Status = await MayAsync(UserOf(review.Spec, request), asked, null, request) }
             : throw Invalid(request, "spec.resourceAttributes.namespace", $"must be given, and be the namespace that is asked in, {request.Info.Namespace}");
 
     /// <summary>Whoever asks after nobody would be told what an anonymous user may do, and take it for somebody's right.</summary>
@@ -66,18 +67,18 @@ internal static class ReviewHandler
         ? new User(spec.User ?? "", spec.Groups, spec.Uid ?? "")
         : throw Invalid(request, "spec.user", "at least one of user and groups must be given");
 
-    private static SubjectAccessReviewStatus May(User user, ResourceAttributes? resource, NonResourceAttributes? path, ApiRequest request) => new()
+    private async Task<SubjectAccessReviewStatus> MayAsync(User user, ResourceAttributes? resource, NonResourceAttributes? path, ApiRequest request) => new()
     {
         Allowed = (resource, path) switch
         {
-            ({ } asked, null) => Authorizer.Allows(user, RequestOf(asked)),
-            (null, { } asked) => Authorizer.Allows(user, new RequestInfo { Path = asked.Path ?? "", Verb = asked.Verb ?? "" }),
+            ({ } asked, null) => await authorizer.AllowsAsync(user, RequestOf(asked), request.Stopping),
+            (null, { } asked) => await authorizer.AllowsAsync(user, new RequestInfo { Path = asked.Path ?? "", Verb = asked.Verb ?? "" }, request.Stopping),
             _ => throw Invalid(request, "spec", "exactly one of resourceAttributes and nonResourceAttributes must be given"),
         },
     };
 
     /// <summary>Tokens here are meant for this server, and say so of no other audience.</summary>
-    private static TokenReview WhoseIs(TokenReview review, Authenticator authenticator)
+    private TokenReview WhoseIs(TokenReview review)
     {
         var user = review.Spec is { Token: { Length: > 0 } token, Audiences: [] } ? authenticator.FindByToken(token) : null;
         return review with
@@ -109,7 +110,9 @@ internal static class ReviewHandler
     {
         Status = new SubjectRulesReviewStatus
         {
-            ResourceRules = [.. Authorizer.RulesOf(user).Select(rule => new ResourceRule { ApiGroups = [rule.Group], Resources = rule.Resources, Verbs = rule.Verbs })],
+            ResourceRules = [.. Authorizer.RulesOf(user).Select(rule => new ResourceRule { ApiGroups = [rule.Group], Resources = rule.Resources, ResourceNames = rule.Names, Verbs = rule.Verbs })],
+            Incomplete = user.NodeName is not null,
+            EvaluationError = user.NodeName is null ? null : "a node may also read its own pods, and the Secrets and ConfigMaps that what it runs refers to",
             NonResourceRules = [new NonResourceRule { Verbs = user.IsIn(User.MastersGroup) ? ["*"] : Authorizer.PathVerbs, NonResourceUrls = Authorizer.PathsOf(user) }],
         },
     };

@@ -56,15 +56,17 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
     private static RequestInfo ReadRequestLine(HttpContext http)
     {
         var watching = http.Request.Query["watch"].ToString() is "1" or "true";
-        return RequestInfo.Parse(http.Request.Method, http.Features.Get<IHttpRequestFeature>()!.RawTarget, watching, NameIn(http.Request.Query["fieldSelector"].ToString()));
+        var selector = SelectorOf(http.Request.Query["fieldSelector"].ToString());
+        // A list or watch that is narrowed to one name, or to one node's pods, is about these alone for the rules too.
+        var info = RequestInfo.Parse(http.Request.Method, http.Features.Get<IHttpRequestFeature>()!.RawTarget, watching, selector.ExactName ?? "");
+        return info with { SelectedNode = selector.ExactValue("spec.nodeName") ?? "" };
     }
 
-    /// <summary>The one name that a field selector narrows to: such a list or watch is about that object, for the rules too.</summary>
-    private static string NameIn(string fieldSelector)
+    private static FieldSelector SelectorOf(string text)
     {
         try
         {
-            return fieldSelector.Length == 0 ? "" : FieldSelector.Parse(fieldSelector).ExactName ?? "";
+            return FieldSelector.Parse(text);
         }
         catch (FormatException error)
         {
@@ -77,7 +79,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
     private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
     {
         var user = Impersonation.Apply(http, parts.Authenticator.Authenticate(http));
-        Authorizer.Check(user, info);
+        await parts.Authorizer.CheckAsync(user, info, http.RequestAborted);
         using var counted = inFlight.Enter(user.Name, IsLong(info));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping);
         using var timeout = IsLong(info) ? null : new CancellationTokenSource(RequestTimeout, clock);
@@ -115,7 +117,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         }
 
         return ReviewHandler.Find(request.Info) is { } question
-            ? ReviewHandler.HandleAsync(request, question, parts.Authenticator)
+            ? parts.Reviews.HandleAsync(request, question)
             : parts.Objects.HandleAsync(request, parts.Resources.Find(request.Info.Group, request.Info.Version, request.Info.Resource) ?? throw StatusException.UnknownPath());
     }
 

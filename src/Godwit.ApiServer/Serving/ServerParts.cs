@@ -1,4 +1,5 @@
 using Godwit.Api.Documents;
+using Godwit.ApiServer.Access;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Resources;
 using Godwit.ApiServer.Security;
@@ -20,10 +21,13 @@ internal sealed class ServerParts : IDisposable
         Authenticator = new Authenticator(pki.Authority, TokensOf(pki));
         var signer = new NodeSigner(pki.Authority, options.AllServerNames);
         Writer = new ObjectWriter(store, new Admission(store, Resources, signer, options.Clock), options.Clock);
+        Access = new AccessIndex(store, Resources, options.Clock, options.Loggers.CreateLogger<AccessIndex>());
+        Authorizer = new Authorizer(Access);
+        Reviews = new ReviewHandler(Authenticator, Authorizer);
         var views = new ObjectViews(options.Clock);
         var lists = new ListHandler(store, views);
         var watches = new WatchHandler(store, lists, views, Metrics, options.Clock);
-        Objects = new ResourceHandler(store, views, lists, watches, Writer);
+        Objects = new ResourceHandler(store, views, lists, watches, Writer, Authorizer);
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
         var relay = new AgentRelay(store, Resources, agents, options.Clock);
         Machines = new MachineSubresources(store, Resources, Writer, relay);
@@ -37,6 +41,12 @@ internal sealed class ServerParts : IDisposable
     public ServedResources Resources { get; }
 
     public Authenticator Authenticator { get; }
+
+    public AccessIndex Access { get; }
+
+    public Authorizer Authorizer { get; }
+
+    public ReviewHandler Reviews { get; }
 
     public ObjectWriter Writer { get; }
 

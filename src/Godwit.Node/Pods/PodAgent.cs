@@ -56,7 +56,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         try
         {
             await UntilServedAsync(stopping);
-            var cache = new ResourceCache<Pod>(parts.Client.For<Pod>(), ListOptions.All, parts.Time, parts.Loggers.CreateLogger<ResourceCache<Pod>>());
+            var cache = new ResourceCache<Pod>(parts.Client.For<Pod>(), new ListOptions { FieldSelector = $"spec.nodeName={parts.Options.Node.Value}" }, parts.Time, parts.Loggers.CreateLogger<ResourceCache<Pod>>());
             await OpenAsync(cache, stopping);
             await Task.WhenAll(cache.RunAsync(stopping), sync!.RunAsync(stopping));
         }

@@ -164,7 +164,9 @@ internal sealed partial class PodSync : IDisposable
 
         try
         {
-            return await pods.FindAsync(key, stopping) is { } asked && asked.Metadata.Uid == uid && asked.Spec.NodeName == parts.Node.Value ? new PodObject.Present(asked) : new PodObject.Absent();
+            // A pod of this node's, by a list: of another's that has taken the name a node is told nothing.
+            var own = new ListOptions { Namespace = key.Namespace, FieldSelector = $"metadata.name={key.Name},spec.nodeName={parts.Node.Value}" };
+            return (await pods.ListAsync(own, stopping)).Items is [var asked, ..] && asked.Metadata.Uid == uid ? new PodObject.Present(asked) : new PodObject.Absent();
         }
         catch (Exception error) when (error is ClusterUnreachableException or ApiException)
         {

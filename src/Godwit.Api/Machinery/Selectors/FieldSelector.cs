@@ -29,7 +29,10 @@ public sealed record FieldSelector(IReadOnlyList<FieldRequirement> Requirements)
     }
 
     /// <summary>The value that <c>metadata.name</c> must have, when the selector says so.</summary>
-    public string? ExactName => Requirements.FirstOrDefault(requirement => requirement is { Field: "metadata.name", IsEqual: true })?.Value;
+    public string? ExactName => ExactValue("metadata.name");
+
+    /// <summary>The value that a field must have, when the selector says so.</summary>
+    public string? ExactValue(string field) => Requirements.FirstOrDefault(requirement => requirement.IsEqual && requirement.Field == field)?.Value;
 
     /// <summary>The selector as a test of a kind's objects.</summary>
     /// <exception cref="FormatException">The kind has no such selectable field.</exception>

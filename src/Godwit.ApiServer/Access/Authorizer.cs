@@ -1,12 +1,13 @@
 using Godwit.ApiServer.Requests;
+using Godwit.ApiServer.Security;
 
-namespace Godwit.ApiServer.Security;
+namespace Godwit.ApiServer.Access;
 
 /// <summary>
-/// Who may ask for what, as fixed rules: the first rule that allows, allows; else the request is forbidden. What depends
-/// on an object's content (a node and its own guests) is decided at the write itself, by admission.
+/// Who may ask for what: the first rule that allows, allows; else the request is forbidden. A node's rights follow from
+/// what it runs (<see cref="NodeAuthorizer"/>). What depends on the content of a write is decided at the write itself, by admission.
 /// </summary>
-internal static class Authorizer
+internal sealed class Authorizer(AccessIndex index)
 {
     private static readonly string[] ReadVerbs = ["get", "list", "watch"];
 
@@ -17,36 +18,19 @@ internal static class Authorizer
     private static readonly string[] AuthenticatedPaths =
         [.. OpenPaths, "/", "/api", "/api/*", "/apis", "/apis/*", "/metrics", "/openapi", "/openapi/*"];
 
-    private static readonly Rule[] Everyone =
+    private static readonly AccessRule[] Everyone =
     [
         new("authentication.k8s.io", ["selfsubjectreviews"], ["create"]),
         new("authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], ["create"]),
     ];
 
-    private static readonly Rule[] Bootstrappers =
+    private static readonly AccessRule[] Bootstrappers =
     [
         new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get", "watch", "list"]),
     ];
 
-    private static readonly Rule[] Nodes =
-    [
-        new("", ["nodes", "namespaces", "configmaps", "secrets"], ReadVerbs),
-        new("", ["nodes", "nodes/status"], ["create", "update", "patch"]),
-        new("", ["pods", "services", "endpoints", "serviceaccounts"], ReadVerbs),
-        new("", ["pods", "pods/status"], ["update", "patch"]),
-        new("discovery.k8s.io", ["endpointslices"], ReadVerbs),
-        new("", ["events"], ["create", "update", "patch"]),
-        new("coordination.k8s.io", ["leases"], ["get", "list", "watch", "create", "update", "patch"]),
-        new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
-        new("kubevirt.io", ["virtualmachines", "virtualmachineinstances", "virtualmachineinstancemigrations"], ReadVerbs),
-        new("kubevirt.io", ["virtualmachineinstances", "virtualmachineinstances/status", "virtualmachineinstancemigrations", "virtualmachineinstancemigrations/status"], ["update", "patch"]),
-        new("migrations.kubevirt.io", ["migrationpolicies"], ReadVerbs),
-        new("godwit.dev", ["*"], ReadVerbs),
-        new("godwit.dev", ["forecasts", "forecasts/status"], ["update", "patch"]),
-    ];
-
     // The controllers run everything but do not hand out credentials.
-    private static readonly Rule[] Controllers =
+    private static readonly AccessRule[] Controllers =
     [
         new("", ["*"], ["*"]),
         new("coordination.k8s.io", ["*"], ["*"]),
@@ -60,27 +44,32 @@ internal static class Authorizer
         new("certificates.k8s.io", ["*"], ReadVerbs),
     ];
 
-    public static bool Allows(User user, RequestInfo info) =>
-        user.IsIn(User.MastersGroup) || (info.IsResource ? AllowsResource(user, info) : AllowsPath(user, info));
+    public async ValueTask<bool> AllowsAsync(User user, RequestInfo info, CancellationToken stopping) =>
+        user.IsIn(User.MastersGroup)
+        || (info.IsResource ? AllowsResource(user, info) : AllowsPath(user, info))
+        || (user.NodeName is { } node && info.IsResource && await AllowsNodeAsync(node, NodeAuthorizer.Judge(node, info), stopping));
 
     /// <exception cref="StatusException">The user may not: 403 in Kubernetes' words, or 401 for one who did not say who they are.</exception>
-    public static void Check(User user, RequestInfo info)
+    public async ValueTask CheckAsync(User user, RequestInfo info, CancellationToken stopping)
     {
-        if (!Allows(user, info))
+        if (!await AllowsAsync(user, info, stopping))
         {
             throw user.IsAnonymous ? StatusException.Unauthorized() : Forbidden(user, info);
         }
     }
 
-    /// <summary>The rules that apply to a user, for a self-review.</summary>
-    public static IReadOnlyList<Rule> RulesOf(User user)
+    /// <summary>The rules that apply to a user, for a self-review. A node may read more: what it runs refers to.</summary>
+    public static IReadOnlyList<AccessRule> RulesOf(User user) =>
+        user.NodeName is { } node ? [.. GeneralRulesOf(user), .. NodeAuthorizer.RulesOf(node)] : GeneralRulesOf(user);
+
+    private static List<AccessRule> GeneralRulesOf(User user)
     {
         if (user.IsIn(User.MastersGroup))
         {
-            return [new Rule("*", ["*"], ["*"])];
+            return [new AccessRule("*", ["*"], ["*"])];
         }
 
-        var rules = new List<Rule>();
+        var rules = new List<AccessRule>();
         if (user.IsIn(User.AuthenticatedGroup))
         {
             rules.AddRange(Everyone);
@@ -89,11 +78,6 @@ internal static class Authorizer
         if (user.IsIn(User.BootstrappersGroup))
         {
             rules.AddRange(Bootstrappers);
-        }
-
-        if (user.NodeName is not null)
-        {
-            rules.AddRange(Nodes);
         }
 
         if (user.Name == User.ControllersName)
@@ -114,6 +98,11 @@ internal static class Authorizer
     public static IReadOnlyList<string> PathsOf(User user) =>
         user.IsIn(User.MastersGroup) ? EveryPath : user.IsIn(User.AuthenticatedGroup) ? AuthenticatedPaths : OpenPaths;
 
+    /// <summary>What a node has just learned from the store, the state must have learned too before it says no.</summary>
+    private async ValueTask<bool> AllowsNodeAsync(string node, NodeVerdict verdict, CancellationToken stopping) => verdict is NodeVerdict.Decided { Allowed: var allowed }
+        ? allowed
+        : (index.Known is { } known && known.Holds(node, verdict)) || (await index.CurrentAsync(stopping)).Holds(node, verdict);
+
     private static StatusException Forbidden(User user, RequestInfo info)
     {
         if (!info.IsResource)
@@ -126,23 +115,11 @@ internal static class Authorizer
         return StatusException.Forbidden(info.Subject, $"User \"{user.Name}\" cannot {info.Verb} resource \"{resource}\" in API group \"{info.Group}\" {where}");
     }
 
-    private static bool AllowsResource(User user, RequestInfo info) => RulesOf(user).Any(rule => rule.Allows(info));
+    private static bool AllowsResource(User user, RequestInfo info) => GeneralRulesOf(user).Any(rule => rule.Allows(info));
 
     private static bool AllowsPath(User user, RequestInfo info) =>
         PathVerbs.Contains(info.Verb) && PathsOf(user).Any(rule => IsAt(info.Path, rule));
 
     private static bool IsAt(string path, string rule) =>
         rule.EndsWith('*') ? path.AsSpan().StartsWith(rule.AsSpan(0, rule.Length - 1), StringComparison.Ordinal) : path == rule;
-
-    /// <summary>Lets verbs be done to resources of a group; <c>*</c> is any. A subresource is written <c>resource/subresource</c>.</summary>
-    public sealed record Rule(string Group, IReadOnlyList<string> Resources, IReadOnlyList<string> Verbs)
-    {
-        public bool Allows(RequestInfo info)
-        {
-            var resource = info.Subresource.Length == 0 ? info.Resource : $"{info.Resource}/{info.Subresource}";
-            return (Group == "*" || Group == info.Group)
-                && (Resources.Contains("*") || Resources.Contains(resource))
-                && (Verbs.Contains("*") || Verbs.Contains(info.Verb));
-        }
-    }
 }

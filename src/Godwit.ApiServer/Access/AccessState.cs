@@ -1,0 +1,105 @@
+using System.Text.Json;
+using Godwit.Api;
+using Godwit.Api.Core.V1;
+using Godwit.Api.KubeVirt.V1;
+using Godwit.ApiServer.Resources;
+using Godwit.Store;
+
+namespace Godwit.ApiServer.Access;
+
+/// <summary>What decisions about access need of the stored objects, made from them one by one.</summary>
+internal sealed class AccessState
+{
+    private readonly ServedResources resources;
+    private readonly string? podPrefix;
+    private readonly string? guestPrefix;
+    private readonly string? movePrefix;
+
+    public AccessState(ServedResources resources)
+    {
+        this.resources = resources;
+        podPrefix = PrefixOf(Pod.Type);
+        guestPrefix = PrefixOf(VirtualMachineInstance.Type);
+        movePrefix = PrefixOf(VirtualMachineInstanceMigration.Type);
+    }
+
+    public ReferenceGraph References { get; } = new();
+
+    /// <summary>The keys of everything that is looked at.</summary>
+    public IEnumerable<string> Prefixes => new[] { podPrefix, guestPrefix, movePrefix }.OfType<string>();
+
+    /// <summary>Whether what a verdict asks for is so.</summary>
+    public bool Holds(string node, NodeVerdict verdict) => verdict switch
+    {
+        NodeVerdict.Decided { Allowed: var allowed } => allowed,
+        NodeVerdict.IfRefersTo { Wanted: var wanted } => References.IsNeededBy(node, wanted),
+        NodeVerdict.IfRuns { Namespace: var space, Pod: var name } => References.IsOn(node, $"{podPrefix}{space}/{name}"),
+        _ => false,
+    };
+
+    /// <summary>Takes in an object as it is now. One that cannot be read gives nobody anything.</summary>
+    public void Set(StoreItem item, StoreItem? before = null)
+    {
+        try
+        {
+            Read(item, before);
+        }
+        catch (Exception error) when (error is JsonException or InvalidDataException or FormatException)
+        {
+            Remove(item.Key);
+        }
+    }
+
+    private void Read(StoreItem item, StoreItem? before)
+    {
+        if (IsOf(podPrefix, item.Key))
+        {
+            SetPod(item, before);
+        }
+        else if (IsOf(guestPrefix, item.Key))
+        {
+            var guest = Read<VirtualMachineInstance>(item);
+            References.SetReferences(item.Key, WorkloadReferences.Of(guest));
+            References.SetPlacement(item.Key, guest.Status.NodeName is { Length: > 0 } node ? new Placement(item.Key, node) : null);
+        }
+        else if (IsOf(movePrefix, item.Key))
+        {
+            References.SetPlacement(item.Key, TargetOf(Read<VirtualMachineInstanceMigration>(item)));
+        }
+    }
+
+    /// <summary>Forgets an object that is gone.</summary>
+    public void Remove(string key)
+    {
+        if (Prefixes.Any(prefix => IsOf(prefix, key)))
+        {
+            References.SetReferences(key, []);
+            References.SetPlacement(key, null);
+        }
+    }
+
+    private void SetPod(StoreItem item, StoreItem? before)
+    {
+        // Most writes of a pod are of its status, which says nothing here.
+        if (before is not null && TopLevel.Slice(before.Value.Span, "spec"u8).SequenceEqual(TopLevel.Slice(item.Value.Span, "spec"u8)))
+        {
+            return;
+        }
+
+        var pod = Read<Pod>(item);
+        References.SetReferences(item.Key, WorkloadReferences.Of(pod));
+        References.SetPlacement(item.Key, pod.Spec.NodeName is { Length: > 0 } node ? new Placement(item.Key, node) : null);
+    }
+
+    /// <summary>Where a move brings its guest; null before that is decided and once the move has ended.</summary>
+    private Placement? TargetOf(VirtualMachineInstanceMigration move) =>
+        !MigrationPhases.IsFinal(move.Status.Phase) && move.Status.MigrationState?.TargetNode is { Length: > 0 } node && move.Spec.VmiName.Length > 0
+            ? new Placement($"{guestPrefix}{move.Metadata.Namespace}/{move.Spec.VmiName}", node)
+            : null;
+
+    private T Read<T>(StoreItem item) => GodwitJson.FromNode<T>(resources.FindByKey(item.Key)!.Form.Decode(item.Value.Span, item.ModRevision));
+
+    private string? PrefixOf(ResourceType type) => resources.Find(type.Group, type.Version, type.Plural)?.KeyPrefix;
+
+    private static bool IsOf(string? prefix, string key) => prefix is not null && key.StartsWith(prefix, StringComparison.Ordinal);
+}

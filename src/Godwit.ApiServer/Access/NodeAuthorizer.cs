@@ -1,0 +1,85 @@
+using Godwit.Api;
+using Godwit.ApiServer.Requests;
+
+namespace Godwit.ApiServer.Access;
+
+/// <summary>
+/// What a node may ask for, so that a host in wrong hands has no more of the cluster than what it runs:
+/// <code>
+///   read    Nodes, guests, moves, forecasts, Services, EndpointSlices    all: the network is made from them on every node
+///           Pods                                                        its own: by name, or a list or watch of its own
+///           Secrets, ConfigMaps                                         by name, one that something on it refers to
+///           ConfigMap kube-system/godwit-network                        also a list or watch of that one name
+///           Node (writes), Lease                                        its own
+///   write   what <see cref="Resources.NodeRestriction"/> finds to be its own, at the write
+/// </code>
+/// Pure: what depends on the stored objects is asked for by the verdict.
+/// </summary>
+internal static class NodeAuthorizer
+{
+    /// <summary>The cluster network's settings.</summary>
+    private const string NetworkSettings = "godwit-network";
+
+    private static readonly string[] ReadVerbs = ["get", "list", "watch"];
+    private static readonly string[] ChangeVerbs = ["update", "patch"];
+
+    private static readonly AccessRule[] Fixed =
+    [
+        new("", ["nodes", "services"], ReadVerbs),
+        new("", ["nodes", "events"], ["create"]),
+        new("", ["events", "pods", "pods/status"], ChangeVerbs),
+        new("discovery.k8s.io", ["endpointslices"], ReadVerbs),
+        new("coordination.k8s.io", ["leases"], ["create"]),
+        new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
+        new(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstancemigrations"], ReadVerbs),
+        new(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstances/status", "virtualmachineinstancemigrations", "virtualmachineinstancemigrations/status"], ChangeVerbs),
+        new(GroupName.Migrations, ["migrationpolicies"], ReadVerbs),
+        new(GroupName.Godwit, ["forecasts"], ReadVerbs),
+        new(GroupName.Godwit, ["forecasts", "forecasts/status"], ChangeVerbs),
+    ];
+
+    /// <summary>The rules as far as they can be told without a look at the stored objects, for a node that asks what it may.</summary>
+    public static IEnumerable<AccessRule> RulesOf(string node) =>
+    [
+        .. Fixed,
+        new("", ["nodes", "nodes/status"], ChangeVerbs) { Names = [node] },
+        new("", ["configmaps"], ReadVerbs) { Names = [NetworkSettings] },
+        new("coordination.k8s.io", ["leases"], ["get", .. ChangeVerbs]) { Names = [node] },
+    ];
+
+    public static NodeVerdict Judge(string node, RequestInfo info) => (info.Group, info.Resource, info.Subresource) switch
+    {
+        ("", "configmaps", "") when info is { Namespace: NamespaceNames.KubeSystem, Name: NetworkSettings } => NodeVerdict.Of(ReadVerbs.Contains(info.Verb)),
+        ("", "secrets" or "configmaps", "") => info is { Verb: "get", Namespace.Length: > 0, Name.Length: > 0 }
+            ? new NodeVerdict.IfRefersTo(new ObjectReference(info.Resource, info.Namespace, info.Name))
+            : NodeVerdict.No,
+        ("", "pods", "") when info.Verb is "list" or "watch" => NodeVerdict.Of(info.SelectedNode == node),
+        ("", "pods", "") when info.Verb is "get" => info is { Namespace.Length: > 0, Name.Length: > 0 } ? new NodeVerdict.IfRuns(info.Namespace, info.Name) : NodeVerdict.No,
+        ("", "nodes", "" or "status") when ChangeVerbs.Contains(info.Verb) => NodeVerdict.Of(info.Name == node),
+        ("coordination.k8s.io", "leases", "") when info.Verb == "get" || ChangeVerbs.Contains(info.Verb) =>
+            NodeVerdict.Of(info.Namespace == NamespaceNames.KubeNodeLease && info.Name == node),
+        _ => NodeVerdict.Of(Fixed.Any(rule => rule.Allows(info))),
+    };
+}
+
+/// <summary>Whether a node may; where that is for the stored objects to say, what must be so.</summary>
+internal abstract record NodeVerdict
+{
+    private NodeVerdict()
+    {
+    }
+
+    public static NodeVerdict Yes { get; } = new Decided(true);
+
+    public static NodeVerdict No { get; } = new Decided(false);
+
+    public static NodeVerdict Of(bool allowed) => allowed ? Yes : No;
+
+    public sealed record Decided(bool Allowed) : NodeVerdict;
+
+    /// <summary>It may if something that it runs refers to the object.</summary>
+    public sealed record IfRefersTo(ObjectReference Wanted) : NodeVerdict;
+
+    /// <summary>It may if the pod is bound to it.</summary>
+    public sealed record IfRuns(string Namespace, string Pod) : NodeVerdict;
+}
