@@ -3,8 +3,10 @@ using Godwit.Api.KubeVirt.V1;
 using Godwit.Client;
 using Godwit.Linux.Files;
 using Godwit.Linux.Hosts;
+using Godwit.Linux.Networking;
 using Godwit.Machines;
 using Godwit.Networks.Overlays;
+using Godwit.Networks.Services;
 using Godwit.Node.Guests;
 using Godwit.Node.Hosting;
 using Godwit.Node.Joining;
@@ -92,6 +94,7 @@ public static class AgentHost
         private readonly ResourceCache<KubeNode> nodes;
         private readonly ResourceCache<ConfigMap> settings;
         private readonly EventRecorder events;
+        private readonly NodeNames nodeNames;
         private readonly OverlaySync overlay;
         private readonly OverlayGuestNetwork network;
         private readonly PeerIdentity identity;
@@ -116,8 +119,9 @@ public static class AgentHost
             events = new EventRecorder(client, "godwit-agent", options.Node.Value, time, loggers.CreateLogger<EventRecorder>());
 
             var names = new OverlayNames(options.LinkPrefix);
+            nodeNames = new NodeNames(Path.Combine(options.DataFolder, NamesFolderName), time, loggers);
             overlay = new OverlaySync(
-                new OverlayMember(names, options.UnderlayAddress, options.Node), new OverlayCaches(settings, nodes, instances), Path.Combine(options.DataFolder, NamesFolderName), time, loggers);
+                new OverlayMember(names, options.UnderlayAddress, options.Node), new OverlayCaches(settings, nodes, instances), nodeNames, time, loggers);
             network = new OverlayGuestNetwork(names, overlay, time, loggers.CreateLogger<OverlayGuestNetwork>());
 
             identity = new PeerIdentity(foundation.Credentials.Certificate!, foundation.Credentials.Authorities, time);
@@ -150,7 +154,7 @@ public static class AgentHost
             };
             mover = new MoveAgent(parts);
             guests = new GuestSync(PartsOf(parts));
-            services = new ServiceSync(options.Node, client, overlay, names, time, loggers);
+            services = new ServiceSync(options.Node, client, new ServicePlane(NetworkNamespace.Own, names, time), overlay, nodeNames, time, loggers);
             pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Time = time, Loggers = loggers });
         }
 
@@ -193,7 +197,7 @@ public static class AgentHost
             await links.DisposeAsync();
             rates.Dispose();
             network.Dispose();
-            overlay.Dispose();
+            nodeNames.Dispose();
         }
 
         private GuestSyncParts PartsOf(AgentServices services) => new()

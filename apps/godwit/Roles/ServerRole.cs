@@ -83,7 +83,7 @@ internal static class ServerRole
         List<Func<CancellationToken, Task>> parts = [controllers.RunAsync, history.RunAsync];
         if (options.UnderlayAddress is { } underlay)
         {
-            var observer = new ObserverOptions { Connection = connection, UnderlayAddress = underlay, DataFolder = Path.Combine(options.DataFolder, "observer"), LinkPrefix = options.LinkPrefix };
+            var observer = new ObserverOptions { Connection = connection, UnderlayAddress = underlay, LinkPrefix = options.LinkPrefix };
             parts.Add(part => ObserverHost.RunAsync(observer, time, loggers, part));
         }
 

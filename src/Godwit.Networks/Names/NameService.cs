@@ -54,7 +54,9 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
             await StopAsync(stopping);
         }
 
-        var changed = Write(NameServiceFiles.LeasesFile, NameServiceFiles.BuildLeases(table)) | Write(NameServiceFiles.NamesFile, NameServiceFiles.BuildNames(settings, table));
+        var changed = Write(NameServiceFiles.LeasesFile, NameServiceFiles.BuildLeases(table))
+            | Write(NameServiceFiles.NamesFile, NameServiceFiles.BuildNames(settings, table))
+            | WriteServices(table.Services);
         Write(ConfigurationFile, configuration);
         if (!IsRunning)
         {
@@ -205,6 +207,10 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
     }
 
     private bool Holds(string file, string text) => File.Exists(PathOf(file)) && File.ReadAllText(PathOf(file)) == text;
+
+    private bool WriteServices(ServiceNames? services) => services is not null
+        ? Write(NameServiceFiles.ServicesFile, NameServiceFiles.BuildServices(services))
+        : !File.Exists(PathOf(NameServiceFiles.ServicesFile)) && Write(NameServiceFiles.ServicesFile, "");
 
     /// <summary>Whether the file had to be changed.</summary>
     private bool Write(string file, string text)

@@ -8,15 +8,17 @@ internal static class NameServiceFiles
 {
     internal const string LeasesFile = "leases";
     internal const string NamesFile = "names";
+    internal const string ServicesFile = "services";
 
-    private const int LabelLengthMax = 63;
-    private const int NameLengthMax = 253;
+    /// <summary>How long a guest's own resolver may keep what the tables say: endpoints come and go.</summary>
+    private const int AnswerSeconds = 1;
 
     internal static string BuildConfiguration(NameServiceSettings settings, string user)
     {
-        CheckName(settings.Domain);
+        DomainName.Check(settings.Domain);
+        DomainName.Check(settings.ClusterDomain);
         CheckPath(settings.Folder);
-        CheckLabel(settings.BridgeName);
+        DomainName.CheckLabel(settings.BridgeName);
         var text = new StringBuilder();
         void Add(FormattableString line) => text.AppendLine(line.ToString(CultureInfo.InvariantCulture));
 
@@ -26,9 +28,13 @@ internal static class NameServiceFiles
         Add($"except-interface=lo");
         Add($"no-hosts");
         Add($"addn-hosts={settings.Folder}/{NamesFile}");
+        Add($"addn-hosts={settings.Folder}/{ServicesFile}");
         Add($"dhcp-hostsfile={settings.Folder}/{LeasesFile}");
         Add($"domain={settings.Domain}");
         Add($"local=/{settings.Domain}/");
+        // Below these nothing is asked of others: what is in no table does not exist.
+        Add($"local=/{settings.ClusterDomain}/");
+        Add($"local-ttl={AnswerSeconds}");
         Add($"domain-needed");
         Add($"bogus-priv");
         Add($"cache-size=1000");
@@ -55,12 +61,24 @@ internal static class NameServiceFiles
         return text.ToString();
     }
 
+    internal static string BuildServices(ServiceNames services)
+    {
+        var text = new StringBuilder();
+        foreach (var host in services.Hosts.Take(ServiceNames.HostsMax))
+        {
+            DomainName.Check(host.Name);
+            text.Append(CultureInfo.InvariantCulture, $"{host.Address} {host.Name}\n");
+        }
+
+        return text.ToString();
+    }
+
     internal static string BuildLeases(NameTable table)
     {
         var text = new StringBuilder();
         foreach (var lease in table.Leases.OrderBy(lease => lease.Mac.ToString(), StringComparer.Ordinal))
         {
-            CheckLabel(lease.HostName);
+            DomainName.CheckLabel(lease.HostName);
             text.Append(CultureInfo.InvariantCulture, $"{lease.Mac},{lease.Address},{lease.HostName}\n");
         }
 
@@ -73,36 +91,11 @@ internal static class NameServiceFiles
         foreach (var name in table.Names.OrderBy(name => name.Name, StringComparer.Ordinal))
         {
             var full = $"{name.Name}.{settings.Domain}";
-            CheckName(full);
+            DomainName.Check(full);
             text.Append(CultureInfo.InvariantCulture, $"{name.Address} {full}\n");
         }
 
         return text.ToString();
-    }
-
-    /// <summary>A name from the API stands in a line of ours: nothing but a name may get there.</summary>
-    private static void CheckName(string name)
-    {
-        if (name.Length is 0 or > NameLengthMax)
-        {
-            throw new ArgumentException($"'{name}' is no domain name: 1 to {NameLengthMax} letters");
-        }
-
-        foreach (var label in name.Split('.'))
-        {
-            CheckLabel(label);
-        }
-    }
-
-    private static void CheckLabel(string label)
-    {
-        var sound = label.Length is > 0 and <= LabelLengthMax
-            && label.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-')
-            && label[0] != '-' && label[^1] != '-';
-        if (!sound)
-        {
-            throw new ArgumentException($"'{label}' is no part of a domain name: 1 to {LabelLengthMax} lower-case letters, digits and inner '-'");
-        }
     }
 
     private static void CheckPath(string path)

@@ -23,6 +23,9 @@ public sealed record NameServiceSettings
     /// <summary>The guests' domain: <c>vm.cluster.local</c>.</summary>
     public string Domain { get; init; } = "vm.cluster.local";
 
+    /// <summary>Of services and pods; nothing below it is ever asked of another resolver.</summary>
+    public string ClusterDomain { get; init; } = "cluster.local";
+
     /// <summary>Resolvers of other names; null takes those of the host, empty forwards nothing.</summary>
     public IReadOnlyList<IPAddress>? Resolvers { get; init; }
 }
@@ -30,7 +33,11 @@ public sealed record NameServiceSettings
 /// <summary>What the guests are called, and who gets an address from this host.</summary>
 /// <param name="Leases">Guests of this host only.</param>
 /// <param name="Names">Guests of all hosts.</param>
-public sealed record NameTable(IReadOnlyList<GuestLease> Leases, IReadOnlyList<GuestName> Names);
+public sealed record NameTable(IReadOnlyList<GuestLease> Leases, IReadOnlyList<GuestName> Names)
+{
+    /// <summary>What services are called; null while that is not known: what was applied last stays.</summary>
+    public ServiceNames? Services { get; init; }
+}
 
 /// <summary>An address for a MAC address.</summary>
 /// <param name="Mac">Who asks.</param>

@@ -24,7 +24,11 @@ internal sealed record ClusterNetwork
 
     public required int MtuBytes { get; init; }
 
+    /// <summary>Of guests' names.</summary>
     public required string Domain { get; init; }
+
+    /// <summary>Of services' and pods' names.</summary>
+    public required string ClusterDomain { get; init; }
 
     /// <summary>Underlay addresses of members that are no nodes.</summary>
     public required IReadOnlyList<IPAddress> Members { get; init; }
@@ -48,6 +52,7 @@ internal sealed record ClusterNetwork
             NetworkId = Number(settings, "vni", 77, 1, 16_777_215),
             MtuBytes = Number(settings, "mtu", 1450, 576, 65_000),
             Domain = settings.Data.GetValueOrDefault("domain") is { Length: > 0 } domain ? domain : "vm.cluster.local",
+            ClusterDomain = settings.Data.GetValueOrDefault("clusterDomain") is { Length: > 0 } cluster ? cluster : "cluster.local",
             Members = ParseMembers(settings),
             ServiceRanges = [.. Ranges(settings)],
             ObserverAddress = Address(settings, "observer") ?? network.LastUsable,

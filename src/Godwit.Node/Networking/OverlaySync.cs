@@ -20,7 +20,7 @@ internal sealed record OverlayCaches(ResourceCache<ConfigMap> Settings, Resource
 /// Keeps this host's part of the guests' network as the API says: tunnel members, guests' places, addresses and names.
 /// One loop applies; whatever changed, it applies all. While the server is away, what was applied last stays.
 /// </summary>
-internal sealed partial class OverlaySync : IDisposable
+internal sealed partial class OverlaySync
 {
     private static readonly TimeSpan RepairInterval = TimeSpan.FromMinutes(1);
     private static readonly Backoff RetryBackoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
@@ -28,26 +28,23 @@ internal sealed partial class OverlaySync : IDisposable
     private readonly OverlayMember self;
     private readonly OverlayCaches caches;
     private readonly Overlay overlay;
-    private readonly string folder;
+    private readonly NodeNames? names;
     private readonly TimeProvider time;
-    private readonly ILoggerFactory loggers;
     private readonly ILogger logger;
     private readonly Channel<bool> changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentQueue<TaskCompletionSource> waiting = new();
     private readonly ConcurrentDictionary<MacAddress, MachineId> plugged = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private (NameServiceSettings Settings, NameService Service)? names;
 
     /// <param name="self">Which member this host is.</param>
     /// <param name="caches">What it follows.</param>
-    /// <param name="folder">For the tables of DHCP and DNS.</param>
-    public OverlaySync(OverlayMember self, OverlayCaches caches, string folder, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="names">Gives guests addresses and names; a member that is no node has none.</param>
+    public OverlaySync(OverlayMember self, OverlayCaches caches, NodeNames? names, TimeProvider time, ILoggerFactory loggers)
     {
         this.self = self;
         this.caches = caches;
-        this.folder = folder;
+        this.names = names;
         this.time = time;
-        this.loggers = loggers;
         logger = loggers.CreateLogger<OverlaySync>();
         overlay = new Overlay(NetworkNamespace.Own, time, loggers.CreateLogger<Overlay>());
         caches.Settings.Subscribe(_ => Wake());
@@ -100,9 +97,6 @@ internal sealed partial class OverlaySync : IDisposable
         {
         }
     }
-
-    /// <summary>Lets go of DHCP and DNS; they run on, as does the overlay.</summary>
-    public void Dispose() => names?.Service.Dispose();
 
     private void Wake() => changed.Writer.TryWrite(true);
 
@@ -159,7 +153,7 @@ internal sealed partial class OverlaySync : IDisposable
         if (!isTrouble)
         {
             waits.Add(changed.Reader.WaitToReadAsync(over.Token).AsTask());
-            waits.Add(names?.Service.Ended ?? Task.Delay(Timeout.InfiniteTimeSpan, time, over.Token));
+            waits.Add(names?.Ended ?? Task.Delay(Timeout.InfiniteTimeSpan, time, over.Token));
         }
 
         await Task.WhenAny(waits);
@@ -183,32 +177,20 @@ internal sealed partial class OverlaySync : IDisposable
             Applied?.Invoke();
         }
 
-        if (self.Node is { } node)
+        if (names is not null && self.Node is { } node)
         {
-            await ServiceFor(facts.Network, state).ApplyAsync(OverlayPlan.NamesOf(node, facts, plugged.Keys.ToHashSet()), stopping);
+            var wanted = new NameServiceSettings
+            {
+                Folder = names.Folder,
+                BridgeName = state.Names.Bridge,
+                Network = facts.Network.Network,
+                Gateway = facts.Network.Gateway,
+                MtuBytes = facts.Network.MtuBytes,
+                Domain = facts.Network.Domain,
+                ClusterDomain = facts.Network.ClusterDomain,
+            };
+            await names.ApplyGuestsAsync(wanted, OverlayPlan.NamesOf(node, facts, plugged.Keys.ToHashSet()), stopping);
         }
-    }
-
-    private NameService ServiceFor(ClusterNetwork network, OverlayState state)
-    {
-        var settings = new NameServiceSettings
-        {
-            Folder = folder,
-            BridgeName = state.Names.Bridge,
-            Network = network.Network,
-            Gateway = network.Gateway,
-            MtuBytes = network.MtuBytes,
-            Domain = network.Domain,
-        };
-        if (names is { } standing && standing.Settings == settings)
-        {
-            return standing.Service;
-        }
-
-        names?.Service.Dispose();
-        var service = new NameService(settings, time, loggers.CreateLogger<NameService>());
-        names = (settings, service);
-        return service;
     }
 
     private static partial class Log

@@ -20,9 +20,6 @@ public sealed record ObserverOptions
     /// <summary>This host's address towards the nodes; it must be among the <c>members</c> of the network's ConfigMap.</summary>
     public required IPAddress UnderlayAddress { get; init; }
 
-    /// <summary>For what the overlay keeps on disk.</summary>
-    public required string DataFolder { get; init; }
-
     /// <summary>What names of links and rules on this host begin with; unlike that of an agent in the same network namespace.</summary>
     public string LinkPrefix { get; init; } = "gwo";
 }
@@ -42,8 +39,8 @@ public static class ObserverHost
         var nodes = Cache<KubeNode>(client, ListOptions.All, time, loggers);
         var settings = Cache<ConfigMap>(client, new ListOptions { Namespace = ClusterNetwork.SettingsKey.Namespace }, time, loggers);
         var migrations = Cache<VirtualMachineInstanceMigration>(client, ListOptions.All, time, loggers);
-        using var overlay = new OverlaySync(
-            new OverlayMember(names, options.UnderlayAddress, Node: null), new OverlayCaches(settings, nodes, guests), options.DataFolder, time, loggers);
+        var overlay = new OverlaySync(
+            new OverlayMember(names, options.UnderlayAddress, Node: null), new OverlayCaches(settings, nodes, guests), names: null, time, loggers);
         var observer = new MigrationObserver(
             new ProbeStarter(names, settings, time), client.For<VirtualMachineInstanceMigration>(), new ObserverCaches(migrations, guests), time, loggers.CreateLogger<MigrationObserver>());
         try

@@ -40,8 +40,8 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
             HostName = hostName,
             HostNetwork = pod.Spec.HostNetwork == true,
             HostCommunication = pod.Spec.HostIPC == true,
-            Hosts = PodNames.Hosts(pod, hostName),
-            Resolver = PodNames.Resolver(pod, network.Gateway, network.Domain, resolver),
+            Hosts = PodNames.Hosts(pod, hostName, network.ClusterDomain),
+            Resolver = PodNames.Resolver(pod, network, resolver),
             ControlGroup = PodContainers.ControlGroupOf(parts.ControlGroup, pod),
             Limits = PodResources.ForPod(pod),
         });

@@ -39,8 +39,12 @@ internal sealed class OverlayPodNetwork(OverlayNames names, OverlaySync overlay,
 /// <summary>The names that a pod sees: its own, those that its maker adds, and where it asks for all others. Pure.</summary>
 internal static class PodNames
 {
-    private const string ClusterDomain = "cluster.local";
     private const int HostNameLengthMax = 63;
+
+    /// <summary>More are not asked by any resolver (resolv.conf(5)), or may confuse it.</summary>
+    private const int ServersMax = 3;
+
+    private const int SearchesMax = 32;
 
     public static string HostName(Pod pod, string node)
     {
@@ -48,12 +52,12 @@ internal static class PodNames
         return name.Length <= HostNameLengthMax ? name : name[..HostNameLengthMax].TrimEnd('-', '.');
     }
 
-    public static string Hosts(Pod pod, string hostName)
+    public static string Hosts(Pod pod, string hostName, string clusterDomain)
     {
         var text = new StringBuilder("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
         if (pod.Status.PodIP is { Length: > 0 } address)
         {
-            var domain = string.IsNullOrEmpty(pod.Spec.Subdomain) ? "" : $"{hostName}.{pod.Spec.Subdomain}.{pod.Metadata.Namespace}.svc.{ClusterDomain}\t";
+            var domain = string.IsNullOrEmpty(pod.Spec.Subdomain) ? "" : $"{hostName}.{pod.Spec.Subdomain}.{pod.Metadata.Namespace}.svc.{clusterDomain}\t";
             text.Append(address).Append('\t').Append(domain).Append(hostName).Append('\n');
         }
 
@@ -65,47 +69,71 @@ internal static class PodNames
         return text.ToString();
     }
 
+    /// <summary>The pod's resolv.conf: what its policy says, then what its own configuration adds; of an option that both name, the latter's counts.</summary>
     /// <param name="pod">The pod.</param>
-    /// <param name="server">The node's name service.</param>
-    /// <param name="machineDomain">The domain of virtual machines, searched too.</param>
+    /// <param name="network">Where the node's name service is, and the domains that are searched.</param>
     /// <param name="host">The node's own resolver file.</param>
-    public static string Resolver(Pod pod, IPAddress server, string machineDomain, string host)
+    public static string Resolver(Pod pod, ClusterNetwork network, string host)
     {
-        var policy = pod.Spec.DnsPolicy;
-        var (servers, searches, options) = (new List<string>(), new List<string>(), new List<string>());
-        if (policy == "Default" || (policy != "None" && policy != "ClusterFirstWithHostNet" && pod.Spec.HostNetwork == true))
+        var own = pod.Spec.DnsConfig;
+        var (servers, searches, options) = pod.Spec.DnsPolicy switch
         {
-            foreach (var words in host.Split('\n').Select(line => line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length > 1))
-            {
-                (words[0] switch { "nameserver" => servers, "search" => searches, "options" => options, _ => [] }).AddRange(words.Skip(1));
-            }
-        }
-        else if (policy != "None")
-        {
-            servers.Add(server.ToString());
-            searches.AddRange([$"{pod.Metadata.Namespace}.svc.{ClusterDomain}", $"svc.{ClusterDomain}", ClusterDomain, $"{pod.Metadata.Namespace}.{machineDomain}", machineDomain]);
-            options.Add("ndots:5");
-        }
-
-        servers.AddRange(pod.Spec.DnsConfig?.Nameservers ?? []);
-        searches.AddRange(pod.Spec.DnsConfig?.Searches ?? []);
-        options.AddRange((pod.Spec.DnsConfig?.Options ?? []).Select(option => string.IsNullOrEmpty(option.Value) ? option.Name ?? "" : $"{option.Name}:{option.Value}"));
+            "None" => new ResolverLines([], [], []),
+            "Default" => OfHost(pod, network, host),
+            "ClusterFirstWithHostNet" => OfCluster(pod, network, host),
+            _ => pod.Spec.HostNetwork == true ? OfHost(pod, network, host) : OfCluster(pod, network, host),
+        };
+        var named = (own?.Options ?? []).Where(option => !string.IsNullOrEmpty(option.Name)).ToList();
+        options.RemoveAll(option => named.Exists(each => each.Name == option.Split(':')[0]));
+        options.AddRange(named.Select(option => string.IsNullOrEmpty(option.Value) ? option.Name! : $"{option.Name}:{option.Value}"));
         var text = new StringBuilder();
-        foreach (var address in servers.Distinct(StringComparer.Ordinal))
+        foreach (var address in servers.Concat(own?.Nameservers ?? []).Distinct(StringComparer.Ordinal).Take(ServersMax))
         {
             text.Append("nameserver ").Append(address).Append('\n');
         }
 
-        if (searches.Count > 0)
-        {
-            text.Append("search ").AppendJoin(' ', searches.Distinct(StringComparer.Ordinal)).Append('\n');
-        }
-
-        if (options.Count > 0)
-        {
-            text.Append("options ").AppendJoin(' ', options.Distinct(StringComparer.Ordinal)).Append('\n');
-        }
-
+        AppendLine(text, "search ", searches.Concat(own?.Searches ?? []).Distinct(StringComparer.Ordinal).Take(SearchesMax));
+        AppendLine(text, "options ", options.Distinct(StringComparer.Ordinal));
         return text.ToString();
     }
+
+    private static ResolverLines OfCluster(Pod pod, ClusterNetwork network, string host)
+    {
+        var (space, cluster, machines) = (pod.Metadata.Namespace, network.ClusterDomain, network.Domain);
+        return new ResolverLines(
+            [network.Gateway.ToString()],
+            [$"{space}.svc.{cluster}", $"svc.{cluster}", cluster, $"{space}.{machines}", machines, .. Read(host).Searches],
+            ["ndots:5"]);
+    }
+
+    /// <summary>A server on the host's own loopback is none for a pod with a network of its own; the node's name service asks it for the pod.</summary>
+    private static ResolverLines OfHost(Pod pod, ClusterNetwork network, string host)
+    {
+        var read = Read(host);
+        return pod.Spec.HostNetwork == true
+            ? read
+            : read with { Servers = [.. read.Servers.Select(server => IPAddress.TryParse(server, out var address) && IPAddress.IsLoopback(address) ? network.Gateway.ToString() : server)] };
+    }
+
+    private static ResolverLines Read(string file)
+    {
+        var lines = new ResolverLines([], [], []);
+        foreach (var words in file.Split('\n').Select(line => line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length > 1))
+        {
+            (words[0] switch { "nameserver" => lines.Servers, "search" => lines.Searches, "options" => lines.Options, _ => [] }).AddRange(words.Skip(1));
+        }
+
+        return lines;
+    }
+
+    private static void AppendLine(StringBuilder text, string key, IEnumerable<string> words)
+    {
+        var line = string.Join(' ', words);
+        if (line.Length > 0)
+        {
+            text.Append(key).Append(line).Append('\n');
+        }
+    }
+
+    private sealed record ResolverLines(List<string> Servers, List<string> Searches, List<string> Options);
 }

@@ -3,8 +3,6 @@ using Godwit.Api.Core.V1;
 using Godwit.Api.Discovery.V1;
 using Godwit.Base;
 using Godwit.Client;
-using Godwit.Linux.Networking;
-using Godwit.Networks.Overlays;
 using Godwit.Networks.Services;
 using Godwit.Node.Networking;
 using Microsoft.Extensions.Logging;
@@ -12,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace Godwit.Node.Services;
 
 /// <summary>
-/// Keeps this node's answers at virtual addresses as the API says. One loop applies; whatever changed, it applies all, in one change of the
+/// Keeps this node's answers at virtual addresses, and to their names, as the API says. One loop applies; whatever changed, it applies all, in one change of the
 /// rules. While the server is away, or no agent runs, what was applied last stays; nothing is applied before all is known.
 /// </summary>
 internal sealed partial class ServiceSync
@@ -24,21 +22,23 @@ internal sealed partial class ServiceSync
     private static readonly Backoff RetryBackoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
 
     private readonly NodeName node;
-    private readonly OverlaySync overlay;
     private readonly ServicePlane plane;
+    private readonly OverlaySync overlay;
+    private readonly NodeNames names;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private readonly ResourceCache<Service> services;
     private readonly ResourceCache<EndpointSlice> slices;
     private readonly Channel<bool> changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public ServiceSync(NodeName node, ClusterClient client, OverlaySync overlay, OverlayNames names, TimeProvider time, ILoggerFactory loggers)
+    public ServiceSync(NodeName node, ClusterClient client, ServicePlane plane, OverlaySync overlay, NodeNames names, TimeProvider time, ILoggerFactory loggers)
     {
         this.node = node;
+        this.plane = plane;
         this.overlay = overlay;
+        this.names = names;
         this.time = time;
         logger = loggers.CreateLogger<ServiceSync>();
-        plane = new ServicePlane(NetworkNamespace.Own, names, time);
         services = new ResourceCache<Service>(client.For<Service>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<Service>>());
         slices = new ResourceCache<EndpointSlice>(client.For<EndpointSlice>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<EndpointSlice>>());
         services.Subscribe(_ => Wake());
@@ -85,16 +85,19 @@ internal sealed partial class ServiceSync
         }
     }
 
-    private Task ApplyAsync(bool isRepair, CancellationToken stopping) => plane.ApplyAsync(
-        new ServiceState
+    /// <summary>Addresses and names at once: neither is held up by the other's trouble.</summary>
+    private Task ApplyAsync(bool isRepair, CancellationToken stopping)
+    {
+        var (network, all, places) = (overlay.Network!, services.Current.Items, slices.Current.Items);
+        var state = new ServiceState
         {
-            Network = overlay.Network!.Network,
+            Network = network.Network,
             StationAddress = overlay.StationAddress,
-            Ranges = overlay.Network.ServiceRanges,
-            Places = ServicePlan.PlacesOf(node, services.Current.Items, slices.Current.Items),
-        },
-        isRepair,
-        stopping);
+            Ranges = network.ServiceRanges,
+            Places = ServicePlan.PlacesOf(node, all, places),
+        };
+        return Task.WhenAll(plane.ApplyAsync(state, isRepair, stopping), names.ApplyServicesAsync(ServiceNamePlan.NamesOf(network.ClusterDomain, all, places), stopping));
+    }
 
     /// <summary>False: nothing has changed for so long that what is in the kernel may be looked after.</summary>
     private async Task<bool> WaitForChangeAsync(CancellationToken stopping)

@@ -26,9 +26,12 @@ public sealed class NameServiceFilesTests
         except-interface=lo
         no-hosts
         addn-hosts=/run/godwit/names/names
+        addn-hosts=/run/godwit/names/services
         dhcp-hostsfile=/run/godwit/names/leases
         domain=vm.cluster.local
         local=/vm.cluster.local/
+        local=/cluster.local/
+        local-ttl=1
         domain-needed
         bogus-priv
         cache-size=1000
@@ -68,9 +71,11 @@ public sealed class NameServiceFilesTests
     [InlineData("web..default")]
     [InlineData("web default")]
     [InlineData("wéb")]
+    [InlineData("a-label-that-is-longer-than-the-sixty-three-letters-that-it-may-have")]
     public void A_name_that_is_more_than_a_name_is_refused(string name)
     {
         Assert.Throws<ArgumentException>(() => NameServiceFiles.BuildNames(Settings, new NameTable([], [new GuestName(name, IPAddress.Loopback)])));
+        Assert.Throws<ArgumentException>(() => NameServiceFiles.BuildServices(new ServiceNames { Hosts = [new HostName(name, IPAddress.Loopback)] }));
         Assert.Throws<ArgumentException>(() => NameServiceFiles.BuildLeases(new NameTable([new GuestLease(default, IPAddress.Loopback, name)], [])));
     }
 

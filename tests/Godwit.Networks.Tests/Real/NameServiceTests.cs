@@ -47,6 +47,33 @@ public sealed class NameServiceTests
     }
 
     [Fact]
+    public async Task Services_have_names_both_ways_stay_while_they_are_not_known_and_nothing_else_below_the_domain_is_asked_of_others()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        await using var service = await StartAsync(hosts, 1, IPAddress.Parse("192.0.2.53")); // Never answers: whoever asks it waits.
+        var guest = await hosts.AddGuestAsync(1, 1);
+        var (virtualAddress, place) = (IPAddress.Parse("10.96.0.10"), IPAddress.Parse("10.244.0.7"));
+        var names = new ServiceNames
+        {
+            Hosts = [new("db-0.db.default.svc.cluster.local", place), new("web.default.svc.cluster.local", virtualAddress), new("db.default.svc.cluster.local", place), new("db.default.svc.cluster.local", IPAddress.Parse("10.244.0.8"))],
+        };
+        await service.Names.ApplyAsync(new NameTable([], [new GuestName("web.default", guest.Address)]) { Services = names }, Stopping);
+        await ResolvesAsync(guest, "web.default.svc.cluster.local", virtualAddress);
+        await ResolvesAsync(guest, "db.default.svc.cluster.local", place);
+        await ResolvesAsync(guest, "db.default.svc.cluster.local", IPAddress.Parse("10.244.0.8"));
+        Assert.Contains("db-0.db.default.svc.cluster.local", await AskBackAsync(guest, place), StringComparison.Ordinal);
+        Assert.Contains("web.default.svc.cluster.local", await AskBackAsync(guest, virtualAddress), StringComparison.Ordinal);
+        Assert.Contains("NXDOMAIN", await AskAsync(guest, "a", "no.default.svc.cluster.local"), StringComparison.Ordinal);
+        Assert.Contains("NXDOMAIN", await AskBackAsync(guest, IPAddress.Parse("10.96.0.11")), StringComparison.Ordinal);
+
+        service.Forget();
+        await service.Names.ApplyAsync(new NameTable([], []), Stopping);
+        await ResolvesAsync(guest, "web.default.svc.cluster.local", virtualAddress);
+        await service.Names.ApplyAsync(new NameTable([], []) { Services = new ServiceNames() }, Stopping);
+        await Assert.ThrowsAsync<CommandException>(() => LookUpAsync(guest, "web.default.svc.cluster.local"));
+    }
+
+    [Fact]
     public async Task It_outlives_who_started_it_is_adopted_and_started_again_when_it_dies()
     {
         await using var hosts = await OverlayHosts.CreateAsync();
@@ -128,6 +155,12 @@ public sealed class NameServiceTests
     private static Task<string> LookUpAsync(FakeGuest guest, string name) =>
         new Command("busybox", "nslookup", "-type=a", name, OverlayHosts.Gateway.ToString()) { Place = guest.Place }.RunAsync(TimeProvider.System, Stopping);
 
+    private static Task<string> AskBackAsync(FakeGuest guest, IPAddress address) => AskAsync(guest, "ptr", $"{string.Join('.', address.GetAddressBytes().Reverse())}.in-addr.arpa");
+
+    /// <summary>What is answered, be it that there is no such name.</summary>
+    private static Task<string> AskAsync(FakeGuest guest, string type, string name) =>
+        new Command("sh", "-c", $"busybox nslookup -type={type} {name} {OverlayHosts.Gateway}; true") { Place = guest.Place }.RunAsync(TimeProvider.System, Stopping);
+
     /// <summary>At once: the table is read when it has been applied.</summary>
     private static async Task ResolvesAsync(FakeGuest guest, string name, IPAddress address)
     {
@@ -135,7 +168,7 @@ public sealed class NameServiceTests
         Assert.Contains(address.ToString(), await LookUpAsync(guest, name), StringComparison.Ordinal);
     }
 
-    private static async Task<RunningNameService> StartAsync(OverlayHosts hosts, int host)
+    private static async Task<RunningNameService> StartAsync(OverlayHosts hosts, int host, params IReadOnlyList<IPAddress> resolvers)
     {
         Needs.Program("/usr/sbin/dnsmasq");
         var service = new RunningNameService(new NameServiceSettings
@@ -146,7 +179,7 @@ public sealed class NameServiceTests
             Network = OverlayHosts.Network,
             Gateway = OverlayHosts.Gateway,
             MtuBytes = 1450,
-            Resolvers = [],
+            Resolvers = resolvers,
         });
         await service.Names.ApplyAsync(new NameTable([], []), Stopping);
         return service;

@@ -4,6 +4,7 @@ using CsCheck;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Base;
+using Godwit.Node.Networking;
 using Godwit.Node.Pods;
 
 namespace Godwit.Node.Tests.Pods;
@@ -44,13 +45,33 @@ public sealed class PodValueTests
     [Fact]
     public void A_pod_asks_the_cluster_for_names_and_one_in_the_hosts_network_the_hosts_servers()
     {
-        var pod = PodWith(null);
+        const string OfCluster = "nameserver 10.77.0.1\nsearch shop.svc.cluster.local svc.cluster.local cluster.local shop.vm.cluster.local vm.cluster.local corp.example\noptions ndots:5\n";
+        const string OfHost = "nameserver 127.0.0.53\nnameserver 192.0.2.53\nsearch corp.example\noptions edns0\n";
+
+        Assert.Equal(OfCluster, ResolverOf(OfHost, spec => spec));
+        Assert.Equal(OfCluster, ResolverOf(OfHost, spec => spec with { DnsPolicy = "ClusterFirstWithHostNet", HostNetwork = true }));
+        Assert.Equal(OfHost, ResolverOf(OfHost, spec => spec with { HostNetwork = true }));
+        Assert.Equal(OfHost, ResolverOf(OfHost, spec => spec with { DnsPolicy = "Default", HostNetwork = true }));
+        // The host's loopback is not the pod's.
+        Assert.Equal(OfHost.Replace("127.0.0.53", "10.77.0.1", StringComparison.Ordinal), ResolverOf(OfHost, spec => spec with { DnsPolicy = "Default" }));
+    }
+
+    [Fact]
+    public void What_a_pod_says_of_names_itself_is_added_and_its_options_count_more()
+    {
+        var own = new PodDNSConfig
+        {
+            Nameservers = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"],
+            Searches = ["svc.cluster.local", "else.example"],
+            Options = [new PodDNSConfigOption { Name = "ndots", Value = "2" }, new PodDNSConfigOption { Name = "edns0" }],
+        };
         Assert.Equal(
-            "nameserver 10.77.0.1\nsearch shop.svc.cluster.local svc.cluster.local cluster.local shop.vm.cluster.local vm.cluster.local\noptions ndots:5\n",
-            PodNames.Resolver(pod, IPAddress.Parse("10.77.0.1"), "vm.cluster.local", "nameserver 192.0.2.53\n"));
+            "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nsearch svc.cluster.local else.example\noptions ndots:2 edns0\n",
+            ResolverOf("nameserver 192.0.2.53\n", spec => spec with { DnsPolicy = "None", DnsConfig = own }));
         Assert.Equal(
-            "nameserver 192.0.2.53\n",
-            PodNames.Resolver(pod with { Spec = pod.Spec with { HostNetwork = true } }, IPAddress.Parse("10.77.0.1"), "vm.cluster.local", "nameserver 192.0.2.53\n"));
+            "nameserver 10.77.0.1\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+            + "search shop.svc.cluster.local svc.cluster.local cluster.local shop.vm.cluster.local vm.cluster.local else.example\noptions ndots:2 edns0\n",
+            ResolverOf("nameserver 192.0.2.53\n", spec => spec with { DnsConfig = own }));
     }
 
     [Fact]
@@ -81,4 +102,10 @@ public sealed class PodValueTests
         Metadata = new ObjectMeta { Name = "pod", Namespace = "shop" },
         Spec = new PodSpec { Containers = [new Container { Name = "one", Resources = resources }] },
     };
+
+    private static string ResolverOf(string host, Func<PodSpec, PodSpec> change)
+    {
+        var (pod, settings) = (PodWith(null), new ConfigMap { Data = new Dictionary<string, string> { ["cidr"] = "10.77.0.0/16" } });
+        return PodNames.Resolver(pod with { Spec = change(pod.Spec) }, ClusterNetwork.Parse(settings), host);
+    }
 }
