@@ -183,6 +183,7 @@ public static class AgentHost
                 ("guests", guests.RunAsync),
                 ("pods", pods.RunAsync),
                 ("services", services.RunAsync),
+                ("names", nodeNames.RunAsync),
                 ("moves", mover.RunAsync),
                 ("usage", usage.RunAsync),
                 ("heartbeat", registration.RunAsync),

@@ -56,7 +56,7 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
 
         var changed = Write(NameServiceFiles.LeasesFile, NameServiceFiles.BuildLeases(table))
             | Write(NameServiceFiles.NamesFile, NameServiceFiles.BuildNames(settings, table))
-            | WriteServices(table.Services);
+            | WriteServices(table);
         Write(ConfigurationFile, configuration);
         if (!IsRunning)
         {
@@ -208,9 +208,12 @@ public sealed partial class NameService(NameServiceSettings settings, TimeProvid
 
     private bool Holds(string file, string text) => File.Exists(PathOf(file)) && File.ReadAllText(PathOf(file)) == text;
 
-    private bool WriteServices(ServiceNames? services) => services is not null
+    /// <summary>What is not known stays as it is; there is always something to read.</summary>
+    private bool WriteServices(NameTable table) => table.Services is { } services
         ? Write(NameServiceFiles.ServicesFile, NameServiceFiles.BuildServices(services))
-        : !File.Exists(PathOf(NameServiceFiles.ServicesFile)) && Write(NameServiceFiles.ServicesFile, "");
+            | Write(NameServiceFiles.ServersFile, NameServiceFiles.BuildServers(settings, services, table.ResponderPort))
+        : (!File.Exists(PathOf(NameServiceFiles.ServicesFile)) && Write(NameServiceFiles.ServicesFile, ""))
+            | (!File.Exists(PathOf(NameServiceFiles.ServersFile)) && Write(NameServiceFiles.ServersFile, ""));
 
     /// <summary>Whether the file had to be changed.</summary>
     private bool Write(string file, string text)

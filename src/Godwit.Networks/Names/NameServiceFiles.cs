@@ -9,6 +9,7 @@ internal static class NameServiceFiles
     internal const string LeasesFile = "leases";
     internal const string NamesFile = "names";
     internal const string ServicesFile = "services";
+    internal const string ServersFile = "servers";
 
     /// <summary>How long a guest's own resolver may keep what the tables say: endpoints come and go.</summary>
     private const int AnswerSeconds = 1;
@@ -34,6 +35,7 @@ internal static class NameServiceFiles
         Add($"local=/{settings.Domain}/");
         // Below these nothing is asked of others: what is in no table does not exist.
         Add($"local=/{settings.ClusterDomain}/");
+        Add($"servers-file={settings.Folder}/{ServersFile}");
         Add($"local-ttl={AnswerSeconds}");
         Add($"domain-needed");
         Add($"bogus-priv");
@@ -68,6 +70,19 @@ internal static class NameServiceFiles
         {
             DomainName.Check(host.Name);
             text.Append(CultureInfo.InvariantCulture, $"{host.Address} {host.Name}\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Which names are asked of our own responder; of what is below a domain the longest one counts.</summary>
+    internal static string BuildServers(NameServiceSettings settings, ServiceNames services, int port)
+    {
+        var text = new StringBuilder();
+        foreach (var root in port == 0 ? [] : ClusterZone.RootsOf(services, settings.ClusterDomain))
+        {
+            DomainName.Check(root.TrimStart('_')); // _tcp and its like come first, if at all.
+            text.Append(CultureInfo.InvariantCulture, $"server=/{root}/127.0.0.1#{port}\n");
         }
 
         return text.ToString();

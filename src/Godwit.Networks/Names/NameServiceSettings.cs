@@ -37,6 +37,9 @@ public sealed record NameTable(IReadOnlyList<GuestLease> Leases, IReadOnlyList<G
 {
     /// <summary>What services are called; null while that is not known: what was applied last stays.</summary>
     public ServiceNames? Services { get; init; }
+
+    /// <summary>The loopback's port where a <see cref="NameResponder"/> answers for names that stand in no table; 0: nobody does.</summary>
+    public int ResponderPort { get; init; }
 }
 
 /// <summary>An address for a MAC address.</summary>

@@ -1,3 +1,4 @@
+using Godwit.Linux.Networking;
 using Godwit.Networks.Names;
 using Microsoft.Extensions.Logging;
 
@@ -10,6 +11,7 @@ namespace Godwit.Node.Networking;
 internal sealed class NodeNames(string folder, TimeProvider time, ILoggerFactory loggers) : IDisposable
 {
     private readonly SemaphoreSlim gate = new(1);
+    private readonly NameResponder responder = NameResponder.Open(NetworkNamespace.Own, time);
     private NameServiceSettings? settings;
     private NameService? service;
     private NameTable table = new([], []);
@@ -32,8 +34,8 @@ internal sealed class NodeNames(string folder, TimeProvider time, ILoggerFactory
                 (settings, service) = (wanted, new NameService(wanted, time, loggers.CreateLogger<NameService>()));
             }
 
-            table = guests with { Services = table.Services };
-            await service.ApplyAsync(table, stopping);
+            table = guests with { Services = table.Services, ResponderPort = responder.Port };
+            await ApplyAsync(service, wanted, stopping);
         }
         finally
         {
@@ -50,7 +52,7 @@ internal sealed class NodeNames(string folder, TimeProvider time, ILoggerFactory
             table = table with { Services = services };
             if (service is not null)
             {
-                await service.ApplyAsync(table, stopping);
+                await ApplyAsync(service, settings!, stopping);
             }
         }
         finally
@@ -59,10 +61,24 @@ internal sealed class NodeNames(string folder, TimeProvider time, ILoggerFactory
         }
     }
 
+    /// <summary>Answers for the names that stand in no table; runs until cancelled.</summary>
+    public Task RunAsync(CancellationToken stopping) => responder.RunAsync(stopping);
+
+    private async Task ApplyAsync(NameService standing, NameServiceSettings its, CancellationToken stopping)
+    {
+        if (table.Services is { } services)
+        {
+            responder.Serve(services, its);
+        }
+
+        await standing.ApplyAsync(table, stopping);
+    }
+
     /// <summary>Lets go of the service; it runs on.</summary>
     public void Dispose()
     {
         service?.Dispose();
+        responder.Dispose();
         gate.Dispose();
     }
 }

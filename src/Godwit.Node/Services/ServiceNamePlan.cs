@@ -16,22 +16,52 @@ internal static class ServiceNamePlan
     {
         var bySlice = slices.ToLookup(slice => (slice.Metadata.Namespace, slice.Metadata.Labels.GetValueOrDefault(ServicePlan.ServiceLabel)));
         var (hosts, places) = (new List<HostName>(), new List<HostName>());
+        var (targets, aliases) = (new SortedDictionary<string, IReadOnlyList<ServiceTarget>>(StringComparer.Ordinal), new SortedDictionary<string, string>(StringComparer.Ordinal));
         foreach (var service in services.OrderBy(service => service.Metadata.Namespace, StringComparer.Ordinal).ThenBy(service => service.Metadata.Name, StringComparer.Ordinal))
         {
-            if (service.Spec.Type == "ExternalName")
+            var name = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{domain}";
+            if (!DomainName.IsSound(name))
             {
                 continue;
             }
 
-            var name = $"{service.Metadata.Name}.{service.Metadata.Namespace}.svc.{domain}";
-            var endpoints = PlacesOf(service, bySlice[(service.Metadata.Namespace, service.Metadata.Name)]).ToList();
+            if (service.Spec.Type == "ExternalName")
+            {
+                if ((service.Spec.ExternalName ?? "").TrimEnd('.').ToLowerInvariant() is var target && DomainName.IsSound(target))
+                {
+                    aliases[name] = target;
+                }
+
+                continue;
+            }
+
+            var own = bySlice[(service.Metadata.Namespace, service.Metadata.Name)].ToList();
+            var endpoints = PlacesOf(service, own).ToList();
             places.AddRange(endpoints.Where(each => each.HasHostName || IsHeadless(service)).Select(each => new HostName($"{each.Label}.{name}", each.Address)));
             hosts.AddRange((IsHeadless(service) ? endpoints.Select(each => each.Address).Distinct() : AddressesOf(service)).Select(address => new HostName(name, address)));
+            foreach (var port in TargetsOf(service, name, own))
+            {
+                targets[port.Key] = [.. port.Distinct()];
+            }
         }
 
         // A place's own name first: it is what its address is called.
-        return new ServiceNames { Hosts = [.. places.Concat(hosts).Where(host => DomainName.IsSound(host.Name)).Distinct()] };
+        return new ServiceNames { Hosts = [.. places.Concat(hosts).Where(host => DomainName.IsSound(host.Name)).Distinct()], Targets = targets, Aliases = aliases };
     }
+
+    /// <summary>Named ports: at the virtual address, or of a headless service at each of its places.</summary>
+    private static ILookup<string, ServiceTarget> TargetsOf(Service service, string name, List<EndpointSlice> slices)
+    {
+        var ports = IsHeadless(service)
+            ? slices.SelectMany(slice => slice.Ports.Select(port => (port.Name, port.Protocol, Number: port.Port ?? 0)), (slice, port) => (port, PlacesOf(service, [slice])))
+                .SelectMany(pair => pair.Item2, (pair, place) => (pair.port.Name, pair.port.Protocol, Target: new ServiceTarget(pair.port.Number, $"{place.Label}.{name}")))
+            : service.Spec.Ports.Select(port => (port.Name, port.Protocol, Target: new ServiceTarget(port.Port, name)));
+        return ports
+            .Where(port => DomainName.IsSoundLabel(port.Name ?? "") && DomainName.IsSoundLabel(ProtocolOf(port.Protocol)) && port.Target.Port is > 0 and <= ushort.MaxValue && DomainName.IsSound(port.Target.Host))
+            .ToLookup(port => $"_{port.Name}._{ProtocolOf(port.Protocol)}.{name}", port => port.Target);
+    }
+
+    private static string ProtocolOf(string? text) => string.IsNullOrEmpty(text) ? "tcp" : text.ToLowerInvariant();
 
     private static bool IsHeadless(Service service) => service.Spec.ClusterIP == "None";
 

@@ -31,6 +31,7 @@ public sealed class NameServiceFilesTests
         domain=vm.cluster.local
         local=/vm.cluster.local/
         local=/cluster.local/
+        servers-file=/run/godwit/names/servers
         local-ttl=1
         domain-needed
         bogus-priv

@@ -74,6 +74,46 @@ public sealed class NameServiceTests
     }
 
     [Fact]
+    public async Task Ports_aliases_and_pods_are_answered_by_the_responder_behind_it_and_addresses_without()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        await using var service = await StartAsync(hosts, 1);
+        var guest = await hosts.AddGuestAsync(1, 1);
+        var names = new ServiceNames
+        {
+            Hosts =
+            [
+                new("web.default.svc.cluster.local", IPAddress.Parse("10.96.0.10")),
+                .. Enumerable.Range(1, 150).Select(number => new HostName("many.default.svc.cluster.local", IPAddress.Parse($"10.244.1.{number}"))),
+            ],
+            Targets = new Dictionary<string, IReadOnlyList<ServiceTarget>>
+            {
+                ["_http._tcp.web.default.svc.cluster.local"] = [new(8080, "web.default.svc.cluster.local")],
+            },
+            Aliases = new Dictionary<string, string> { ["shop.default.svc.cluster.local"] = "web.default.svc.cluster.local", ["crowd.default.svc.cluster.local"] = "many.default.svc.cluster.local" },
+        };
+        using (var responder = NameResponder.Open(service.Settings.Place, TimeProvider.System))
+        using (var ending = CancellationTokenSource.CreateLinkedTokenSource(Stopping))
+        {
+            responder.Serve(names, service.Settings);
+            var running = responder.RunAsync(ending.Token);
+            await service.Names.ApplyAsync(new NameTable([], []) { Services = names, ResponderPort = responder.Port }, Stopping);
+            Assert.Contains("8080 web.default.svc.cluster.local", await AskAsync(guest, "srv", "_http._tcp.web.default.svc.cluster.local"), StringComparison.Ordinal);
+            Assert.Contains("NXDOMAIN", await AskAsync(guest, "srv", "_https._tcp.web.default.svc.cluster.local"), StringComparison.Ordinal);
+            await ResolvesAsync(guest, "shop.default.svc.cluster.local", IPAddress.Parse("10.96.0.10"));
+            await ResolvesAsync(guest, "10-244-0-9.default.pod.cluster.local", IPAddress.Parse("10.244.0.9"));
+            // More than a datagram holds: by TCP to the service, from there to the responder, and from there to the service again.
+            var lookup = new NameLookup(new IPEndPoint(OverlayHosts.Gateway, 53), service.Settings.Place, TimeProvider.System);
+            Assert.Equal(150, (await lookup.AskAsync("crowd.default.svc.cluster.local", DnsType.A, Stopping))?.Addresses.Count);
+            await ending.CancelAsync();
+            await running;
+        }
+
+        await ResolvesAsync(guest, "web.default.svc.cluster.local", IPAddress.Parse("10.96.0.10"));
+        Assert.Contains("NXDOMAIN", await AskAsync(guest, "a", "no.default.svc.cluster.local"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task It_outlives_who_started_it_is_adopted_and_started_again_when_it_dies()
     {
         await using var hosts = await OverlayHosts.CreateAsync();

@@ -34,6 +34,23 @@ public sealed class ServiceNamePlanTests
         HostsOf([ServiceOf()], SliceOf(("10.77.0.2", "db-0", null), ("10.77.0.3", null, null))));
 
     [Fact]
+    public void Named_ports_have_places_and_a_name_elsewhere_is_an_alias()
+    {
+        var slice = SliceOf(("10.77.0.2", "db-0", null), ("10.77.0.3", null, null), ("10.77.0.4", "db-2", Unready));
+        var outside = ServiceOf(spec => spec with { Type = "ExternalName", ExternalName = "DB.example.com." }) with { Metadata = new ObjectMeta { Namespace = "shop", Name = "outside" } };
+        var names = ServiceNamePlan.NamesOf("cluster.local", [ServiceOf(spec => spec with { Ports = [.. spec.Ports, new ServicePort { Port = 81 }] }), outside], [slice]);
+        Assert.Equal([new ServiceTarget(80, "web.shop.svc.cluster.local")], names.Targets["_http._tcp.web.shop.svc.cluster.local"]);
+        Assert.Single(names.Targets);
+        Assert.Equal("db.example.com", Assert.Single(names.Aliases).Value);
+        Assert.Equal("outside.shop.svc.cluster.local", names.Aliases.Keys.Single());
+
+        var headless = ServiceNamePlan.NamesOf("cluster.local", [ServiceOf(spec => spec with { ClusterIP = "None" })], [slice]);
+        Assert.Equal(
+            [new ServiceTarget(8080, "10-77-0-3.web.shop.svc.cluster.local"), new ServiceTarget(8080, "db-0.web.shop.svc.cluster.local")],
+            Assert.Single(headless.Targets).Value);
+    }
+
+    [Fact]
     public void What_is_no_name_or_no_address_is_left_out()
     {
         var evil = ServiceOf() with { Metadata = new ObjectMeta { Namespace = "shop", Name = "web\n10.0.0.1 evil" } };
