@@ -171,10 +171,17 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
             ControlGroup = PodContainers.ControlGroupOf(parts.ControlGroup, pod),
             Environment = environment,
             Mounts = mounts,
+            Target = FindTarget(pod, start.Container.Name),
         });
         await parts.Engine.CreateAsync(name, spec, stopping);
         Tell(pod, warning: false, "Created", $"Created container {start.Container.Name}");
     }
+
+    /// <summary>The run of the container that an ephemeral one looks at.</summary>
+    /// <exception cref="PodConfigException">It does not run.</exception>
+    private string? FindTarget(Pod pod, string container) => EphemeralContainers.TargetOf(pod, container) is not { } target ? null
+        : parts.Engine.List().Select(PodContainers.Read).FirstOrDefault(read => read is { Run.IsAlive: true } found && found.Uid == pod.Metadata.Uid && found.Run.Name == target)?.Run.Id
+            ?? throw new PodConfigException($"the container {target}, whose processes it is to see, does not run");
 
     private async Task EndInBackgroundAsync(Pod? pod, PodStep.End end, TaskCompletionSource finished, CancellationToken closing)
     {

@@ -73,7 +73,7 @@ internal static class PodContainers
             Resources = PodResources.ForContainer(pod, container, HostFacts.MemoryBytes),
             Mounts = facts.Mounts,
             Network = new NetworkSpec { Mode = NetworkMode.Sandbox, Sandbox = pod.Metadata.Uid },
-            Isolation = IsolationOf(pod, context, facts.ControlGroup),
+            Isolation = IsolationOf(pod, context, facts),
             Log = new LogSpec { SizeBytesMax = LogBytesMax, FilesMax = LogFilesMax },
         };
         var whole = SpecDefaults.Apply(spec, facts.Image.Config.Config);
@@ -81,7 +81,7 @@ internal static class PodContainers
         return whole with { HealthCheck = null, Mounts = spec.Mounts };
     }
 
-    private static IsolationSpec IsolationOf(Pod pod, SecurityContext? context, string controlGroup) => new()
+    private static IsolationSpec IsolationOf(Pod pod, SecurityContext? context, PodContainerFacts facts) => new()
     {
         Privileged = context?.Privileged == true,
         CapabilitiesAdded = context?.Capabilities?.Add ?? [],
@@ -90,10 +90,10 @@ internal static class PodContainers
         ReadOnlyRoot = context?.ReadOnlyRootFilesystem == true,
         SystemCalls = (context?.SeccompProfile ?? pod.Spec.SecurityContext?.SeccompProfile)?.Type == "Unconfined" ? new SystemCallFilter.None() : new SystemCallFilter.Standard(),
         KernelSettings = (pod.Spec.SecurityContext?.Sysctls ?? []).ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal),
-        ProcessNamespace = pod.Spec.HostPID == true ? NamespaceSpec.Host : NamespaceSpec.Own,
+        ProcessNamespace = pod.Spec.HostPID == true ? NamespaceSpec.Host : facts.Target is { } target ? new NamespaceSpec.OfContainer(target) : NamespaceSpec.Own,
         IpcNamespace = pod.Spec.HostIPC == true ? NamespaceSpec.Host : new NamespaceSpec.OfSandbox(),
         HostNameNamespace = new NamespaceSpec.OfSandbox(),
-        ParentControlGroup = controlGroup,
+        ParentControlGroup = facts.ControlGroup,
     };
 
     /// <summary>What it asks for and this node does not have, with what there is in its place; null: nothing.</summary>
@@ -159,4 +159,7 @@ internal sealed record PodContainerFacts
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
     public required IReadOnlyList<MountSpec> Mounts { get; init; }
+
+    /// <summary>The engine's id of the container whose processes it shall see; null: none.</summary>
+    public string? Target { get; init; }
 }

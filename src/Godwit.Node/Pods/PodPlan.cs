@@ -37,12 +37,12 @@ internal static class PodPlan
 
     /// <summary>Whether a container that ended so is started anew.</summary>
     internal static bool Restarts(Pod pod, Container container, ContainerExit exit) =>
-        IsSidecar(pod, container) || pod.Spec.RestartPolicy switch
+        !EphemeralContainers.Has(pod, container.Name) && (IsSidecar(pod, container) || pod.Spec.RestartPolicy switch
         {
             "Never" => false,
             "OnFailure" => exit.Code != 0,
             _ => !IsInit(pod, container) || exit.Code != 0,
-        };
+        });
 
     internal static bool IsInit(Pod pod, Container container) => pod.Spec.InitContainers.Any(each => each.Name == container.Name);
 
@@ -102,9 +102,14 @@ internal static class PodPlan
         return new PodDecision([.. publish, .. run], again);
     }
 
-    /// <summary>The containers that shall run or have run by now: init containers up to the first that is not done, and behind them the others.</summary>
+    /// <summary>The containers that shall run or have run by now: those that look into the pod, at any time; init containers up to the first that is not done, and behind them the others.</summary>
     private static IEnumerable<Container> Due(Pod pod, PodView view)
     {
+        foreach (var looking in EphemeralContainers.Of(pod))
+        {
+            yield return looking;
+        }
+
         foreach (var init in pod.Spec.InitContainers)
         {
             yield return init;

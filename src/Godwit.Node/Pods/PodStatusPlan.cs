@@ -41,6 +41,7 @@ internal static class PodStatusPlan
             QosClass = pod.Status.QosClass ?? PodResources.QualityOf(pod),
             ContainerStatuses = main,
             InitContainerStatuses = init,
+            EphemeralContainerStatuses = [.. EphemeralContainers.Of(pod).Select(container => StatusOf(pod, container, view, Waiting) with { Ready = false })],
             Conditions = ConditionsOf(pod, view, initDone, ready, final),
         };
     }
@@ -58,7 +59,7 @@ internal static class PodStatusPlan
 
     private static ContainerStatus StatusOf(Pod pod, Container container, PodView view, string waiting)
     {
-        var known = pod.Status.ContainerStatuses.Concat(pod.Status.InitContainerStatuses).FirstOrDefault(status => status.Name == container.Name);
+        var known = pod.Status.ContainerStatuses.Concat(pod.Status.InitContainerStatuses).Concat(pod.Status.EphemeralContainerStatuses).FirstOrDefault(status => status.Name == container.Name);
         var runs = view.Runs.Where(run => run.Name == container.Name).ToList();
         var status = new ContainerStatus { Name = container.Name, Image = container.Image ?? "", ImageID = known?.ImageID ?? "" };
         if (runs is not [.., var last])

@@ -1,3 +1,4 @@
+using Godwit.Api;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Containers;
@@ -32,6 +33,22 @@ public sealed class PodPlanTests
         Assert.Equal(["web"], Starts(Healthy(ViewOf(pod, Ended("first", 0), Alive("side")))));
         Assert.Equal(["first"], Starts(ViewOf(pod, Ended("first", 1))));
         Assert.Equal(PodPhases.Failed, PodStatusPlan.For(With(pod, "Never"), ViewOf(With(pod, "Never"), Ended("first", 1))).Phase);
+    }
+
+    [Fact]
+    public void A_container_that_looks_into_a_pod_runs_once_and_means_nothing_to_it()
+    {
+        var pod = PodOf(new Container { Name = "web" });
+        pod = pod with { Spec = pod.Spec with { EphemeralContainers = [new EphemeralContainer { Name = "look", Command = ["sh"], Tty = true, TargetContainerName = "web" }] } };
+        var start = PodPlan.For(ViewOf(pod, Alive("web"))).Steps.OfType<PodStep.Start>().Single();
+        Assert.Equal(("look", true, "sh"), (start.Container.Name, start.Container.Tty, start.Container.Command.Single()));
+        Assert.Equal("web", EphemeralContainers.TargetOf(pod, "look"));
+
+        var over = ViewOf(pod, Alive("web"), Ended("look", 1));
+        Assert.Empty(Starts(over));
+        var status = PodStatusPlan.For(pod, Healthy(over));
+        Assert.Equal((PodPhases.Running, 1), (status.Phase, status.EphemeralContainerStatuses.Single().State?.Terminated?.ExitCode));
+        Assert.Equal(ConditionStatuses.True, status.Conditions.Single(condition => condition.Type == PodConditionTypes.Ready).Status);
     }
 
     [Theory]
