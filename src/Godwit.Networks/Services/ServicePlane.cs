@@ -1,3 +1,4 @@
+using System.Net;
 using Godwit.Linux;
 using Godwit.Linux.Netlink;
 using Godwit.Linux.Networking;
@@ -12,11 +13,12 @@ namespace Godwit.Networks.Services;
 public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, TimeProvider time)
 {
     private string applied = "";
+    private HashSet<UdpFlow>? led;
 
     /// <summary>The name of the rules' table.</summary>
     public string Table => ServiceRules.TableOf(names);
 
-    /// <summary>Makes these and no others the virtual addresses here. Idempotent; open connections go on.</summary>
+    /// <summary>Makes these and no others the virtual addresses here. Idempotent; open connections go on, flows of datagrams to backends that are gone do not.</summary>
     /// <param name="state">What is served.</param>
     /// <param name="isRepair">Applies also what was applied last, for somebody else may have changed the kernel's rules since.</param>
     /// <param name="stopping">Leaves the rules as they were, or as asked.</param>
@@ -37,6 +39,18 @@ public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, Tim
             await Nftables.ApplyAsync(rules, place, time, stopping);
             applied = rules;
         }
+
+        // Compared by value: a place's lists are new ones each time.
+        var leads = state.Places.Where(each => each.Protocol == ServiceProtocol.Udp)
+            .SelectMany(each => each.Backends.Concat(each.InsideBackends ?? []), (each, backend) => new UdpFlow(each.Address ?? IPAddress.Any, each.Port, backend))
+            .ToHashSet();
+        if (led is null || led.Any(lead => !leads.Contains(lead)))
+        {
+            led = null; // Asked again if it fails.
+            await UdpFlows.ForgetGoneAsync(state, place, time, stopping);
+        }
+
+        led = leads;
     }
 
     /// <summary>Takes the rules away; the ways go with the bridge. Idempotent.</summary>

@@ -80,6 +80,44 @@ public sealed class ServicePlaneTests
     }
 
     [Fact]
+    public async Task A_flow_of_datagrams_does_not_outlive_its_backend_and_others_go_on()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        var client = WithRoute(await hosts.AddGuestAsync(1, 1));
+        var (near, far) = (await hosts.AddGuestAsync(1, 2), await hosts.AddGuestAsync(2, 3));
+        using var first = Datagrams(near, new IPEndPoint(near.Address, BackendPort));
+        using var second = Datagrams(far, new IPEndPoint(far.Address, BackendPort));
+        using var one = Datagrams(client, new IPEndPoint(client.Address, 5001));
+        using var other = Datagrams(client, new IPEndPoint(client.Address, 5002));
+        var place = PlaceOf(near, far) with { Protocol = ServiceProtocol.Udp };
+        await ApplyAsync(PlaneOf(hosts, 1), place);
+        await SendAsync(one);
+        await SendAsync(other);
+        // By turns: each backend has one of the two flows.
+        Assert.Equal(1, await ReceiveAsync(first));
+        Assert.Equal(1, await ReceiveAsync(second));
+
+        // The agent has come back meanwhile: what it knows of flows it knows from the kernel.
+        await ApplyAsync(PlaneOf(hosts, 1), place with { Backends = [place.Backends[0]] });
+        await SendAsync(one);
+        await SendAsync(other);
+        Assert.Equal(1, await ReceiveAsync(first));
+        Assert.Equal(1, await ReceiveAsync(first));
+        Assert.Equal(0, second.Available);
+
+        static Socket Datagrams(FakeGuest guest, IPEndPoint end)
+        {
+            var socket = guest.Place.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+            socket.Bind(end);
+            return socket;
+        }
+
+        static async Task SendAsync(Socket socket) => await socket.SendToAsync(new byte[1], VirtualEnd, Stopping);
+
+        static async Task<int> ReceiveAsync(Socket socket) => await socket.ReceiveAsync(new byte[64], Stopping).AsTask().WaitAsync(Wait.Bound, Stopping);
+    }
+
+    [Fact]
     public async Task Rules_that_somebody_else_took_away_are_put_back_by_a_repair()
     {
         await using var hosts = await OverlayHosts.CreateAsync();
