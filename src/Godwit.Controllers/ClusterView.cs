@@ -36,6 +36,7 @@ internal sealed class ClusterView
         ReplicaSets = Follow<ReplicaSet>();
         Deployments = Follow<Deployment>();
         Jobs = Follow<Job>();
+        CronJobs = Follow<CronJob>();
         Migrations = Follow<VirtualMachineInstanceMigration>();
         Policies = Follow<MigrationPolicy>();
         Forecasts = Follow<Forecast>();
@@ -70,6 +71,8 @@ internal sealed class ClusterView
     public ResourceCache<Deployment> Deployments { get; }
 
     public ResourceCache<Job> Jobs { get; }
+
+    public ResourceCache<CronJob> CronJobs { get; }
 
     public ResourceCache<VirtualMachineInstanceMigration> Migrations { get; }
 

@@ -8,6 +8,7 @@ using Godwit.Controllers.Placements;
 using Godwit.Controllers.Services;
 using Godwit.Controllers.VirtualMachines;
 using Godwit.Controllers.Workloads;
+using Godwit.Controllers.Workloads.CronJobs;
 using Godwit.Controllers.Workloads.Deployments;
 using Godwit.Controllers.Workloads.Jobs;
 using Godwit.Controllers.Workloads.ReplicaSets;
@@ -92,6 +93,7 @@ public sealed class ControllerHost
                 new ReplicaSetController(view, keeper, clock, logger),
                 new DeploymentController(view, clock, logger),
                 new JobController(view, keeper, clock, logger),
+                new CronJobController(view, clock, logger),
                 new ServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new GarbageController(view, clock, logger),

@@ -200,7 +200,7 @@ public sealed record SchemaField(string Name, Schema Schema, string Description)
     /// <summary>This field, required.</summary>
     public SchemaField Required() => this with { IsRequired = true };
 
-    /// <summary>This number, whose zero is a value.</summary>
+    /// <summary>This number, whose zero is a value: where it is required and missing, it is zero.</summary>
     public SchemaField ZeroIsAValue() => this with { ZeroMatters = true };
 
     /// <summary>This field, in the protobuf form inside the message of that number.</summary>

@@ -15,7 +15,8 @@ public sealed record SchemaFindings(IReadOnlyList<string> UnknownFields, IReadOn
 
 /// <summary>
 /// Holds an object to its schema, in place: fields that the schema does not know are reported and dropped, nulls are
-/// dropped (null and absence mean the same), values of a wrong type and missing required fields are errors.
+/// dropped (null and absence mean the same), values of a wrong type and missing required fields are errors; but a required
+/// number whose zero is a value is zero when it is missing.
 /// </summary>
 public static class SchemaCheck
 {
@@ -66,7 +67,16 @@ public static class SchemaCheck
             dropped?.ForEach(name => value.Remove(name));
             foreach (var field in schema.Fields)
             {
-                if (field.IsRequired && !isPartial && !value.ContainsKey(field.Name))
+                if (!field.IsRequired || isPartial || value.ContainsKey(field.Name))
+                {
+                    continue;
+                }
+
+                if (field.ZeroMatters)
+                {
+                    value[field.Name] = 0; // Nothing counted yet, and a patch from nothing to zero has nothing to say.
+                }
+                else
                 {
                     AddMissing(field);
                 }

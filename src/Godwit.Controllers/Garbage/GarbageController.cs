@@ -25,6 +25,7 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
             Kind(cluster, cluster.ReplicaSets),
             Kind(cluster, cluster.Deployments),
             Kind(cluster, cluster.Jobs),
+            Kind(cluster, cluster.CronJobs),
             Kind(cluster, cluster.Services),
             Kind(cluster, cluster.Slices),
             Kind(cluster, cluster.Endpoints),

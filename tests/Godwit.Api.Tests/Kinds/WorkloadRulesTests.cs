@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CsCheck;
 using Godwit.Api.Batch.V1;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
@@ -95,6 +96,24 @@ public sealed class WorkloadRulesTests
         var autumn = schedule.NextAfter(DateTimeOffset.Parse("2026-10-24T12:00:00Z", null), oslo)!.Value;
         Assert.Equal(DateTimeOffset.Parse("2026-10-26T01:30:00Z", null), schedule.NextAfter(autumn, oslo));
     }
+
+    [Fact]
+    public void A_schedule_comes_at_each_minute_that_fits_and_at_no_other_in_every_zone() =>
+        Gen.Select(Gen.OneOf([.. new[] { "* * * * *", "*/20 * * * *", "30 2 * * *", "0,30 0,1,23 * * *", "15 */3 * * 0" }.Select(each => Gen.Const(each))]), Gen.OneOf([.. new[] { "Europe/Oslo", "America/Havana", "Atlantic/Azores", "Australia/Lord_Howe", "Asia/Kolkata" }.Select(each => Gen.Const(each))]), Gen.Int[0, 365 * 24 * 60])
+            .Sample((text, name, minute) =>
+            {
+                var (zone, schedule) = (TimeZoneInfo.FindSystemTimeZoneById(name), CronSchedule.Parse(text));
+                var after = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero).AddMinutes(minute).AddSeconds(minute % 60);
+                var next = schedule.NextAfter(after, zone)!.Value;
+                Assert.True(next > after && next.Second == 0);
+                var local = TimeZoneInfo.ConvertTime(next, zone).DateTime;
+                var isJump = zone.IsInvalidTime(local.AddMinutes(-1)); // What is jumped over comes here.
+                Assert.True(isJump || schedule.NextAfter(new DateTimeOffset(local.AddMinutes(-1), TimeSpan.Zero), TimeZoneInfo.Utc) == new DateTimeOffset(local, TimeSpan.Zero), "comes when it does not say so");
+                if (text[0] == '*') // By the minute and in every hour: never away for longer than its step, whatever the clock shows.
+                {
+                    Assert.InRange(next - after, TimeSpan.Zero, text == "* * * * *" ? TimeSpan.FromMinutes(1) : TimeSpan.FromMinutes(50));
+                }
+            });
 
     [Fact]
     public void A_schedule_that_never_comes_has_no_next_time() => Assert.Null(CronSchedule.Parse("0 0 30 2 *").NextAfter(DateTimeOffset.UnixEpoch, TimeZoneInfo.Utc));

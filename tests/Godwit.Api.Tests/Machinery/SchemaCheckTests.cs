@@ -25,6 +25,20 @@ public sealed class SchemaCheckTests
     }
 
     [Fact]
+    public void A_count_that_is_required_and_missing_is_zero()
+    {
+        var schema = BuiltInKinds.All.Single(kind => kind.Kind == "ReplicaSet").Schema;
+        var resource = Parse("""{"status":{"observedGeneration":1}}""");
+
+        Assert.DoesNotContain(SchemaCheck.Run(schema, resource).Errors, error => error.Path.StartsWith("status", StringComparison.Ordinal));
+        Assert.Equal("0", resource["status"]!["replicas"]!.ToJsonString());
+
+        var part = Parse("""{"status":{"observedGeneration":1}}""");
+        Assert.True(SchemaCheck.Run(schema, part, isPartial: true).AreNone);
+        Assert.Null(part["status"]!["replicas"]); // What is laid over a number that is there must not say zero.
+    }
+
+    [Fact]
     public void A_null_is_an_absent_field()
     {
         var resource = Parse("""{"metadata":{"creationTimestamp":null,"labels":{"a":null,"b":"c"}},"spec":{"domain":{"devices":{}}},"status":null}""");

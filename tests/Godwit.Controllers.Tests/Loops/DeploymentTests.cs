@@ -37,6 +37,16 @@ public sealed class DeploymentTests
     }
 
     [Fact]
+    public async Task A_set_that_is_to_have_no_pods_says_that_it_has_none_and_no_look_at_it_fails()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await CreateAsync(cluster, replicas: 0);
+        await cluster.UntilAsync<Deployment>("web", deployment => deployment.Status.ObservedGeneration == 1);
+        await Eventually.HoldsAsync(async () => (await SetsAsync(cluster)) is [{ Status.ObservedGeneration: 1 }], () => "its set says nothing of itself");
+        Assert.Equal(0, cluster.Counts["replicaset"].Failures);
+    }
+
+    [Fact]
     public async Task A_rollout_to_what_never_gets_ready_stops_within_its_bounds_and_goes_on_once_it_does()
     {
         await using var cluster = await TestCluster.StartAsync();

@@ -69,8 +69,10 @@ public sealed class KubectlTests
         Assert.Equal((VirtualMachineInstancePhases.Running, null), (vmi.Status.Phase, vmi.Metadata.DeletionTimestamp));
     }
 
-    private static async Task<string> RunAsync(TestCluster cluster, string arguments, string? input = null)
+    /// <summary>What it says; fails when it does.</summary>
+    internal static async Task<string> RunAsync(TestCluster cluster, string arguments, string? input = null)
     {
+        Assert.SkipUnless(File.Exists(Kubectl), $"{Kubectl} is not there: install kubernetes-client");
         var start = new ProcessStartInfo(Kubectl, ["--kubeconfig", cluster.KubeconfigPath, .. arguments.Split(' ')])
         {
             RedirectStandardInput = true,

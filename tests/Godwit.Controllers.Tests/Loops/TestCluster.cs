@@ -19,6 +19,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly ClusterClient controllersClient;
     private readonly TimeProvider clock;
     private Task controllers = Task.CompletedTask;
+    private ControllerHost? leader;
 
     private TestCluster(string folder, MemoryRevisionStore store, ApiServerHost server, TimeProvider clock)
     {
@@ -38,6 +39,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>With all rights.</summary>
     public ClusterClient Client { get; }
+
+    /// <summary>What each controller has done.</summary>
+    public IReadOnlyDictionary<string, ControllerCounts> Counts => leader!.Counts;
 
     /// <summary>What runs the pods of all nodes.</summary>
     public FakePods Pods { get; }
@@ -73,6 +77,7 @@ internal sealed class TestCluster : IAsyncDisposable
             Stopping);
         var options = new ControllerOptions { Identity = "test", Migrations = limits ?? new MigrationLimits(), LeaseDuration = TimeSpan.FromDays(1) };
         controllerHost = new ControllerHost(cluster.controllersClient, options, cluster.clock, Loggers());
+        cluster.leader = controllerHost;
         cluster.controllers = controllerHost.RunAsync(cluster.ending.Token);
         return cluster;
     }

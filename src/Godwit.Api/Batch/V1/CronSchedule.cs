@@ -23,11 +23,13 @@ public sealed class CronSchedule
     private readonly ulong months;
     private readonly ulong weekdays;
     private readonly bool eitherDay;
+    private readonly bool everyHour;
 
     private CronSchedule(string[] fields)
     {
         (minutes, hours, days, months, weekdays) = (Read(fields[0], 0, 59, []), Read(fields[1], 0, 23, []), Read(fields[2], 1, 31, []), Read(fields[3], 1, 12, Months), Read(fields[4], 0, 7, Weekdays));
         weekdays |= (weekdays >> 7) & 1; // Sunday is 7 too.
+        everyHour = fields[1][0] == '*';
         eitherDay = fields[2][0] is not ('*' or '?') && fields[4][0] is not ('*' or '?');
     }
 
@@ -38,32 +40,67 @@ public sealed class CronSchedule
         return fields.Length == FieldsMax ? new CronSchedule(fields) : throw new FormatException($"expected {FieldsMax} fields, found {fields.Length}");
     }
 
-    /// <summary>The next time after one, or null when it never comes (the 30th of February). What a clock jumps over (summer time) comes at the end of the jump.</summary>
+    /// <summary>
+    /// The next time after one, or null when it never comes (the 30th of February). What a clock jumps over (summer time) comes at the end of the jump. An hour that comes
+    /// twice counts twice for a schedule of every hour (<c>*</c>), and once, the first time, for any other. Source: cron(8), of changes of the clock.
+    /// </summary>
     /// <param name="after">The time; the answer is later.</param>
     /// <param name="zone">In whose hours the schedule speaks.</param>
     public DateTimeOffset? NextAfter(DateTimeOffset after, TimeZoneInfo zone)
     {
         var local = TimeZoneInfo.ConvertTime(after, zone).DateTime;
-        var from = new DateTime(local.Year, local.Month, local.Day, local.Hour, local.Minute, 0, DateTimeKind.Unspecified).AddMinutes(1);
         for (var day = 0; day < DaysAheadMax; day++)
         {
-            var date = from.Date.AddDays(day);
+            var date = local.Date.AddDays(day);
             if (!Fits(date))
             {
                 continue;
             }
 
-            var first = day == 0 ? (from.Hour * 60) + from.Minute : 0;
-            for (var minute = first; minute < 24 * 60; minute++)
+            if (zone.IsAmbiguousTime(date) || zone.GetUtcOffset(date) > zone.GetUtcOffset(date.AddDays(1)))
             {
-                if (Has(hours, minute / 60) && Has(minutes, minute % 60) && InZone(date.AddMinutes(minute), zone) is var time && time > after)
+                if (TimesOf(date, 0).SelectMany(time => Repeated(time, zone)).Where(time => time > after).Order().Cast<DateTimeOffset?>().FirstOrDefault() is { } repeated)
                 {
-                    return time;
+                    return repeated;
+                }
+
+                continue;
+            }
+
+            foreach (var time in TimesOf(date, day == 0 ? local.Hour * 60 + local.Minute : 0))
+            {
+                if (InZone(time, zone) is var found && found > after)
+                {
+                    return found;
                 }
             }
         }
 
         return null;
+    }
+
+    /// <summary>The times of a day that fits, as its clock shows them.</summary>
+    private IEnumerable<DateTime> TimesOf(DateTime date, int firstMinute)
+    {
+        for (var minute = firstMinute; minute < 24 * 60; minute++)
+        {
+            if (Has(hours, minute / 60) && Has(minutes, minute % 60))
+            {
+                yield return date.AddMinutes(minute);
+            }
+        }
+    }
+
+    /// <summary>When a clock that goes back on that day shows this time and the schedule means it.</summary>
+    private IEnumerable<DateTimeOffset> Repeated(DateTime local, TimeZoneInfo zone)
+    {
+        if (!zone.IsAmbiguousTime(local))
+        {
+            return [InZone(local, zone)];
+        }
+
+        var times = zone.GetAmbiguousTimeOffsets(local).Select(offset => new DateTimeOffset(local, offset).ToUniversalTime()).Order();
+        return everyHour ? times : times.Take(1);
     }
 
     private static DateTimeOffset InZone(DateTime local, TimeZoneInfo zone)

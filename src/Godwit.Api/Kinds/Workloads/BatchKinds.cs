@@ -49,7 +49,6 @@ internal static class BatchKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Schema = BatchSchemas.CronJob,
-        Caveat = "it is kept, but no controller makes jobs at its times yet",
         Strategy = new CronJobRules(),
         Columns =
         [
