@@ -23,7 +23,7 @@ internal sealed partial class Container
             {
                 if (record.State is ContainerState.Restarting restarting)
                 {
-                    Save(record with { State = new ContainerState.Exited(restarting.Exit), StoppedByHand = true });
+                    Note(record with { State = new ContainerState.Exited(restarting.Exit), StoppedByHand = true });
                     TellExit(restarting.Exit);
                     return;
                 }
@@ -33,7 +33,7 @@ internal sealed partial class Container
                     throw new NothingToDoException($"container {Name} is not running");
                 }
 
-                Save(record with { StoppedByHand = true });
+                Note(record with { StoppedByHand = true });
                 ended = WaitAsync(WaitCondition.NextExit, stopping);
                 SendSignal(alive.Now, Signals.Parse(record.Spec.Stop.Signal));
                 Tell("kill", ("signal", Signals.Parse(record.Spec.Stop.Signal).ToString(CultureInfo.InvariantCulture)));
@@ -54,7 +54,7 @@ internal sealed partial class Container
             var now = RequireAlive("send it a signal");
             if (number == (int)ProcessSignal.Kill || number == Signals.Parse(record.Spec.Stop.Signal))
             {
-                Save(record with { StoppedByHand = true });
+                Note(record with { StoppedByHand = true });
             }
 
             SendSignal(now, number);
@@ -76,7 +76,7 @@ internal sealed partial class Container
             }
 
             await parts.Crun.PauseAsync(Id, stopping);
-            Save(record with { State = new ContainerState.Paused(now) });
+            Note(record with { State = new ContainerState.Paused(now) });
             Tell("pause");
         },
         stopping);
@@ -97,12 +97,21 @@ internal sealed partial class Container
         async () =>
         {
             var resources = update.Resources is null ? record.Spec.Resources : ResourcePlan.Merge(record.Spec.Resources, update.Resources);
+            var before = record;
+            Save(record with { Spec = record.Spec with { Resources = resources, Restart = update.Restart ?? record.Spec.Restart } });
             if (update.Resources is not null && record.State.IsAlive)
             {
-                await parts.Crun.UpdateAsync(Id, ResourcePlan.Build(resources, parts.Host), stopping);
+                try
+                {
+                    await parts.Crun.UpdateAsync(Id, ResourcePlan.Build(resources, parts.Host), stopping);
+                }
+                catch
+                {
+                    Note(before);
+                    throw;
+                }
             }
 
-            Save(record with { Spec = record.Spec with { Resources = resources, Restart = update.Restart ?? record.Spec.Restart } });
             Tell("update");
         },
         stopping);
@@ -157,7 +166,7 @@ internal sealed partial class Container
         }
         catch (Exception failure) when (failure is not OperationCanceledException && Directory.Exists(Folder.Data))
         {
-            Save(record with { State = new ContainerState.Dead(Base.ErrorChain.Describe(failure)) });
+            Note(record with { State = new ContainerState.Dead(Base.ErrorChain.Describe(failure)) });
             throw;
         }
 
@@ -206,7 +215,8 @@ internal sealed partial class Container
         var wait = RestartDecision.Decide(record, exit, restartStreak);
         var next = wait is { } delay ? new ContainerState.Restarting(exit, parts.Time.GetUtcNow() + delay) : (ContainerState)new ContainerState.Exited(exit);
         restartStreak = RestartDecision.WasGood(exit) ? 1 : restartStreak + 1;
-        SaveEnd(record with { State = next, RestartCount = wait is null ? record.RestartCount : record.RestartCount + 1 });
+        // A fact, whether the disk takes it or not: those who wait are told.
+        Note(record with { State = next, RestartCount = wait is null ? record.RestartCount : record.RestartCount + 1 });
         Log.Ended(parts.Log, Name, exit.Code);
         if (exit.OutOfMemory)
         {
@@ -223,23 +233,6 @@ internal sealed partial class Container
         else if (record.Spec.AutoRemove)
         {
             await RemoveInTurnAsync(volumes: true, CancellationToken.None);
-        }
-    }
-
-    /// <summary>An end is a fact, whether the disk takes it or not: those who wait are told. A later engine finds the monitor ended and comes to the same.</summary>
-    private void SaveEnd(ContainerRecord next)
-    {
-        try
-        {
-            Save(next);
-        }
-        catch (Exception full) when (full is Linux.LinuxException or IOException)
-        {
-            Log.NotSaved(parts.Log, Name, full);
-            lock (removed)
-            {
-                record = next;
-            }
         }
     }
 
@@ -316,7 +309,7 @@ internal sealed partial class Container
     private async Task ResumeInTurnAsync(Incarnation now, CancellationToken stopping)
     {
         await parts.Crun.ResumeAsync(Id, stopping);
-        Save(record with { State = new ContainerState.Running(now) });
+        Note(record with { State = new ContainerState.Running(now) });
         Tell("unpause");
     }
 

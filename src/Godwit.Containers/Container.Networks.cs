@@ -62,7 +62,7 @@ internal sealed partial class Container
     /// <summary>The networks have changed; the record and the container's files follow.</summary>
     private void TakeOver(NetworkMember member)
     {
-        Save(record with { Endpoints = member.Endpoints.ToDictionary(endpoint => endpoint.NetworkName, StringComparer.Ordinal) });
+        Note(record with { Endpoints = member.Endpoints.ToDictionary(endpoint => endpoint.NetworkName, StringComparer.Ordinal) });
         ContainerNetworking.Rewrite(record, Folder, parts);
     }
 

@@ -119,7 +119,7 @@ internal sealed partial class Container
             : (ContainerState)new ContainerState.Created(new StartFailure(code, Base.ErrorChain.Describe(failure), at));
         // Whoever asked may have gone; what was begun is taken back all the same.
         await CleanUpInTurnAsync(CancellationToken.None);
-        Save(record with { State = state, Ports = [] });
+        Note(record with { State = state, Ports = [] });
         TellExit(new ContainerExit(code, OutOfMemory: false, at, at, failure.Message));
         if (record.Spec.AutoRemove)
         {
@@ -166,9 +166,19 @@ internal sealed partial class Container
         if (ProcessIdentity.Find(alive.Now.Monitor.ProcessId) == alive.Now.Monitor && Directory.Exists(Folder.Run))
         {
             await Sessions.ConnectAsync(Folder, record.Spec.Process, stopping);
-            if (await parts.Crun.IsWaitingAsync(Id, stopping))
+            switch (await parts.Crun.ReadStatusAsync(Id, stopping))
             {
-                await parts.Crun.StartAsync(Id, stopping);
+                case "created":
+                    await parts.Crun.StartAsync(Id, stopping);
+                    break;
+                case "paused" when alive is not ContainerState.Paused:
+                    Note(record with { State = new ContainerState.Paused(alive.Now) }); // The disk was full when it was.
+                    break;
+                case "running" when alive is ContainerState.Paused:
+                    Note(record with { State = new ContainerState.Running(alive.Now) });
+                    break;
+                default:
+                    break;
             }
 
             Log.Adopted(parts.Log, Name, alive.Now.ProcessId);

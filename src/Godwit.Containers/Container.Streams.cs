@@ -8,6 +8,8 @@ namespace Godwit.Containers;
 /// <summary>What a container prints and reads.</summary>
 internal sealed partial class Container
 {
+    private const long LogRoomBytes = 64 << 10;
+
     /// <summary>Attaches now; what is printed from here on will be seen, whenever it is read.</summary>
     internal async Task<IProcessSession> AttachAsync(AttachOptions options, CancellationToken stopping)
     {
@@ -57,21 +59,43 @@ internal sealed partial class Container
     /// <summary>conmon's control pipe: kind 1 is a new size, kind 2 to open the log anew.</summary>
     internal static void Resize(MonitorFolder folder, TerminalSize size) => Control(folder, $"1 {Number(size.Rows)} {Number(size.Columns)}\n");
 
-    internal bool IsLogTooLong => record.State.IsAlive && new FileInfo(Folder.Log) is { Exists: true } log && log.Length > record.Spec.Log.SizeBytesMax;
-
-    /// <summary>Puts the log aside when it has grown beyond its bound. Called now and then while it runs.</summary>
-    internal Task BoundLogAsync(CancellationToken stopping) => InTurnAsync(
-        () =>
+    /// <summary>What has to be done now and then: the log put aside when it has grown beyond its bound, room for its next words, the record on a disk that was full.</summary>
+    internal async Task KeepAsync(CancellationToken stopping)
+    {
+        if (record.State.IsAlive && FileIdentity.Find(Folder.Log) is { } log)
         {
-            if (IsLogTooLong)
+            if (log.SizeBytes > record.Spec.Log.SizeBytesMax)
             {
-                new LogFiles(Folder.Log).PutAside(Math.Max(1, record.Spec.Log.FilesMax));
-                Control(Folder.Monitor, "2 0 0\n");
+                await InTurnAsync(BoundLogAsync, stopping);
             }
+            else if (FileIdentity.FindAllocatedBytes(Folder.Log) - log.SizeBytes < LogRoomBytes / 2)
+            {
+                ReserveLogRoom();
+            }
+        }
 
-            return Task.CompletedTask;
-        },
-        stopping);
+        if (IsUnsaved)
+        {
+            await SaveAgainAsync(stopping);
+        }
+    }
+
+    /// <summary>
+    /// On a full disk the monitor drops what it cannot write. So each log has room set aside: the last words of a container that ends because nothing can be
+    /// written any more are read by people just then.
+    /// </summary>
+    internal void ReserveLogRoom() => FileRoom.TryReserve(Folder.Log, LogRoomBytes);
+
+    private Task BoundLogAsync()
+    {
+        if (record.State.IsAlive)
+        {
+            new LogFiles(Folder.Log).PutAside(Math.Max(1, record.Spec.Log.FilesMax));
+            Control(Folder.Monitor, "2 0 0\n");
+        }
+
+        return Task.CompletedTask;
+    }
 
     private static void Control(MonitorFolder folder, string line)
     {

@@ -5,7 +5,7 @@ namespace Godwit.Containers;
 
 /// <summary>
 /// One container, as an actor: requests and the end of its processes take their turns at one gate, and each leaves behind one record, on disk
-/// first. Whoever only looks reads the last record without waiting.
+/// first where it can still be refused. Whoever only looks reads the last record without waiting.
 /// <code>
 ///   start   mount root ∥ join networks → config.json → monitor creates → write Running → crun start
 ///   end     monitor has ended → read exit code, OOM → write Exited → tell waiters → delete, leave networks, unmount
@@ -21,6 +21,7 @@ internal sealed partial class Container : IDisposable
     private volatile ContainerRecord record;
     private TaskCompletionSource<ContainerExit> nextExit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int restartStreak;
+    private volatile bool unsaved;
 
     internal Container(ContainerRecord record, EngineParts parts)
     {
@@ -113,10 +114,55 @@ internal sealed partial class Container : IDisposable
         Health.Dispose();
     }
 
-    /// <summary>Writes, then believes.</summary>
+    /// <summary>Writes, then believes: what is only wanted may be refused by a full disk.</summary>
     internal void Save(ContainerRecord next)
     {
         next.Write(Folder.Record);
+        unsaved = false;
+        Believe(next);
+    }
+
+    /// <summary>
+    /// Believes, and writes if the disk takes it: what has happened has happened, and a container can be stopped and removed though no byte has room. What was not written is
+    /// when there is room again (<see cref="SaveAgainAsync"/>); an engine that comes before that finds the last record and looks at what runs:
+    /// that a container has ended, but neither its exit code nor that somebody stopped it by hand.
+    /// </summary>
+    private void Note(ContainerRecord next)
+    {
+        Believe(next);
+        try
+        {
+            next.Write(Folder.Record);
+            unsaved = false;
+        }
+        catch (Exception full) when (full is Linux.LinuxException or IOException)
+        {
+            if (!unsaved)
+            {
+                Log.NotSaved(parts.Log, Name, full);
+            }
+
+            unsaved = true;
+        }
+    }
+
+    /// <summary>Whether the disk is behind.</summary>
+    internal bool IsUnsaved => unsaved;
+
+    internal Task SaveAgainAsync(CancellationToken stopping) => InTurnAsync(
+        () =>
+        {
+            if (unsaved && Directory.Exists(Folder.Data))
+            {
+                Note(record);
+            }
+
+            return Task.CompletedTask;
+        },
+        stopping);
+
+    private void Believe(ContainerRecord next)
+    {
         lock (removed)
         {
             record = next;
@@ -206,7 +252,7 @@ internal sealed partial class Container : IDisposable
         [LoggerMessage(EventId = 4004, Level = LogLevel.Information, Message = "Adopted container {Name}, process {ProcessId}")]
         internal static partial void Adopted(ILogger log, string name, int processId);
 
-        [LoggerMessage(EventId = 4006, Level = LogLevel.Error, Message = "The end of container {Name} could not be written to disk")]
+        [LoggerMessage(EventId = 4006, Level = LogLevel.Error, Message = "The state of container {Name} cannot be written to disk; it is tried again")]
         internal static partial void NotSaved(ILogger log, string name, Exception failure);
     }
 }

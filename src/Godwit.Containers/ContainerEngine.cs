@@ -27,7 +27,7 @@ public sealed partial class ContainerEngine : IAsyncDisposable
     private const int NameTriesMax = 100;
     private const string UnfinishedReason = "its making was not finished";
 
-    private static readonly TimeSpan LogLook = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan KeepingLook = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<ContainerId, Container> containers = new();
     private readonly ConcurrentDictionary<string, ContainerId> names = new(StringComparer.Ordinal);
@@ -110,7 +110,7 @@ public sealed partial class ContainerEngine : IAsyncDisposable
         };
         var engine = new ContainerEngine(made, held, ending);
         await engine.AdoptAsync(containersFolder, stopping);
-        _ = engine.BoundLogsAsync();
+        _ = engine.KeepAsync();
         return engine;
     }
 
@@ -140,6 +140,7 @@ public sealed partial class ContainerEngine : IAsyncDisposable
             DurableFile.Replace(container.Folder.Record, record.ToJson());
             await parts.Roots.CreateAsync(id, spec.ImageId, spec.StorageSizeBytes, stopping);
             await File.WriteAllBytesAsync(container.Folder.Log, [], stopping);
+            container.ReserveLogRoom();
             container.Save(record with
             {
                 State = new ContainerState.Created(),
@@ -261,16 +262,16 @@ public sealed partial class ContainerEngine : IAsyncDisposable
         }
     }
 
-    private async Task BoundLogsAsync()
+    private async Task KeepAsync()
     {
-        using var timer = new PeriodicTimer(LogLook, parts.Time);
+        using var timer = new PeriodicTimer(KeepingLook, parts.Time);
         try
         {
             while (await timer.WaitForNextTickAsync(closing.Token))
             {
-                foreach (var container in containers.Values.Where(container => container.IsLogTooLong))
+                foreach (var container in containers.Values)
                 {
-                    await container.InBackgroundAsync(() => container.BoundLogAsync(closing.Token), "bounding the log");
+                    await container.InBackgroundAsync(() => container.KeepAsync(closing.Token), "keeping the log or the record");
                 }
             }
         }

@@ -39,4 +39,5 @@ public enum Errno
     ENOBUFS = 105,
     ETIMEDOUT = 110,
     EHOSTUNREACH = 113,
+    EDQUOT = 122,
 }

@@ -31,11 +31,11 @@ internal sealed class Crun(EngineOptions options, MountNamespace place, TimeProv
         return command.RunAsync(time, stopping);
     }
 
-    /// <summary>Whether its program was never started.</summary>
-    internal async Task<bool> IsWaitingAsync(ContainerId id, CancellationToken stopping)
+    /// <summary>In crun's word: <c>created</c> (its program was never started), <c>running</c>, <c>paused</c>, <c>stopped</c>.</summary>
+    internal async Task<string?> ReadStatusAsync(ContainerId id, CancellationToken stopping)
     {
         using var state = JsonDocument.Parse(await Prepare("state", id.Value).RunAsync(time, stopping));
-        return state.RootElement.TryGetProperty("status", out var status) && status.GetString() == "created";
+        return state.RootElement.TryGetProperty("status", out var status) ? status.GetString() : null;
     }
 
     /// <summary>The processes in it, as the host counts.</summary>

@@ -1,3 +1,7 @@
+using System.Globalization;
+using Godwit.Real.Tests.Containers;
+using Godwit.Real.Tests.Labs;
+
 namespace Godwit.Real.Tests.Docker;
 
 /// <summary>The engine's folder has no room left.</summary>
@@ -15,7 +19,7 @@ public sealed class EngineFullDiskTests
 
         var big = Path.Combine(engine.Folder, "big.tar");
         await File.WriteAllBytesAsync(Path.Combine(engine.Folder, "root", "big"), new byte[8 << 20], TestContext.Current.CancellationToken);
-        await Containers.EngineLab.HostAsync("tar", "-C", Path.Combine(engine.Folder, "root"), "-cf", big, ".");
+        await EngineLab.HostAsync("tar", "-C", Path.Combine(engine.Folder, "root"), "-cf", big, ".");
         var (code, output, error) = await engine.DockerAsync("import", big, "big:1");
         Assert.NotEqual(0, code);
         Assert.Contains("space", output + error, StringComparison.OrdinalIgnoreCase);
@@ -25,5 +29,81 @@ public sealed class EngineFullDiskTests
         await engine.MustAsync("rm", "filler");
         await engine.MustAsync("import", big, "big:1");
         await engine.MustAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "true");
+    }
+
+    [Fact]
+    public async Task Commands_are_done_whole_or_refused_in_words_and_last_words_are_heard()
+    {
+        await using var engine = await EngineProcess.StartAsync(32L << 20);
+        await engine.ImportBusyboxAsync();
+        await engine.MustAsync("run", "-d", "--name", "prints", "--network", "none", DockerLab.Busybox, "sh", "-c", "i=0; while i=$((i+1)); do echo $i; usleep 20000; done");
+        await engine.MustAsync("run", "-d", "--name", "before", "--network", "none", DockerLab.Busybox, "sleep", "1000");
+        await engine.MustAsync("run", "-d", "--name", "victim", "--network", "none", DockerLab.Busybox, "sleep", "1000");
+        using var attached = engine.Begin("run", "-i", "--name", "attached", "--network", "none", DockerLab.Busybox, "sh", "-c", "echo ready; read go; echo last words; exit 7");
+        Assert.Equal("ready", await attached.StandardOutput.ReadLineAsync(EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping));
+        var filling = await engine.DockerAsync("run", "--name", "filler", "--network", "none", DockerLab.Busybox, "/bin/busybox", "dd", "if=/dev/zero", "of=/big", "bs=4k");
+        Assert.Equal(1, filling.Code);
+        Assert.Contains("No space left on device", filling.Error, StringComparison.Ordinal);
+
+        await attached.StandardInput.WriteLineAsync("go");
+        Assert.Equal("last words", await attached.StandardOutput.ReadLineAsync(EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping));
+        await attached.WaitForExitAsync(EngineLab.Stopping).WaitAsync(EngineLab.Bound, EngineLab.Stopping);
+        Assert.Equal(7, attached.ExitCode);
+
+        await RefusedAsync(engine);
+        Assert.Equal("said", await engine.MustAsync("exec", "before", "echo", "said"));
+        await engine.MustAsync("pause", "before");
+        await engine.MustAsync("unpause", "before");
+        await engine.MustAsync("rm", "-f", "victim");
+        await engine.MustAsync("stop", "-t", "0", "before");
+
+        var last = await LastPrintedAsync(engine);
+        await engine.MustAsync("rm", "filler");
+        await Eventually.IsTrueAsync("the log goes on when there is room", EngineLab.Bound, async () => await LastPrintedAsync(engine) > last + 10);
+        await WrittenAsync(engine, "before", "137");
+        await WrittenAsync(engine, "attached", "\"exited\"");
+        await engine.KillAsync();
+        await engine.StartAgainAsync();
+        Assert.Equal("exited 137", await engine.MustAsync("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "before"));
+        Assert.Equal("exited 7", await engine.MustAsync("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "attached"));
+        Assert.Equal("attached before prints", string.Join(' ', (await engine.MustAsync("ps", "-a", "--format", "{{.Names}}")).Split('\n').Order(StringComparer.Ordinal)));
+        foreach (var again in new[] { "create --name made --network none " + DockerLab.Busybox, "commit before made", "volume create made", "network create made", "rename before renamed" })
+        {
+            await engine.MustAsync(again.Split(' ')); // What was refused left no name behind.
+        }
+    }
+
+    /// <summary>While it prints, lines may come after the tail was found.</summary>
+    private static async Task<long> LastPrintedAsync(EngineProcess engine) => long.Parse((await engine.MustAsync("logs", "--tail", "1", "prints")).Split('\n')[^1], CultureInfo.InvariantCulture);
+
+    private static async Task WrittenAsync(EngineProcess engine, string container, string word)
+    {
+        var record = Path.Combine(engine.DataFolder, "engine", "containers", await engine.MustAsync("inspect", "--format", "{{.Id}}", container), "container.json");
+        await Eventually.IsTrueAsync($"the end of {container} is written", EngineLab.Bound, async () => (await File.ReadAllTextAsync(record, EngineLab.Stopping)).Contains(word, StringComparison.Ordinal));
+    }
+
+    /// <summary>Everything that needs room says that there is none, and leaves all as it was.</summary>
+    private static async Task RefusedAsync(EngineProcess engine)
+    {
+        var context = Directory.CreateDirectory(Path.Combine(engine.Folder, "context")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $"FROM {DockerLab.Busybox}\nCOPY root.tar /\n", EngineLab.Stopping);
+        var tar = Path.Combine(engine.Folder, "root.tar");
+        File.Copy(tar, Path.Combine(context, "root.tar"));
+        async Task<string> StateAsync() => $"{await engine.MustAsync("ps", "-aq", "--no-trunc")} {await engine.MustAsync("images", "-aq")} {await engine.MustAsync("volume", "ls", "-q")} {await engine.MustAsync("network", "ls", "-q")} {await engine.MustAsync("inspect", "--format", "{{.Name}} {{.State.Status}} {{.HostConfig.Memory}}", "before")}";
+        var before = await StateAsync();
+        string[] commands =
+        [
+            "create --name made --network none " + DockerLab.Busybox, "run --rm --network none " + DockerLab.Busybox + " true", "commit before made", "import " + tar + " made", "volume create made",
+            "network create made", "tag " + DockerLab.Busybox + " made", "load -i " + tar, "cp " + tar + " before:/made", "rename before renamed", "update --memory 64m --memory-swap 64m before",
+        ];
+        foreach (var command in commands)
+        {
+            var (code, output, error) = await engine.DockerAsync(command.Split(' '));
+            Assert.True(code != 0 && error.Contains("No space left on device", StringComparison.OrdinalIgnoreCase), $"docker {command}: {code} {output} {error}");
+        }
+
+        var built = await Command.RunAsync(GodwitLab.Program, ["build", "--socket", engine.Host["unix://".Length..], "--network", "none", context], EngineLab.Bound);
+        Assert.True(built.ExitCode != 0 && built.Errors.Contains("space", StringComparison.OrdinalIgnoreCase), built.Output + built.Errors);
+        Assert.Equal(before, await StateAsync());
     }
 }
