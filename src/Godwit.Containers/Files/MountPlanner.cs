@@ -85,7 +85,17 @@ internal static class MountPlanner
             throw new InvalidRequestException($"cannot bind '{bind.Source}': an absolute path of the host is wanted");
         }
 
+        if (bind.Propagation is MountPropagation.Shared or MountPropagation.RecursiveShared)
+        {
+            throw new InvalidRequestException($"cannot bind {bind.Source} with propagation {Word(bind.Propagation)}: what a container mounts stays in it here. With slave or rslave it sees what the host mounts later");
+        }
+
         MakeSource(bind);
+        if (bind.Propagation is MountPropagation.Slave or MountPropagation.RecursiveSlave && !Mounts.Propagates(bind.Source))
+        {
+            throw new InvalidRequestException($"cannot bind {bind.Source} with propagation {Word(bind.Propagation)}: it lies on a mount that is neither shared nor a slave. Try: mount --make-rshared on that mount");
+        }
+
         return new MountPoint("bind", "", bind.Source, bind.Target, bind.ReadOnly, Word(bind.Propagation));
     }
 

@@ -47,7 +47,7 @@ internal sealed class Monitors : IDisposable
     {
         this.options = options;
         this.time = time;
-        Place = MountNamespace.Create(FindHybrid(Mounts.List()), [options.RuntimePath]);
+        Place = MakePlace();
     }
 
     /// <summary>What crun and its monitors see of the host's mounts.</summary>
@@ -58,7 +58,9 @@ internal sealed class Monitors : IDisposable
     internal async Task<Incarnation> CreateAsync(ContainerFolder folder, ContainerSpec spec, CancellationToken stopping)
     {
         var monitor = folder.Monitor;
-        using var process = Start(MonitorArguments.ForContainer(options, folder, spec), monitor, FileAccess.Read);
+        // Where the host's mounts are private, nobody sees in a copy of them what was mounted after it was made: a bind needs a new one.
+        using var fresh = spec.Mounts.OfType<MountSpec.Bind>().Any() ? MakePlace() : null;
+        using var process = Start(MonitorArguments.ForContainer(options, folder, spec), monitor, fresh ?? Place, FileAccess.Read);
         using var sync = new SyncReader(process.Pipes[0]);
         var answer = await AnswerAsync(process, sync, monitor, stopping);
         var first = ProcessIdentity.Find(answer.Value) ?? throw new ContainerStartException(125, $"the container's first process {answer.Value} ended before it ran");
@@ -69,7 +71,7 @@ internal sealed class Monitors : IDisposable
     /// <returns>Its process, and how it ended, later.</returns>
     internal async Task<StartedExecution> ExecuteAsync(MonitorFolder folder, ProcessSpec spec, string execution, Func<CancellationToken, Task> connect, CancellationToken stopping)
     {
-        var process = Start(MonitorArguments.ForExecution(options, folder, spec, execution), folder, FileAccess.Read, FileAccess.Write, FileAccess.Read);
+        var process = Start(MonitorArguments.ForExecution(options, folder, spec, execution), folder, Place, FileAccess.Read, FileAccess.Write, FileAccess.Read);
         var sync = new SyncReader(process.Pipes[0]);
         try
         {
@@ -96,12 +98,14 @@ internal sealed class Monitors : IDisposable
 
     public void Dispose() => Place.Dispose();
 
+    private MountNamespace MakePlace() => MountNamespace.Create(FindHybrid(Mounts.List()), [options.RuntimePath]);
+
     /// <summary>The unified hierarchy's mount, on a host that has its controllers elsewhere.</summary>
     internal static IReadOnlyList<string> FindHybrid(IReadOnlyList<Mount> mounts) => mounts.Any(mount => mount.Type == "cgroup")
         ? [.. mounts.Where(mount => mount.Type == "cgroup2").Select(mount => mount.Path)]
         : [];
 
-    private PipedProcess Start(IReadOnlyList<string> command, MonitorFolder folder, params IReadOnlyList<FileAccess> pipes)
+    private static PipedProcess Start(IReadOnlyList<string> command, MonitorFolder folder, MountNamespace place, params IReadOnlyList<FileAccess> pipes)
     {
         Directory.CreateDirectory(folder.Exits);
         var names = new[] { MonitorArguments.SyncPipe, MonitorArguments.StartPipe, MonitorArguments.AttachPipe };
@@ -111,7 +115,7 @@ internal sealed class Monitors : IDisposable
             environment[names[i]] = (PipedProcess.FirstPipeNumber + i).ToString(CultureInfo.InvariantCulture);
         }
 
-        return PipedProcess.Start(command, environment, Place, folder.Words, pipes);
+        return PipedProcess.Start(command, environment, place, folder.Words, pipes);
     }
 
     /// <summary>

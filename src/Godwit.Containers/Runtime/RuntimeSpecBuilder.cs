@@ -175,11 +175,8 @@ internal static class RuntimeSpecBuilder
         return mounts;
     }
 
-    /// <summary>A mount that passes something on to the host needs a root that does not stop it.</summary>
-    private static string? BuildPropagation(IReadOnlyList<RuntimeMount> mounts) =>
-        mounts.Any(mount => mount.Options.Contains("rshared") || mount.Options.Contains("shared")) ? "shared"
-        : mounts.Any(mount => mount.Options.Contains("rslave") || mount.Options.Contains("slave")) ? "rslave"
-        : null;
+    /// <summary>A mount that is to see what the host mounts later needs a root that does not stop it.</summary>
+    private static string? BuildPropagation(IReadOnlyList<RuntimeMount> mounts) => mounts.Any(mount => mount.Options.Contains("rslave") || mount.Options.Contains("slave")) ? "rslave" : null;
 
     private static IReadOnlyList<RuntimeRlimit> BuildLimits(RuntimePlan plan)
     {

@@ -113,6 +113,19 @@ public static class Mounts
         return parent is not null && own![2] == parent[2] && Unescape(own[3]) == Path.Combine(Unescape(parent[3]), Path.GetRelativePath(Unescape(parent[4]), folder));
     }
 
+    /// <summary>Whether what is mounted below this path later appears in copies of the mount that it lies on, which is then a shared or a slave mount (mount_namespaces(7)).</summary>
+    public static bool Propagates(string path) => Propagates(File.ReadAllText("/proc/self/mountinfo"), path);
+
+    /// <summary>Reads the form of proc_pid_mountinfo(5): the mount point is the fifth field, tags come after the sixth, up to a dash.</summary>
+    internal static bool Propagates(string table, string path)
+    {
+        var under = table.Split('\n').Select(line => line.Split(' ')).Where(fields => fields.Length > 6 && IsBelow(path, Unescape(fields[4])));
+        return under.Aggregate((string[]?)null, (best, next) => best is null || next[4].Length >= best[4].Length ? next : best) is { } nearest
+            && nearest.Skip(6).TakeWhile(field => field != "-").Any(tag => tag.StartsWith("shared:", StringComparison.Ordinal) || tag.StartsWith("master:", StringComparison.Ordinal));
+    }
+
+    private static bool IsBelow(string path, string folder) => folder == "/" || path == folder || path.StartsWith(folder + '/', StringComparison.Ordinal);
+
     /// <summary>Takes away what is mounted on top of this path, as soon as nobody uses it. Idempotent.</summary>
     public static void Unmount(string path)
     {

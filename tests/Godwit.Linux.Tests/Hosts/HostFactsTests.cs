@@ -73,4 +73,14 @@ public sealed class HostFactsTests
     [InlineData("02:67:77:00:00:01:02")]
     [InlineData("+2:67:77:00:00:01")]
     public void What_is_no_mac_address_is_refused(string? text) => Assert.False(MacAddress.TryParse(text, out _));
+
+    [Theory]
+    [InlineData("/srv/data/x", true)]
+    [InlineData("/srv/data", true)]
+    [InlineData("/srv/database", false)]
+    [InlineData("/slave/x", true)]
+    [InlineData("/etc", false)]
+    public void Mounts_that_pass_on_what_is_mounted_below_them_are_known_by_their_tags(string path, bool known) => Assert.Equal(
+        known,
+        Mounts.Propagates("25 1 8:1 / / rw - ext4 /dev/sda rw\n26 25 8:2 / /srv/data rw,relatime shared:7 - ext4 /dev/sdb rw\n27 25 8:3 / /slave rw master:7 - ext4 /dev/sdc shared:1\n", path));
 }
