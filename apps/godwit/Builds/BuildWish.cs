@@ -16,6 +16,9 @@ internal sealed record BuildWish
 
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>What <c>RUN --mount=type=secret</c> may see, by id.</summary>
+    public IReadOnlyDictionary<string, byte[]> Secrets { get; init; } = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+
     public string? Target { get; init; }
 
     public string? Network { get; init; }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -12,6 +13,9 @@ namespace Godwit.App.Builds;
 /// </summary>
 internal sealed class ImageBuildClient(CliEnvironment environment, string socketPath)
 {
+    /// <summary>The engine's word for what its protocol has no place for.</summary>
+    private const string SecretsHeader = "X-Godwit-Build-Secrets";
+
     private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock gate = new();
@@ -33,6 +37,12 @@ internal sealed class ImageBuildClient(CliEnvironment environment, string socket
         using var content = new ContextTar(wish.Context, isOutside ? dockerfile : null, bytes => Draw($"sending the context: {bytes / 1e6:0.0} MB"));
         content.Headers.ContentType = new("application/x-tar");
         using var request = new HttpRequestMessage(HttpMethod.Post, Address(wish, isOutside ? ContextTar.OtherDockerfile : inside)) { Content = content };
+        if (wish.Secrets.Count > 0)
+        {
+            var secrets = Json(wish.Secrets.Select(secret => KeyValuePair.Create(secret.Key, (string?)Convert.ToBase64String(secret.Value))));
+            request.Headers.Add(SecretsHeader, Base64Url.EncodeToString(Encoding.UTF8.GetBytes(secrets)));
+        }
+
         using var answer = await SendAsync(http, request, stopping);
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(stopping), Encoding.UTF8);
         if (!answer.IsSuccessStatusCode)

@@ -7,6 +7,9 @@ namespace Godwit.App.Commands;
 /// <summary><c>godwit build</c>: an image from a Dockerfile, by an engine on this host.</summary>
 internal static class BuildCommand
 {
+    /// <summary>They travel in a header, of which a server reads 32 KiB in all.</summary>
+    private const int SecretBytesMax = 8 << 10;
+
     public static Command Create(CliEnvironment environment)
     {
         var shared = new HostOptions();
@@ -15,13 +18,14 @@ internal static class BuildCommand
         var tags = new Option<string[]>("--tag", "-t") { Description = "Name of the image; may be repeated", HelpName = "NAME[:TAG]" };
         var arguments = new Option<string[]>("--build-arg") { Description = "Value of an ARG, or its name alone for that of the environment; may be repeated", HelpName = "NAME[=VALUE]" };
         var labels = new Option<string[]>("--label") { Description = "Label of the image; may be repeated", HelpName = "NAME=VALUE" };
+        var secrets = new Option<string[]>("--secret") { Description = "A file that RUN --mount=type=secret,id=NAME sees while it runs, and no image has; may be repeated", HelpName = "id=NAME,src=FILE" };
         var target = new Option<string?>("--target") { Description = "Stage to build (default the last)", HelpName = "STAGE" };
         var network = new Option<string?>("--network") { Description = "Network of RUN: default, host or none", HelpName = "MODE" };
         var noCache = new Option<bool>("--no-cache") { Description = "Carry out every step anew" };
         var pull = new Option<bool>("--pull") { Description = "Ask registries for newer base images" };
         var socket = new Option<string?>("--socket") { Description = $"The engine's socket (default {Clusters.Places.DefaultRunFolder}/{EngineCommand.SocketName})", HelpName = "PATH" };
         var command = new Command("build", "Build an image from a Dockerfile, with an engine on this host")
-        { context, file, tags, arguments, labels, target, network, noCache, pull, socket };
+        { context, file, tags, arguments, labels, secrets, target, network, noCache, pull, socket };
         Help.Add(
             command,
             [
@@ -38,6 +42,7 @@ internal static class BuildCommand
                 Tags = parsed.GetValue(tags) ?? [],
                 Arguments = (parsed.GetValue(arguments) ?? []).Select(one => Split(one, environment.Variable)).ToDictionary(StringComparer.Ordinal),
                 Labels = (parsed.GetValue(labels) ?? []).Select(one => Split(one, _ => "")).ToDictionary(pair => pair.Key, pair => pair.Value ?? "", StringComparer.Ordinal),
+                Secrets = (parsed.GetValue(secrets) ?? []).Select(ReadSecret).ToDictionary(StringComparer.Ordinal),
                 Target = parsed.GetValue(target),
                 Network = parsed.GetValue(network),
                 NoCache = parsed.GetValue(noCache),
@@ -47,6 +52,22 @@ internal static class BuildCommand
             return await new ImageBuildClient(environment, Path.GetFullPath(parsed.GetValue(socket) ?? places.DockerSocketPath)).BuildAsync(wish, stopping);
         });
         return command;
+    }
+
+    private static KeyValuePair<string, byte[]> ReadSecret(string text)
+    {
+        var parts = text.Split(',').Select(part => Split(part, _ => null)).ToList();
+        if (parts.Find(part => part.Key is "id").Value is not { Length: > 0 } id || parts.Find(part => part.Key is "src" or "source").Value is not { Length: > 0 } path || parts.Exists(part => part.Key is not ("id" or "src" or "source")))
+        {
+            throw new CliException($"--secret takes id=NAME,src=FILE, not '{text}'.", ExitCodes.Usage);
+        }
+
+        if (new FileInfo(path) is not { Exists: true, Length: <= SecretBytesMax })
+        {
+            throw new CliException($"The secret {id} cannot be read from {path}: a file of at most {SecretBytesMax} bytes is wanted.", ExitCodes.Usage);
+        }
+
+        return new(id, File.ReadAllBytes(path));
     }
 
     private static KeyValuePair<string, string?> Split(string text, Func<string, string?> otherwise) =>

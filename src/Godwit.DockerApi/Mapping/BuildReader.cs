@@ -16,6 +16,9 @@ internal static class BuildReader
     private const string CredentialsHeader = "X-Registry-Config";
     private const int CredentialsLengthMax = 256 << 10;
 
+    /// <summary>Of ours: the classic protocol has no place for secrets. A JSON object, each name with its value in base64, all of it in base64url; in a header, so that it is in no address and no log.</summary>
+    private const string SecretsHeader = "X-Godwit-Build-Secrets";
+
     /// <summary>Parameters that would change the image, or what its steps may do, unseen.</summary>
     private static readonly (string Name, string What)[] Unsupported =
     [
@@ -52,6 +55,7 @@ internal static class BuildReader
             AlwaysPull = exchange.QueryFlag("pull"),
             Network = exchange.Query("networkmode") is { Length: > 0 } network ? network : "default",
             Platform = ReadPlatform(exchange.Query("platform")),
+            Secrets = ReadSecrets(exchange.Http.Request.Headers[SecretsHeader]),
             Credentials = registry => credentials.GetValueOrDefault(registry ?? "") ?? new RegistryCredentials(),
         };
     }
@@ -89,6 +93,19 @@ internal static class BuildReader
         catch (Exception reason) when (reason is FormatException or JsonException)
         {
             throw DockerException.Invalid($"invalid {CredentialsHeader} header: it is no JSON in base64url");
+        }
+    }
+
+    private static Dictionary<string, byte[]> ReadSecrets(string? header)
+    {
+        try
+        {
+            var secrets = string.IsNullOrEmpty(header) ? null : JsonSerializer.Deserialize(Base64Url.DecodeFromChars(header), DockerJson.Default.DictionaryStringString);
+            return (secrets ?? []).ToDictionary(secret => secret.Key, secret => Convert.FromBase64String(secret.Value ?? ""), StringComparer.Ordinal);
+        }
+        catch (Exception reason) when (reason is FormatException or JsonException)
+        {
+            throw DockerException.Invalid($"invalid {SecretsHeader} header: it is no JSON object of base64 in base64url");
         }
     }
 

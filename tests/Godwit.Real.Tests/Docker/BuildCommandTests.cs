@@ -1,3 +1,7 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using Godwit.Real.Tests.Containers;
 using Godwit.Real.Tests.Labs;
 
@@ -31,6 +35,45 @@ public sealed class BuildCommandTests
         var nowhere = await Command.RunAsync(GodwitLab.Program, ["build", "--socket", "/nowhere.sock", context], EngineLab.Bound);
         Assert.Equal(4, nowhere.ExitCode);
         Assert.Contains("No engine answers on /nowhere.sock", nowhere.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task On_a_terminal_what_is_under_way_is_drawn_and_steps_are_heard_while_they_run()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "needs script: install the package bsdutils");
+        await using var engine = await EngineProcess.StartAsync();
+        await engine.ImportBusyboxAsync();
+        var context = Directory.CreateDirectory(Path.Combine(engine.Folder, "context")).FullName;
+        using var gate = new TcpListener(IPAddress.Loopback, 0);
+        gate.Start();
+        var address = $"http://127.0.0.1:{((IPEndPoint)gate.LocalEndpoint).Port}/";
+        await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $"FROM {DockerLab.Busybox}\nRUN echo the step has be''gun; wget -q -O - {address}\n", EngineLab.Stopping);
+        var start = new ProcessStartInfo("script", ["-qec", $"{GodwitLab.Program} build --socket {engine.Host["unix://".Length..]} --network host -t live {context}", "/dev/null"]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        using var terminal = Process.Start(start)!;
+        var shown = new StringBuilder();
+        await HearAsync(terminal, shown, "the step has begun");
+        Assert.Contains("\r\u001b[Ksending the context", shown.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Successfully", shown.ToString(), StringComparison.Ordinal); // The step waits for us.
+        using (var asked = await gate.AcceptTcpClientAsync(EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping))
+        {
+            await asked.GetStream().WriteAsync("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\ngo\n"u8.ToArray(), EngineLab.Stopping);
+            await HearAsync(terminal, shown, "Successfully tagged live:latest");
+        }
+
+        await terminal.WaitForExitAsync(EngineLab.Stopping).WaitAsync(EngineLab.Bound, EngineLab.Stopping);
+        Assert.Equal(0, terminal.ExitCode);
+    }
+
+    /// <summary>Reads on until this was said.</summary>
+    private static async Task HearAsync(Process terminal, StringBuilder shown, string words)
+    {
+        var buffer = new char[1024];
+        while (!shown.ToString().Contains(words, StringComparison.Ordinal))
+        {
+            var count = await terminal.StandardOutput.ReadAsync(buffer, EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping);
+            Assert.True(count > 0, $"it ended before it said '{words}': {shown}");
+            shown.Append(buffer, 0, count);
+        }
     }
 
     [Fact]

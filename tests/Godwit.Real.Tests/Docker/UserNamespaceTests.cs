@@ -1,5 +1,6 @@
 using System.Globalization;
 using Godwit.Linux.Processes;
+using Godwit.Real.Tests.Labs;
 
 namespace Godwit.Real.Tests.Docker;
 
@@ -123,6 +124,30 @@ public sealed class UserNamespaceTests
         await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $"FROM {DockerLab.Busybox}\nRUN touch /never\n", TestContext.Current.CancellationToken);
         var (code, _, error) = await lab.DockerAsync("build", "--network", "host", context);
         Assert.True(code != 0 && error.Contains("cannot share the host's network namespace when user namespaces are enabled", StringComparison.Ordinal), error);
+    }
+
+    [Fact]
+    public async Task A_builds_secrets_are_read_by_their_step_alone_whoever_its_users_are()
+    {
+        Assert.SkipUnless(File.Exists(GodwitLab.Program), $"needs the program {GodwitLab.Program}: run eng/publish.sh");
+        await using var lab = await DockerLab.OpenAsync([], Users);
+        var context = Directory.CreateDirectory(Path.Combine(lab.Folder, "context")).FullName;
+        var secret = Path.Combine(lab.Folder, "secret");
+        await File.WriteAllTextAsync(secret, "nobody else's\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $$"""
+            FROM {{DockerLab.Busybox}}
+            RUN --mount=type=secret,id=key test "$(cat /run/secrets/key)" = "nobody else's" && echo owner $(busybox stat -c %u:%g:%a /run/secrets/key)
+            RUN test ! -s /run/secrets/key && echo gone
+            """, TestContext.Current.CancellationToken);
+        string[] build = ["build", "--socket", lab.Socket, "--network", "none", "-t", "built", context];
+        var built = (await Command.RunAsync(GodwitLab.Program, [.. build, "--secret", $"id=key,src={secret}"], Containers.EngineLab.Bound)).MustSucceed();
+        Assert.Contains("owner 0:0:400", built.Output, StringComparison.Ordinal);
+        Assert.Contains("gone", built.Output, StringComparison.Ordinal);
+        var saved = Path.Combine(lab.Folder, "saved.tar");
+        await MustAsync(lab, "save", "-o", saved, "built");
+        Assert.NotEqual(0, (await Command.RunAsync("grep", ["-aq", "nobody else's.$", saved], Containers.EngineLab.Bound)).ExitCode);
+        var without = await Command.RunAsync(GodwitLab.Program, ["build", "--socket", lab.Socket, "--network", "none", "--no-cache", context], Containers.EngineLab.Bound);
+        Assert.NotEqual(0, without.ExitCode);
     }
 
     private static async Task<string> InsideAsync(DockerLab lab, string script) => await MustAsync(lab, "exec", "box", "sh", "-c", script);
