@@ -191,6 +191,23 @@ public sealed class ContainerNetworkTests
     }
 
     [Fact]
+    public async Task A_published_port_answers_over_IPv6_too()
+    {
+        Assert.SkipUnless(Directory.Exists("/proc/sys/net/ipv6"), "this host has no IPv6");
+        await using var lab = await EngineLab.OpenAsync();
+        await lab.Engine.Networks.CreateAsync(new ContainerNetworkRequest { Name = "six", EnableIpv6 = true }, EngineLab.Stopping);
+        var spec = Joined(EngineLab.Shell("mkdir -p /www; echo served > /www/index.html; exec httpd -f -p '[::]:80' -h /www"), new EndpointSpec("six"));
+        var id = await lab.StartAsync(spec with { Network = spec.Network with { Ports = [new PublishedPort(80, "tcp", "", 0)] } });
+        var bindings = lab.Engine.Get(id).Ports;
+        Assert.Equal(["0.0.0.0", "::"], bindings.Select(binding => binding.HostAddress).Order(StringComparer.Ordinal));
+        var port = bindings.First(binding => binding.HostAddress == "::").HostPort;
+        Assert.Equal(port, bindings.First(binding => binding.HostAddress == "0.0.0.0").HostPort);
+        var gateway = IPAddress.Parse(lab.Engine.Get(id).Endpoints["six"].Addresses!.GatewayV6!);
+        Assert.Equal("served\n", await GetAsync(gateway, port));
+        Assert.Equal("served\n", await GetAsync(IPAddress.Loopback, port));
+    }
+
+    [Fact]
     public async Task Addresses_are_as_asked_and_never_given_twice()
     {
         await using var lab = await EngineLab.OpenAsync();
@@ -210,7 +227,7 @@ public sealed class ContainerNetworkTests
         {
             try
             {
-                return await client.GetStringAsync(new Uri($"http://{address}:{port}/"), EngineLab.Stopping);
+                return await client.GetStringAsync(new UriBuilder("http", address.ToString(), port).Uri, EngineLab.Stopping);
             }
             catch (HttpRequestException) when (tries < 20)
             {
