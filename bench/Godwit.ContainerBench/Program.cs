@@ -8,9 +8,10 @@ using Godwit.ContainerBench;
 var systems = new Option<string[]>("--systems") { Description = "Who runs them: godwit, dockerd, podman.", DefaultValueFactory = _ => ["godwit", "dockerd", "podman"], AllowMultipleArgumentsPerToken = true };
 var rows = new Option<string[]>("--rows") { Description = "Only rows whose names contain one of these.", DefaultValueFactory = _ => [""], AllowMultipleArgumentsPerToken = true };
 var scale = new Option<double>("--scale") { Description = "This part of the rounds that each row has of itself, at most 1: 0.3 is for looking.", DefaultValueFactory = _ => 1 };
+var seconds = new Option<int>("--row-seconds") { Description = "A row that has taken so long begins no further round: all rows together are then a matter of ten minutes, however slow an engine is.", DefaultValueFactory = _ => 35 };
 var program = new Option<string>("--godwit") { Description = "The program to measure.", DefaultValueFactory = _ => "bin/godwit" };
 var keep = new Option<bool>("--keep") { Description = "Leave the engines running at the end, to look at." };
-var command = new RootCommand("Measures container engines beside each other.") { systems, rows, scale, program, keep };
+var command = new RootCommand("Measures container engines beside each other.") { systems, rows, scale, seconds, program, keep };
 command.SetAction(async (parsed, stopping) =>
 {
     static void Say(string line) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetLocalNow():HH:mm:ss} {line}"));
@@ -18,18 +19,34 @@ command.SetAction(async (parsed, stopping) =>
     await using var stage = await Stage.BuildAsync(parsed.GetValue(systems)!, Path.GetFullPath(parsed.GetValue(program)!), Say, stopping);
     foreach (var row in Rows.All(stage).Where(row => parsed.GetValue(rows)!.Any(part => row.Name.Contains(part, StringComparison.OrdinalIgnoreCase))))
     {
-        for (var round = 0; round < Math.Max(1, (int)(row.Rounds * Math.Min(1, parsed.GetValue(scale)))); round++)
+        var clock = Stopwatch.StartNew();
+        var broken = new HashSet<Engine>();
+        for (var round = 0; round < Math.Max(1, (int)(row.Rounds * Math.Min(1, parsed.GetValue(scale)))) && (round == 0 || clock.Elapsed.TotalSeconds < parsed.GetValue(seconds)) && !stopping.IsCancellationRequested; round++)
         {
-            foreach (var engine in stage.Engines)
+            foreach (var engine in stage.Engines.Where(engine => !broken.Contains(engine)))
             {
-                if (await row.MeasureAsync(engine, stopping) is { } value)
+                try
                 {
-                    table.Add(row, engine.Name, value);
+                    if (await row.MeasureAsync(engine, stopping) is { } value)
+                    {
+                        table.Add(row, engine.Name, value);
+                    }
+                }
+                catch (Exception failure) when (failure is InvalidOperationException or OperationCanceledException)
+                {
+                    // What the others did, and the rows before, are worth having all the same.
+                    Say($"{row.Name}: {engine.Name} is left out: {failure.Message.Trim()}");
+                    broken.Add(engine);
                 }
             }
         }
 
         Say(table.Line(row));
+        if (stopping.IsCancellationRequested)
+        {
+            Say("cut off: the table has what was measured until now");
+            break;
+        }
     }
 
     Console.WriteLine(table.Render([.. stage.Engines.Select(engine => engine.Name)]));
