@@ -2,12 +2,13 @@
 # standalone.sh install [PASSWORD_FILE]   MySQL and phpMyAdmin by hand, on this Debian host itself: what containers save you from.
 #               start                     starts both, where no service manager does
 # It changes this host: packages, users, configuration below /etc, ports 80 and 3306, data below /var/lib. To move it to another host is to do
-# all of this there again and to carry the data over by a dump; two of it on one host, or another PHP beside it, do not go. Try it in a
-# throw-away tree (see README.md), never on a host that matters. MariaDB is Debian's MySQL.
+# all of this there again and to carry the data over by a dump; two of it on one host, or another PHP beside it, do not go. Try it on a
+# throw-away host (see README.md), never on one that matters. MariaDB is Debian's MySQL.
 set -euo pipefail
 case ${1:-} in
 install)
   password=$(cat "${2:?standalone: name a file that holds the new root password of the database}")
+  case $password in '' | *[!A-Za-z0-9._-]*) echo "standalone: the root password may have letters, digits and . _ - here" >&2; exit 1 ;; esac
   [ "$(id -u)" = 0 ] || { echo "standalone: needs root" >&2; exit 1; }
   export DEBIAN_FRONTEND=noninteractive
 
@@ -15,6 +16,9 @@ install)
   apt-get update -q
   echo 'phpmyadmin phpmyadmin/dbconfig-install boolean false' | debconf-set-selections
   apt-get install -q -y --no-install-recommends mariadb-server apache2 libapache2-mod-php phpmyadmin
+  # Where there is a service manager both run already, as their packages left them.
+  service apache2 stop || true
+  service mariadb stop || true
 
   # 2. The database's own account and place.
   install -d -o mysql -g mysql /run/mysqld
@@ -27,15 +31,17 @@ install)
 
   # 4. The web server: which page, for which server, and nothing of it to the outside.
   printf "<?php\n\$cfg['Servers'][1]['host'] = '127.0.0.1';\n\$cfg['Servers'][1]['auth_type'] = 'cookie';\n" > /etc/phpmyadmin/conf.d/standalone.php
-  ln -sf ../conf-available/phpmyadmin.conf /etc/apache2/conf-enabled/phpmyadmin.conf
+  ln -sf /etc/phpmyadmin/apache.conf /etc/apache2/conf-enabled/phpmyadmin.conf
   echo 'ServerName localhost' > /etc/apache2/conf-enabled/name.conf
   sed -i 's/^Listen 80$/Listen 127.0.0.1:80/' /etc/apache2/ports.conf
+
+  if [ -d /run/systemd/system ]; then service mariadb start; service apache2 start; fi
 
   # 5. What this host now has that it did not have before.
   echo "standalone: $(dpkg-query -W | wc -l) packages, $(du -sxm / | cut -f1) MB; http://127.0.0.1/phpmyadmin" ;;
 start)
   install -d -o mysql -g mysql /run/mysqld
-  mariadbd --user=mysql > /var/log/mysql/standalone.log 2>&1 &
+  mariadbd --user=mysql > /var/log/mariadb-standalone.log 2>&1 &
   apachectl start ;;
 *) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
 esac
