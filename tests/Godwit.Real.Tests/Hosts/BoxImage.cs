@@ -11,7 +11,7 @@ internal static class BoxImage
     public const string Name = "box:1";
     private const string Busybox = "/bin/busybox";
 
-    private static readonly string[] Applets = ["sh", "cat", "echo", "sleep", "tar", "nc", "ls", "hostname", "id", "kill", "test", "true", "wget", "httpd", "env", "head", "mkdir", "rm"];
+    private static readonly string[] Applets = ["sh", "cat", "echo", "sleep", "tar", "nc", "ls", "hostname", "id", "kill", "test", "true", "wget", "httpd", "env", "head", "mkdir", "rm", "nslookup", "ps", "seq"];
 
     /// <summary>Writes it to where the nodes of an images folder look.</summary>
     public static void WriteTo(string imagesFolder)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Godwit.Real.Tests.Hosts;
 
 namespace Godwit.Real.Tests.Labs;
 
@@ -26,7 +27,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
     {
         Needs.Root();
         Directory.CreateDirectory(folder);
-        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", ImagesFolder)).MustSucceed();
+        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", MakeImages())).MustSucceed();
         await File.WriteAllTextAsync(KubeconfigPath, (await GodwitAsync(StartBound, "kubeconfig")).MustSucceed().Output);
     }
 
@@ -48,6 +49,10 @@ public sealed partial class GodwitLab : IAsyncLifetime
     internal Task<CommandResult> GodwitAsync(TimeSpan bound, params IEnumerable<string> arguments) =>
         Command.RunAsync(Program, [.. arguments, "--instance", Instance], bound);
 
+    /// <summary>The same with something to read.</summary>
+    internal Task<CommandResult> GodwitAsync(TimeSpan bound, IReadOnlyList<string> arguments, string input) =>
+        Command.RunAsync(Program, [.. arguments, "--instance", Instance], bound, input);
+
     internal Task<CommandResult> GodwitAsync(params IEnumerable<string> arguments) => GodwitAsync(TimeSpan.FromMinutes(2), arguments);
 
     internal async Task<CommandResult> KubectlAsync(string? input, params IEnumerable<string> arguments) =>
@@ -58,6 +63,20 @@ public sealed partial class GodwitLab : IAsyncLifetime
     {
         var result = await KubectlAsync(null, "get", resource, name, "-o", "json", "--ignore-not-found");
         return result.MustSucceed().Output.Trim() is { Length: > 0 } text ? JsonNode.Parse(text)!.AsObject() : null;
+    }
+
+    /// <summary>A folder of the lab's own: the guest's image, and that of the pods.</summary>
+    private string MakeImages()
+    {
+        var images = Path.Combine(folder, "images");
+        var tiny = Directory.CreateDirectory(Path.Combine(images, "tiny")).FullName;
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(ImagesFolder, "tiny")))
+        {
+            File.Copy(file, Path.Combine(tiny, Path.GetFileName(file)));
+        }
+
+        BoxImage.WriteTo(images);
+        return images;
     }
 
     private static string FindProgram()

@@ -192,6 +192,8 @@ public sealed record EphemeralContainer
 
     public IReadOnlyList<EnvVar> Env { get; init => field = value ?? []; } = [];
 
+    public ContainerResources? Resources { get; init; }
+
     public IReadOnlyList<VolumeMount> VolumeMounts { get; init => field = value ?? []; } = [];
 
     public string? TerminationMessagePath { get; init; }

@@ -29,7 +29,7 @@ internal static class PodDefaults
             foreach (var container in Objects(spec, field))
             {
                 ApplyToContainer(container, JsonAccess.AsBoolean(spec["hostNetwork"]) == true);
-                if (field == "ephemeralContainers")
+                if (field == "ephemeralContainers" && container["resources"] is JsonObject { Count: 0 })
                 {
                     container.Remove("resources");
                 }

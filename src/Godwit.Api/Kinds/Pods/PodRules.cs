@@ -90,6 +90,11 @@ internal static class PodRules
 
         for (var index = 0; index < spec.EphemeralContainers.Count; index++)
         {
+            if (spec.EphemeralContainers[index].Resources is { } asked && (asked.Requests.Count > 0 || asked.Limits.Count > 0))
+            {
+                yield return FieldError.Forbidden($"{path}.ephemeralContainers[{index}].resources", "cannot be set for an Ephemeral Container");
+            }
+
             if (spec.EphemeralContainers[index].TargetContainerName is { Length: > 0 } target && spec.Containers.All(container => container.Name != target))
             {
                 yield return FieldError.Invalid($"{path}.ephemeralContainers[{index}].targetContainerName", target, "must name one of the pod's containers");

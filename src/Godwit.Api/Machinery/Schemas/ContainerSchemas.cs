@@ -195,6 +195,7 @@ internal static class ContainerSchemas
         Field(4, "args", ListOf(Text), "In place of the image's arguments.").Within(1),
         Field(5, "workingDir", Text, "In place of the image's working folder.").Within(1),
         Field(7, "env", ListByKey(EnvVar, "name"), "Environment variables.").Merged("name").Within(1),
+        Field(8, "resources", ResourceRequirements, "Empty: it takes of what the pod has.").Within(1),
         Field(9, "volumeMounts", ListByKey(VolumeSchemas.VolumeMount, "mountPath"), "Where it sees the pod's volumes.").Merged("mountPath").Within(1),
         Field(13, "terminationMessagePath", Text, "Its last words are read from this file; /dev/termination-log when not said.").Within(1),
         Field(14, "imagePullPolicy", OneOf("Always", "IfNotPresent", "Never"), "When the image is pulled.").Within(1),
