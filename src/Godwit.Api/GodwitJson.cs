@@ -18,6 +18,7 @@ using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
+using Godwit.Api.Rbac.V1;
 
 namespace Godwit.Api;
 
@@ -115,6 +116,10 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Job>))]
 [JsonSerializable(typeof(ResourceList<CronJob>))]
 [JsonSerializable(typeof(ResourceList<PodDisruptionBudget>))]
+[JsonSerializable(typeof(ResourceList<Role>))]
+[JsonSerializable(typeof(ResourceList<ClusterRole>))]
+[JsonSerializable(typeof(ResourceList<RoleBinding>))]
+[JsonSerializable(typeof(ResourceList<ClusterRoleBinding>))]
 [JsonSerializable(typeof(ResourceList<Lease>))]
 [JsonSerializable(typeof(ResourceList<CertificateSigningRequest>))]
 [JsonSerializable(typeof(SelfSubjectReview))]

@@ -7,6 +7,7 @@ public static class GroupName
     public const string KubeVirtSubresources = "subresources.kubevirt.io";
     public const string Migrations = "migrations.kubevirt.io";
     public const string Godwit = "godwit.dev";
+    public const string Rbac = "rbac.authorization.k8s.io";
 }
 
 public static class NamespaceNames

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Godwit.ApiServer.Access;
 using Godwit.ApiServer.Resources;
 using Godwit.ApiServer.Security;
 using Godwit.ApiServer.Serving;
@@ -62,6 +63,7 @@ public sealed class ApiServerHost : IAsyncDisposable
         web.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
         web.Run(http => pipeline.HandleAsync(http, stop.Token));
         await SystemNamespaces.EnsureAsync(parts.Resources, parts.Writer, stopping);
+        await RoleBootstrap.EnsureAsync(parts.Resources, parts.Writer, stopping);
         try
         {
             await web.StartAsync(stopping);

@@ -1,5 +1,6 @@
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
+using Godwit.Api.Kinds.Access;
 using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Kinds.Policies;
 using Godwit.Api.Kinds.Services;
@@ -34,6 +35,10 @@ public static class BuiltInKinds
         BatchKinds.JobDefinition,
         BatchKinds.CronJobDefinition,
         PolicyKinds.PodDisruptionBudgetDefinition,
+        RbacKinds.RoleDefinition,
+        RbacKinds.ClusterRoleDefinition,
+        RbacKinds.RoleBindingDefinition,
+        RbacKinds.ClusterRoleBindingDefinition,
         ClusterKinds.LeaseDefinition,
         ClusterKinds.CertificateSigningRequestDefinition,
         KubeVirtKinds.VirtualMachineDefinition,

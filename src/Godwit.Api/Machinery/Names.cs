@@ -8,6 +8,9 @@ public enum NameRule
 
     /// <summary>Lower-case letters, digits and '-', at most 63, beginning and ending with a letter or digit.</summary>
     DnsLabel,
+
+    /// <summary>Anything that can be one segment of a path, as roles are named: <c>system:node</c>.</summary>
+    PathSegment,
 }
 
 /// <summary>
@@ -27,8 +30,19 @@ public static class Names
     public static string? Check(string name, NameRule rule, bool isPrefix = false)
     {
         var text = isPrefix && name.Length > 0 && name[^1] is '-' or '.' ? name[..^1] + "a" : name;
-        return rule == NameRule.DnsLabel ? CheckDnsLabel(text) : CheckDnsSubdomain(text);
+        return rule switch
+        {
+            NameRule.DnsLabel => CheckDnsLabel(text),
+            NameRule.PathSegment => CheckPathSegment(text),
+            _ => CheckDnsSubdomain(text),
+        };
     }
+
+    public static string? CheckPathSegment(string name) =>
+        name is "." or ".." ? $"may not be '{name}'"
+        : name.Length is 0 or > DnsSubdomainLengthMax ? $"must be no more than {DnsSubdomainLengthMax} characters, and one at least"
+        : name.Any(letter => letter is '/' or '%' or '\\' || char.IsControl(letter)) ? "may not contain '/', '%', '\\' or control characters"
+        : null;
 
     public static string? CheckDnsLabel(string name) =>
         name.Length > DnsLabelLengthMax ? $"must be no more than {DnsLabelLengthMax} characters"

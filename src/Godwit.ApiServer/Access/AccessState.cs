@@ -2,6 +2,7 @@ using System.Text.Json;
 using Godwit.Api;
 using Godwit.Api.Core.V1;
 using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Rbac.V1;
 using Godwit.ApiServer.Resources;
 using Godwit.Store;
 
@@ -14,6 +15,10 @@ internal sealed class AccessState
     private readonly string? podPrefix;
     private readonly string? guestPrefix;
     private readonly string? movePrefix;
+    private readonly string? rolePrefix;
+    private readonly string? clusterRolePrefix;
+    private readonly string? bindingPrefix;
+    private readonly string? clusterBindingPrefix;
 
     public AccessState(ServedResources resources)
     {
@@ -21,12 +26,19 @@ internal sealed class AccessState
         podPrefix = PrefixOf(Pod.Type);
         guestPrefix = PrefixOf(VirtualMachineInstance.Type);
         movePrefix = PrefixOf(VirtualMachineInstanceMigration.Type);
+        rolePrefix = PrefixOf(Role.Type);
+        clusterRolePrefix = PrefixOf(ClusterRole.Type);
+        bindingPrefix = PrefixOf(RoleBinding.Type);
+        clusterBindingPrefix = PrefixOf(ClusterRoleBinding.Type);
+        Prefixes = [.. new[] { podPrefix, guestPrefix, movePrefix, rolePrefix, clusterRolePrefix, bindingPrefix, clusterBindingPrefix }.OfType<string>()];
     }
 
     public ReferenceGraph References { get; } = new();
 
+    public RoleTable Roles { get; } = new();
+
     /// <summary>The keys of everything that is looked at.</summary>
-    public IEnumerable<string> Prefixes => new[] { podPrefix, guestPrefix, movePrefix }.OfType<string>();
+    public IReadOnlyList<string> Prefixes { get; }
 
     /// <summary>Whether what a verdict asks for is so.</summary>
     public bool Holds(string node, NodeVerdict verdict) => verdict switch
@@ -66,12 +78,53 @@ internal sealed class AccessState
         {
             References.SetPlacement(item.Key, TargetOf(Read<VirtualMachineInstanceMigration>(item)));
         }
+        else
+        {
+            ReadRole(item);
+        }
+    }
+
+    private void ReadRole(StoreItem item)
+    {
+        if (IsOf(rolePrefix, item.Key))
+        {
+            var role = Read<Role>(item);
+            Roles.SetRole(role.Metadata.Namespace, role.Metadata.Name, role.Rules);
+        }
+        else if (IsOf(clusterRolePrefix, item.Key))
+        {
+            var role = Read<ClusterRole>(item);
+            Roles.SetClusterRole(role.Metadata.Name, role);
+        }
+        else if (IsOf(bindingPrefix, item.Key))
+        {
+            var binding = Read<RoleBinding>(item);
+            Roles.SetBinding(item.Key, new BoundRole(binding.Metadata.Namespace, binding.RoleRef, binding.Subjects));
+        }
+        else if (IsOf(clusterBindingPrefix, item.Key))
+        {
+            var binding = Read<ClusterRoleBinding>(item);
+            Roles.SetBinding(item.Key, new BoundRole("", binding.RoleRef, binding.Subjects));
+        }
     }
 
     /// <summary>Forgets an object that is gone.</summary>
     public void Remove(string key)
     {
-        if (Prefixes.Any(prefix => IsOf(prefix, key)))
+        if (IsOf(rolePrefix, key))
+        {
+            var name = key[rolePrefix!.Length..].Split('/');
+            Roles.SetRole(name[0], name[1], null);
+        }
+        else if (IsOf(clusterRolePrefix, key))
+        {
+            Roles.SetClusterRole(key[clusterRolePrefix!.Length..], null);
+        }
+        else if (IsOf(bindingPrefix, key) || IsOf(clusterBindingPrefix, key))
+        {
+            Roles.SetBinding(key, null);
+        }
+        else if (IsOf(podPrefix, key) || IsOf(guestPrefix, key) || IsOf(movePrefix, key))
         {
             References.SetReferences(key, []);
             References.SetPlacement(key, null);

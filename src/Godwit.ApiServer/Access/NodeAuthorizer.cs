@@ -1,5 +1,7 @@
 using Godwit.Api;
+using Godwit.Api.Rbac.V1;
 using Godwit.ApiServer.Requests;
+using static Godwit.ApiServer.Access.PolicyRules;
 
 namespace Godwit.ApiServer.Access;
 
@@ -23,28 +25,28 @@ internal static class NodeAuthorizer
     private static readonly string[] ReadVerbs = ["get", "list", "watch"];
     private static readonly string[] ChangeVerbs = ["update", "patch"];
 
-    private static readonly AccessRule[] Fixed =
+    private static readonly PolicyRule[] Fixed =
     [
-        new("", ["nodes", "services"], ReadVerbs),
-        new("", ["nodes", "events"], ["create"]),
-        new("", ["events", "pods", "pods/status"], ChangeVerbs),
-        new("discovery.k8s.io", ["endpointslices"], ReadVerbs),
-        new("coordination.k8s.io", ["leases"], ["create"]),
-        new("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
-        new(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstancemigrations"], ReadVerbs),
-        new(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstances/status", "virtualmachineinstancemigrations", "virtualmachineinstancemigrations/status"], ChangeVerbs),
-        new(GroupName.Migrations, ["migrationpolicies"], ReadVerbs),
-        new(GroupName.Godwit, ["forecasts"], ReadVerbs),
-        new(GroupName.Godwit, ["forecasts", "forecasts/status"], ChangeVerbs),
+        On("", ["nodes", "services"], ReadVerbs),
+        On("", ["nodes", "events"], ["create"]),
+        On("", ["events", "pods", "pods/status"], ChangeVerbs),
+        On("discovery.k8s.io", ["endpointslices"], ReadVerbs),
+        On("coordination.k8s.io", ["leases"], ["create"]),
+        On("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
+        On(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstancemigrations"], ReadVerbs),
+        On(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstances/status", "virtualmachineinstancemigrations", "virtualmachineinstancemigrations/status"], ChangeVerbs),
+        On(GroupName.Migrations, ["migrationpolicies"], ReadVerbs),
+        On(GroupName.Godwit, ["forecasts"], ReadVerbs),
+        On(GroupName.Godwit, ["forecasts", "forecasts/status"], ChangeVerbs),
     ];
 
     /// <summary>The rules as far as they can be told without a look at the stored objects, for a node that asks what it may.</summary>
-    public static IEnumerable<AccessRule> RulesOf(string node) =>
+    public static IEnumerable<PolicyRule> RulesOf(string node) =>
     [
         .. Fixed,
-        new("", ["nodes", "nodes/status"], ChangeVerbs) { Names = [node] },
-        new("", ["configmaps"], ReadVerbs) { Names = [NetworkSettings] },
-        new("coordination.k8s.io", ["leases"], ["get", .. ChangeVerbs]) { Names = [node] },
+        On("", ["nodes", "nodes/status"], ChangeVerbs) with { ResourceNames = [node] },
+        On("", ["configmaps"], ReadVerbs) with { ResourceNames = [NetworkSettings] },
+        On("coordination.k8s.io", ["leases"], ["get", .. ChangeVerbs]) with { ResourceNames = [node] },
     ];
 
     public static NodeVerdict Judge(string node, RequestInfo info) => (info.Group, info.Resource, info.Subresource) switch
@@ -58,7 +60,7 @@ internal static class NodeAuthorizer
         ("", "nodes", "" or "status") when ChangeVerbs.Contains(info.Verb) => NodeVerdict.Of(info.Name == node),
         ("coordination.k8s.io", "leases", "") when info.Verb == "get" || ChangeVerbs.Contains(info.Verb) =>
             NodeVerdict.Of(info.Namespace == NamespaceNames.KubeNodeLease && info.Name == node),
-        _ => NodeVerdict.Of(Fixed.Any(rule => rule.Allows(info))),
+        _ => NodeVerdict.Of(Fixed.Any(rule => Allows(rule, info))),
     };
 }
 

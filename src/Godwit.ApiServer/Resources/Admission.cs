@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Core.V1;
+using Godwit.ApiServer.Access;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Security;
 using Godwit.Store;
@@ -9,7 +10,7 @@ using Godwit.Store;
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>Whether a write that is well formed and allowed to its user may also happen now, and what the server adds to it.</summary>
-internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, TimeProvider clock)
+internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, EscalationGuard escalation, TimeProvider clock)
 {
     private static readonly string[] Undeletable = [NamespaceNames.Default, NamespaceNames.KubeSystem, NamespaceNames.KubePublic, NamespaceNames.KubeNodeLease];
 
@@ -32,6 +33,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
             await NodeRestriction.CheckAsync(node, write, resource, (ns, name) => FindGuestAsync(ns, name, write.Stopping));
         }
 
+        await escalation.CheckAsync(write, resource, existing: null);
         if (write.Resource.Definition is { Group: "certificates.k8s.io", Plural: "certificatesigningrequests" })
         {
             await SignAsync(write, resource);
@@ -45,6 +47,8 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
             NodeRestriction.CheckChange(write, updated, existing);
             await NodeRestriction.CheckAsync(node, write, existing, (ns, name) => FindGuestAsync(ns, name, write.Stopping));
         }
+
+        await escalation.CheckAsync(write, updated, existing);
     }
 
     public static void CheckDelete(WriteContext write)

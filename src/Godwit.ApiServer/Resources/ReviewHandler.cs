@@ -35,7 +35,7 @@ internal sealed class ReviewHandler(Authenticator authenticator, Authorizer auth
             "subjectaccessreviews" => GodwitJson.ToObject(await MayTheyAsync(GodwitJson.FromNode<SubjectAccessReview>(body), request)),
             "localsubjectaccessreviews" => GodwitJson.ToObject(await MayTheyHereAsync(GodwitJson.FromNode<LocalSubjectAccessReview>(body), request)),
             "tokenreviews" => GodwitJson.ToObject(WhoseIs(GodwitJson.FromNode<TokenReview>(body))),
-            _ => GodwitJson.ToObject(WhatMayI(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request.User)),
+            _ => GodwitJson.ToObject(await WhatMayIAsync(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request)),
         };
         answer["apiVersion"] = kind.Type.ApiVersion; // A question is answered in the version in which it is asked.
         var accepted = Negotiation.Choose(request.Http.Request.Headers.Accept.ToString());
@@ -106,14 +106,18 @@ internal sealed class ReviewHandler(Authenticator authenticator, Authorizer auth
         Name = asked.Name ?? "",
     };
 
-    private static SelfSubjectRulesReview WhatMayI(SelfSubjectRulesReview review, User user) => review with
+    private async Task<SelfSubjectRulesReview> WhatMayIAsync(SelfSubjectRulesReview review, ApiRequest request)
     {
-        Status = new SubjectRulesReviewStatus
+        var (user, rules) = (request.User, await authorizer.RulesOfAsync(request.User, review.Spec.Namespace ?? "", request.Stopping));
+        return review with
         {
-            ResourceRules = [.. Authorizer.RulesOf(user).Select(rule => new ResourceRule { ApiGroups = [rule.Group], Resources = rule.Resources, ResourceNames = rule.Names, Verbs = rule.Verbs })],
-            Incomplete = user.NodeName is not null,
-            EvaluationError = user.NodeName is null ? null : "a node may also read its own pods, and the Secrets and ConfigMaps that what it runs refers to",
-            NonResourceRules = [new NonResourceRule { Verbs = user.IsIn(User.MastersGroup) ? ["*"] : Authorizer.PathVerbs, NonResourceUrls = Authorizer.PathsOf(user) }],
-        },
-    };
+            Status = new SubjectRulesReviewStatus
+            {
+                ResourceRules = [.. rules.Where(rule => rule.Resources.Count > 0).Select(rule => new ResourceRule { ApiGroups = rule.ApiGroups, Resources = rule.Resources, ResourceNames = rule.ResourceNames, Verbs = rule.Verbs })],
+                NonResourceRules = [.. rules.Where(rule => rule.NonResourceUrls.Count > 0).Select(rule => new NonResourceRule { Verbs = rule.Verbs, NonResourceUrls = rule.NonResourceUrls })],
+                Incomplete = user.NodeName is not null,
+                EvaluationError = user.NodeName is null ? null : "a node may also read its own pods, and the Secrets and ConfigMaps that what it runs refers to",
+            },
+        };
+    }
 }

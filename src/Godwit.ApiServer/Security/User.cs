@@ -7,6 +7,8 @@ internal sealed record User(string Name, IReadOnlyList<string> Groups, string Ui
     public const string MastersGroup = "system:masters";
     public const string NodesGroup = "system:nodes";
     public const string BootstrappersGroup = "system:bootstrappers";
+    public const string UnauthenticatedGroup = "system:unauthenticated";
+    public const string ServiceAccountPrefix = "system:serviceaccount:";
     public const string NodeNamePrefix = "system:node:";
     public const string ControllersName = "system:godwit-controllers";
     public const string ServerName = "system:godwit-server";
@@ -14,7 +16,7 @@ internal sealed record User(string Name, IReadOnlyList<string> Groups, string Ui
     /// <summary>Beside a bootstrap token: the node whose own certificate was shown too, out of date or not. It gives no right but that to a new one.</summary>
     public FormerNode? Former { get; init; }
 
-    public static User Anonymous { get; } = new("system:anonymous", ["system:unauthenticated"]);
+    public static User Anonymous { get; } = new("system:anonymous", [UnauthenticatedGroup]);
 
     public bool IsAnonymous => ReferenceEquals(this, Anonymous);
 

@@ -20,9 +20,9 @@ internal sealed class ServerParts : IDisposable
         Resources = new ServedResources(options.Registry);
         Authenticator = new Authenticator(pki.Authority, TokensOf(pki));
         var signer = new NodeSigner(pki.Authority, options.AllServerNames);
-        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, options.Clock), options.Clock);
         Access = new AccessIndex(store, Resources, options.Clock, options.Loggers.CreateLogger<AccessIndex>());
         Authorizer = new Authorizer(Access);
+        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), options.Clock), options.Clock);
         Reviews = new ReviewHandler(Authenticator, Authorizer);
         var views = new ObjectViews(options.Clock);
         var lists = new ListHandler(store, views);

@@ -116,6 +116,17 @@ internal static class Samples
             """,
             """{"metadata":{"name":"new"},"spec":{"vmiName":"v"}}""",
         ],
+        ["Role"] = ["""{"metadata":{"name":"reader"},"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}]}"""],
+        ["ClusterRole"] = ["""{"metadata":{"name":"system:reader"},"rules":[{"verbs":["get"],"nonResourceURLs":["/metrics"]}]}"""],
+        ["RoleBinding"] =
+        [
+            """
+            {"metadata":{"name":"readers"},"roleRef":{"kind":"ClusterRole","name":"view"},"subjects":[{"kind":"User","name":"ann"},{"kind":"User","name":"bob"},{"kind":"Group","name":"staff"},
+            {"kind":"ServiceAccount","name":"robot","namespace":"tools"}]}
+            """,
+            """{"metadata":{"name":"nobody"},"roleRef":{"kind":"Role","name":"reader"}}""",
+        ],
+        ["ClusterRoleBinding"] = ["""{"metadata":{"name":"admins"},"roleRef":{"kind":"ClusterRole","name":"cluster-admin"},"subjects":[{"kind":"Group","name":"admins"}]}"""],
         ["MigrationPolicy"] = ["""{"metadata":{"name":"gentle"},"spec":{"allowAutoConverge":true}}"""],
         ["Forecast"] =
         [

@@ -18,6 +18,7 @@ using Godwit.Api.Machinery;
 using Godwit.Api.Meta.V1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
+using Godwit.Api.Rbac.V1;
 using Godwit.Base;
 
 namespace Godwit.Api.Tests.Machinery;
@@ -46,6 +47,10 @@ public sealed class SchemaAgreementTests
         [typeof(Job)] = Job.Type,
         [typeof(CronJob)] = CronJob.Type,
         [typeof(PodDisruptionBudget)] = PodDisruptionBudget.Type,
+        [typeof(Role)] = Role.Type,
+        [typeof(ClusterRole)] = ClusterRole.Type,
+        [typeof(RoleBinding)] = RoleBinding.Type,
+        [typeof(ClusterRoleBinding)] = ClusterRoleBinding.Type,
         [typeof(Lease)] = Lease.Type,
         [typeof(CertificateSigningRequest)] = CertificateSigningRequest.Type,
         [typeof(VirtualMachine)] = VirtualMachine.Type,

@@ -35,6 +35,18 @@ public sealed class ProtobufBodyTests
     }
 
     [Fact]
+    public void Json_within_protobuf_is_read_and_what_is_none_is_refused()
+    {
+        var good = Message(Bytes(1, Message(Text(1, "r"), Bytes(17, Message(Text(1, "kubectl"), Bytes(7, Message(Text(1, """{"f:data":{"f:a":{}}}"""))))))));
+        var bad = Message(Bytes(1, Message(Bytes(17, Message(Bytes(7, Message(Text(1, "{"))))))));
+
+        var read = ProtobufBody.Decode(Envelope("v1", "ConfigMap", good), ConfigMap);
+
+        Assert.Equal("""{"f:data":{"f:a":{}}}""", read.ArrayAt("metadata", "managedFields")![0].At("fieldsV1")!.ToJsonString());
+        Assert.Throws<FormatException>(() => ProtobufBody.Decode(Envelope("v1", "ConfigMap", bad), ConfigMap));
+    }
+
+    [Fact]
     public void Times_quantities_and_nested_lists_are_read()
     {
         var time = Message(Number(1, 1_769_860_800), Number(2, 123_456_000));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
 
@@ -125,8 +126,36 @@ internal sealed class MessageReader
                 return ReadQuantity(ProtobufBody.ReadDelimited(input, tag));
             case IntOrTextSchema:
                 return ReadIntOrText(ProtobufBody.ReadDelimited(input, tag));
+            case FreeFormSchema:
+                return ReadJson(ProtobufBody.ReadDelimited(input, tag));
             default:
                 throw new FormatException($"a {schema.GetType().Name} has no protobuf form");
+        }
+    }
+
+    /// <summary>JSON as bytes under number 1: what <c>FieldsV1</c> and <c>RawExtension</c> both are.</summary>
+    private static JsonNode? ReadJson(byte[] message)
+    {
+        var (input, json) = (new CodedInputStream(message), Array.Empty<byte>());
+        while (input.ReadTag() is var tag && tag != 0)
+        {
+            if (WireFormat.GetTagFieldNumber(tag) == 1)
+            {
+                json = ProtobufBody.ReadDelimited(input, tag);
+            }
+            else
+            {
+                input.SkipLastField();
+            }
+        }
+
+        try
+        {
+            return json.Length == 0 ? null : JsonNode.Parse(json);
+        }
+        catch (JsonException error)
+        {
+            throw new FormatException("a value that is to hold JSON holds something else", error);
         }
     }
 

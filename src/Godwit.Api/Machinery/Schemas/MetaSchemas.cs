@@ -26,7 +26,7 @@ internal static class MetaSchemas
         Field(3, "apiVersion", Text, "The version in which the fields are written."),
         Field(4, "time", Time, "When this entry last changed."),
         Field(6, "fieldsType", Text, "The form of the set; FieldsV1."),
-        Field("fieldsV1", FreeForm, "The set."),
+        Field(7, "fieldsV1", FreeForm, "The set."),
         Field(8, "subresource", Text, "The subresource through which they were set."));
 
     public static ObjectSchema ObjectMeta { get; } = new(

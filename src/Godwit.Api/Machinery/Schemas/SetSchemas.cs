@@ -128,6 +128,6 @@ internal static class SetSchemas
     public static ObjectSchema ControllerRevision { get; } = Kind(
         Prefix + "ControllerRevision",
         "What a controller wanted at one time, to go back to. Cannot be changed.",
-        Field("data", FreeForm, "What was wanted, in the words of the controller."),
+        Field(2, "data", FreeForm, "What was wanted, in the words of the controller."),
         Field(3, "revision", Integer64, "Its number.").Required().ZeroIsAValue());
 }
