@@ -5,6 +5,7 @@ using Godwit.Api.Discovery.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Api.Policy.V1;
 using Godwit.Scheduling;
 
 namespace Godwit.Controllers;
@@ -35,6 +36,10 @@ internal sealed class ClusterView
         Endpoints = Follow<Endpoints>();
         ReplicaSets = Follow<ReplicaSet>();
         Deployments = Follow<Deployment>();
+        ReplicationControllers = Follow<ReplicationController>();
+        Budgets = Follow<PodDisruptionBudget>();
+        DaemonSets = Follow<DaemonSet>();
+        Revisions = Follow<ControllerRevision>();
         Jobs = Follow<Job>();
         CronJobs = Follow<CronJob>();
         Migrations = Follow<VirtualMachineInstanceMigration>();
@@ -69,6 +74,14 @@ internal sealed class ClusterView
     public ResourceCache<ReplicaSet> ReplicaSets { get; }
 
     public ResourceCache<Deployment> Deployments { get; }
+
+    public ResourceCache<ReplicationController> ReplicationControllers { get; }
+
+    public ResourceCache<PodDisruptionBudget> Budgets { get; }
+
+    public ResourceCache<DaemonSet> DaemonSets { get; }
+
+    public ResourceCache<ControllerRevision> Revisions { get; }
 
     public ResourceCache<Job> Jobs { get; }
 

@@ -9,9 +9,12 @@ using Godwit.Controllers.Services;
 using Godwit.Controllers.VirtualMachines;
 using Godwit.Controllers.Workloads;
 using Godwit.Controllers.Workloads.CronJobs;
+using Godwit.Controllers.Workloads.DaemonSets;
 using Godwit.Controllers.Workloads.Deployments;
+using Godwit.Controllers.Workloads.Disruptions;
 using Godwit.Controllers.Workloads.Jobs;
 using Godwit.Controllers.Workloads.ReplicaSets;
+using Godwit.Controllers.Workloads.ReplicationControllers;
 
 namespace Godwit.Controllers;
 
@@ -91,9 +94,12 @@ public sealed class ControllerHost
                 new MigrationRecordController(view, options.Migrations, clock, logger),
                 new ForecastController(view, clock, logger),
                 new ReplicaSetController(view, keeper, clock, logger),
+                new ReplicationControllerController(view, keeper, clock, logger),
                 new DeploymentController(view, clock, logger),
+                new DaemonSetController(view, keeper, clock, logger),
                 new JobController(view, keeper, clock, logger),
                 new CronJobController(view, clock, logger),
+                new DisruptionController(view, clock, logger),
                 new ServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new GarbageController(view, clock, logger),

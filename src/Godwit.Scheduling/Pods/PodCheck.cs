@@ -31,7 +31,7 @@ public static class PodCheck
     }
 
     /// <summary>Whether the node meets the pod's node selector and required node affinity.</summary>
-    internal static bool MatchesNodeAffinity(PodNeeds pod, NodeFacts node)
+    public static bool MatchesNodeAffinity(PodNeeds pod, NodeFacts node)
     {
         foreach (var (label, value) in pod.NodeSelector)
         {

@@ -22,7 +22,6 @@ internal static class PolicyKinds
         Namespaced = true,
         HasStatus = true,
         RefusesUnknownFields = true,
-        Caveat = "nobody counts its pods yet, so every eviction of a pod that it selects is held back",
         Schema = PolicySchemas.PodDisruptionBudget,
         Strategy = new PodDisruptionBudgetRules(),
         Columns =

@@ -74,7 +74,6 @@ internal static class DeploymentKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Scale = Scaled,
-        Caveat = "it is kept, but no controller makes pods for replication controllers yet; a ReplicaSet or a Deployment does",
         Schema = ReplicationSchemas.ReplicationController,
         Strategy = new ReplicationControllerRules(),
         Columns = Replicas,

@@ -46,7 +46,6 @@ internal static class SetKinds
         HasStatus = true,
         RefusesUnknownFields = true,
         Schema = SetSchemas.DaemonSet,
-        Caveat = "it is kept, but no controller makes pods for daemon sets yet",
         Strategy = new DaemonSetRules(),
         Columns =
         [

@@ -6,6 +6,7 @@ namespace Godwit.Controllers.Workloads.ReplicaSets;
 internal sealed class ReplicaSetController(ClusterView cluster, PodKeeper keeper, TimeProvider clock, ILogger logger) : Controller("replicaset", clock, logger)
 {
     private readonly ResourceClient<ReplicaSet> sets = cluster.ClientOf<ReplicaSet>();
+    private readonly ReplicaKeeper replicas = new(keeper, clock);
 
     protected override int Workers => 4;
 
@@ -25,51 +26,9 @@ internal sealed class ReplicaSetController(ClusterView cluster, PodKeeper keeper
         }
 
         var plan = ReplicaSetPlanner.For(set, keeper.PodsIn(key.Namespace), Clock.GetUtcNow());
-        foreach (var pod in plan.Release)
-        {
-            await keeper.ReleaseAsync(pod, set, stopping);
-        }
-
-        foreach (var pod in plan.Adopt)
-        {
-            await keeper.AdoptAsync(pod, set, stopping);
-        }
-
-        var failure = await TryScaleAsync(set, plan, stopping);
-        var status = plan.Status with { Conditions = WithFailure(set.Status.Conditions, failure) };
+        var failure = await replicas.ActAsync(set, set.Spec.Template, plan, stopping);
+        var status = plan.Status with { Conditions = replicas.WithFailure(set.Status.Conditions, failure) };
         cluster.ReplicaSets.Observe(await sets.ChangeStatusAsync(set, set with { Status = status }, stopping));
         return failure is not null ? throw failure : plan.NextAvailable is { } rest ? NextLook.After(rest) : NextLook.OnChange;
-    }
-
-    private async Task<ApiException?> TryScaleAsync(ReplicaSet set, ReplicaSetPlan plan, CancellationToken stopping)
-    {
-        try
-        {
-            await keeper.CreateManyAsync(plan.CreateCount, () => PodTemplates.PodOf(set.Spec.Template, set), set, stopping);
-            await Parallel.ForEachAsync(plan.Delete, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = stopping }, async (pod, cancelled) => await keeper.DeleteAsync(pod, set, cancelled));
-            return null;
-        }
-        catch (ApiException error)
-        {
-            return error;
-        }
-    }
-
-    /// <summary>Why pods are missing, where those look who ask for them.</summary>
-    private IReadOnlyList<WorkloadCondition> WithFailure(IReadOnlyList<WorkloadCondition> conditions, ApiException? failure)
-    {
-        const string Kind = "ReplicaFailure";
-        var known = conditions.FirstOrDefault(condition => condition.Type == Kind);
-        if (failure is null)
-        {
-            return known is null ? conditions : [.. conditions.Where(condition => condition.Type != Kind)];
-        }
-
-        return known is not null && known.Message == failure.Message
-            ? conditions
-            : [
-                .. conditions.Where(condition => condition.Type != Kind),
-                new WorkloadCondition { Type = Kind, Status = ConditionStatuses.True, Reason = "FailedCreate", Message = failure.Message, LastTransitionTime = Clock.GetUtcNow() },
-            ];
     }
 }
