@@ -38,6 +38,7 @@ internal sealed class ClusterView
         Deployments = Follow<Deployment>();
         ReplicationControllers = Follow<ReplicationController>();
         Budgets = Follow<PodDisruptionBudget>();
+        StatefulSets = Follow<StatefulSet>();
         DaemonSets = Follow<DaemonSet>();
         Revisions = Follow<ControllerRevision>();
         Jobs = Follow<Job>();
@@ -78,6 +79,8 @@ internal sealed class ClusterView
     public ResourceCache<ReplicationController> ReplicationControllers { get; }
 
     public ResourceCache<PodDisruptionBudget> Budgets { get; }
+
+    public ResourceCache<StatefulSet> StatefulSets { get; }
 
     public ResourceCache<DaemonSet> DaemonSets { get; }
 

@@ -15,6 +15,7 @@ using Godwit.Controllers.Workloads.Disruptions;
 using Godwit.Controllers.Workloads.Jobs;
 using Godwit.Controllers.Workloads.ReplicaSets;
 using Godwit.Controllers.Workloads.ReplicationControllers;
+using Godwit.Controllers.Workloads.StatefulSets;
 
 namespace Godwit.Controllers;
 
@@ -96,12 +97,15 @@ public sealed class ControllerHost
                 new ReplicaSetController(view, keeper, clock, logger),
                 new ReplicationControllerController(view, keeper, clock, logger),
                 new DeploymentController(view, clock, logger),
+                new StatefulSetController(view, keeper, clock, logger),
                 new DaemonSetController(view, keeper, clock, logger),
                 new JobController(view, keeper, clock, logger),
                 new CronJobController(view, clock, logger),
                 new DisruptionController(view, clock, logger),
                 new ServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
+                new PodEvictionController(view, clock, logger),
+                new EndedPods(view, clock, logger),
                 new GarbageController(view, clock, logger),
                 new EventExpiry(view.ClientOf<Event>(), clock, logger),
             ];

@@ -25,6 +25,7 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
             Kind(cluster, cluster.ReplicaSets),
             Kind(cluster, cluster.Deployments),
             Kind(cluster, cluster.ReplicationControllers),
+            Kind(cluster, cluster.StatefulSets),
             Kind(cluster, cluster.DaemonSets),
             Kind(cluster, cluster.Revisions),
             Kind(cluster, cluster.Jobs),

@@ -48,16 +48,14 @@ internal static class NodeLifecyclePlanner
 
     public static NodeLifecyclePlan ForNode(Node node, TimeSpan silence, DateTimeOffset now)
     {
-        var tainted = node.Spec.Taints.Any(taint => taint.Key == TaintKeys.Unreachable);
-        if (silence < SilentAfter)
+        var ready = node.Status.Conditions.FirstOrDefault(condition => condition.Type == NodeConditionTypes.Ready);
+        var isSilent = silence >= SilentAfter;
+        var taints = Tainted(node.Spec.Taints, isSilent ? TaintKeys.Unreachable : ready?.Status == ConditionStatuses.False ? TaintKeys.NotReady : null, now);
+        if (!isSilent)
         {
-            return new NodeLifecyclePlan(tainted ? [.. node.Spec.Taints.Where(taint => taint.Key != TaintKeys.Unreachable)] : node.Spec.Taints, null);
+            return new NodeLifecyclePlan(taints, null);
         }
 
-        var taints = tainted
-            ? node.Spec.Taints
-            : [.. node.Spec.Taints, new Taint { Key = TaintKeys.Unreachable, Effect = TaintEffects.NoSchedule, TimeAdded = now }];
-        var ready = node.Status.Conditions.FirstOrDefault(condition => condition.Type == NodeConditionTypes.Ready);
         return new NodeLifecyclePlan(taints, new NodeCondition
         {
             Type = NodeConditionTypes.Ready,
@@ -67,6 +65,19 @@ internal static class NodeLifecyclePlanner
             LastHeartbeatTime = ready?.LastHeartbeatTime,
             LastTransitionTime = ready?.Status == ConditionStatuses.Unknown ? ready.LastTransitionTime : now,
         });
+    }
+
+    /// <summary>
+    /// Nothing new is placed there, and pods go when their tolerations end (<see cref="PodEvictionPlanner"/>). The taints bear the time at which it began.
+    /// </summary>
+    private static IReadOnlyList<Taint> Tainted(IReadOnlyList<Taint> taints, string? key, DateTimeOffset now)
+    {
+        string[] effects = key is null ? [] : [TaintEffects.NoSchedule, TaintEffects.NoExecute];
+        var others = taints.Where(taint => taint.Key is not (TaintKeys.Unreachable or TaintKeys.NotReady)).ToList();
+        var known = taints.Where(taint => taint.Key == key && effects.Contains(taint.Effect)).ToList();
+        return known.Count == effects.Length && others.Count + known.Count == taints.Count
+            ? taints
+            : [.. others, .. effects.Select(effect => known.Find(taint => taint.Effect == effect) ?? new Taint { Key = key!, Effect = effect, TimeAdded = now })];
     }
 
     /// <param name="vmi">A guest that has a node.</param>

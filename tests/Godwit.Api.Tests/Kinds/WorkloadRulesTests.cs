@@ -46,7 +46,7 @@ public sealed class WorkloadRulesTests
     [InlineData("Deployment", """ "minReadySeconds":600,""" + Selected, "spec.progressDeadlineSeconds")]
     [InlineData("ReplicaSet", """ "selector":{"matchExpressions":[{"key":"app","operator":"In"}]},"template":""" + Template, "spec.selector.matchExpressions[0].values")]
     [InlineData("DaemonSet", """ "updateStrategy":{"rollingUpdate":{"maxSurge":1}},""" + Selected, "spec.updateStrategy.rollingUpdate.maxSurge")]
-    [InlineData("StatefulSet", """ "volumeClaimTemplates":[{"metadata":{"name":"A"}}],""" + Selected, "spec.volumeClaimTemplates[0].metadata.name")]
+    [InlineData("StatefulSet", """ "volumeClaimTemplates":[{"metadata":{"name":"A"}}],""" + Selected, "spec.volumeClaimTemplates")]
     [InlineData("Job", """ "template":""" + Template, "spec.template.spec.restartPolicy")]
     [InlineData("Job", """ "completionMode":"Indexed","parallelism":2,"template":""" + Work, "spec.completions")]
     [InlineData("CronJob", """ "schedule":"61 * * * *","jobTemplate":{"spec":{"template":""" + Work + "}}", "spec.schedule")]

@@ -53,7 +53,7 @@ public sealed class NodeAndGarbagePlannerTests
         var node = new Node { Spec = new() { Taints = [own] } };
 
         var silent = NodeLifecyclePlanner.ForNode(node, Silent, Now);
-        Assert.Equal(["own", TaintKeys.Unreachable], silent.Taints.Select(taint => taint.Key));
+        Assert.Equal([("own", TaintEffects.NoSchedule), (TaintKeys.Unreachable, TaintEffects.NoSchedule), (TaintKeys.Unreachable, TaintEffects.NoExecute)], silent.Taints.Select(taint => (taint.Key, taint.Effect)));
         Assert.Equal(ConditionStatuses.Unknown, silent.Ready!.Status);
         var tainted = node with { Spec = new() { Taints = silent.Taints }, Status = new() { Conditions = [silent.Ready] } };
 

@@ -23,7 +23,6 @@ internal static class SetKinds
         RefusesUnknownFields = true,
         Scale = new("spec.replicas", "status.replicas", "spec.selector"),
         Schema = SetSchemas.StatefulSet,
-        Caveat = "it is kept, but no controller makes pods for stateful sets yet",
         Strategy = new StatefulSetRules(),
         Columns =
         [
@@ -115,14 +114,6 @@ internal sealed class StatefulSetRules : ResourceStrategy
         var retention = spec.GetOrAddObject("persistentVolumeClaimRetentionPolicy");
         retention.TryAdd("whenDeleted", "Retain");
         retention.TryAdd("whenScaled", "Retain");
-        foreach (var claim in (spec.ArrayAt("volumeClaimTemplates") ?? []).OfType<JsonObject>())
-        {
-            claim.TryAdd("apiVersion", "v1");
-            claim.TryAdd("kind", "PersistentVolumeClaim");
-            claim.GetOrAddObject("spec").TryAdd("volumeMode", "Filesystem");
-            claim.GetOrAddObject("status").TryAdd("phase", "Pending");
-        }
-
         WorkloadRules.ApplyTemplateDefaults(spec.GetOrAddObject("template"));
     }
 
@@ -131,16 +122,7 @@ internal sealed class StatefulSetRules : ResourceStrategy
     public override IEnumerable<FieldError> Validate(JsonObject resource)
     {
         var spec = GodwitJson.FromNode<StatefulSet>(resource).Spec;
-        var template = spec.Template;
-        if (template.Spec is { } pod)
-        {
-            // Claims are mounted by their names, as volumes are.
-            var claims = spec.VolumeClaimTemplates.Where(claim => pod.Volumes.All(volume => volume.Name != claim.Metadata.Name))
-                .Select(claim => new Core.V1.PodVolume { Name = claim.Metadata.Name, PersistentVolumeClaim = new() { ClaimName = claim.Metadata.Name } });
-            template = template with { Spec = pod with { Volumes = [.. pod.Volumes, .. claims] } };
-        }
-
-        var errors = WorkloadRules.ValidateTemplate(spec.Selector, template, ["Always"])
+        var errors = WorkloadRules.ValidateTemplate(spec.Selector, spec.Template, ["Always"])
             .Concat(WorkloadRules.ValidateCounts(
                 ("spec.replicas", spec.Replicas), ("spec.minReadySeconds", spec.MinReadySeconds), ("spec.revisionHistoryLimit", spec.RevisionHistoryLimit),
                 ("spec.updateStrategy.rollingUpdate.partition", spec.UpdateStrategy?.RollingUpdate?.Partition), ("spec.ordinals.start", spec.Ordinals?.Start)))
@@ -155,12 +137,9 @@ internal sealed class StatefulSetRules : ResourceStrategy
             yield return FieldError.Invalid("spec.updateStrategy.rollingUpdate", null, "only allowed for updateStrategy 'RollingUpdate'");
         }
 
-        for (var index = 0; index < spec.VolumeClaimTemplates.Count; index++)
+        if (spec.VolumeClaimTemplates.Count > 0)
         {
-            if (Names.CheckDnsLabel(spec.VolumeClaimTemplates[index].Metadata.Name) is { } wrong)
-            {
-                yield return FieldError.Invalid($"spec.volumeClaimTemplates[{index}].metadata.name", spec.VolumeClaimTemplates[index].Metadata.Name, wrong);
-            }
+            yield return FieldError.Forbidden("spec.volumeClaimTemplates", "Godwit has no PersistentVolumeClaim yet: give the template a volume of its own, such as a hostPath");
         }
     }
 

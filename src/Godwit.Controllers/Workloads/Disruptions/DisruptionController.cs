@@ -13,6 +13,7 @@ internal sealed class DisruptionController(ClusterView cluster, TimeProvider clo
         cluster.Pods.Subscribe(change => EnqueueIn(change.Key.Namespace));
         cluster.ReplicaSets.Subscribe(change => EnqueueIn(change.Key.Namespace));
         cluster.Deployments.Subscribe(change => EnqueueIn(change.Key.Namespace));
+        cluster.StatefulSets.Subscribe(change => EnqueueIn(change.Key.Namespace));
         cluster.ReplicationControllers.Subscribe(change => EnqueueIn(change.Key.Namespace));
     }
 
@@ -52,6 +53,11 @@ internal sealed class DisruptionController(ClusterView cluster, TimeProvider clo
             return PodFacts.ControllerOf(set) is { Kind: "Deployment" } above && cluster.Deployments.Current.Find(key.Namespace, above.Name) is { } deployment && deployment.Metadata.Uid == above.Uid
                 ? (above.Uid, deployment.Spec.Replicas ?? 1)
                 : (owner.Uid, set.Spec.Replicas ?? 1);
+        }
+
+        if (owner.Kind == "StatefulSet" && cluster.StatefulSets.Current.Find(key) is { } numbered && numbered.Metadata.Uid == owner.Uid)
+        {
+            return (owner.Uid, numbered.Spec.Replicas ?? 1);
         }
 
         return owner.Kind == "ReplicationController" && cluster.ReplicationControllers.Current.Find(key) is { } forerunner && forerunner.Metadata.Uid == owner.Uid
