@@ -32,8 +32,8 @@ public sealed class DisruptionTests
         Assert.Equal((3, 2, 3), (ready.Status.CurrentHealthy, ready.Status.DesiredHealthy, ready.Status.ExpectedPods));
         Assert.Matches(@"few +2 +N/A +1 ", await KubectlTests.RunAsync(cluster, "get pdb"));
 
-        cluster.Pods.BecomesReady = _ => false; // Who comes in the place of another is not ready for now; those that are there are looked at no more.
         var names = (await cluster.Client.For<Pod>().ListAsync(ListOptions.All, Stopping)).Items.Select(pod => pod.Metadata.Name).ToList();
+        cluster.Pods.BecomesReady = pod => names.Contains(pod.Metadata.Name); // Who comes in the place of another is not ready for now.
         await EvictAsync(cluster, names[0]);
         await cluster.UntilAsync<PodDisruptionBudget>("few", budget => budget.Status is { DisruptionsAllowed: 0, CurrentHealthy: 2 });
         var refused = await Assert.ThrowsAsync<ApiException>(() => EvictAsync(cluster, names[1]));

@@ -45,6 +45,8 @@ internal sealed class FakeAgent : IAsyncDisposable
     /// <summary>True: guests here end as failed as soon as they have started.</summary>
     public bool GuestsCrash { get; set; }
 
+    private static NodeCondition Ready => new() { Type = NodeConditionTypes.Ready, Status = ConditionStatuses.True, Reason = "AgentReady" };
+
     public static async Task<FakeAgent> StartAsync(ClusterClient client, string name, string memory, TimeProvider clock)
     {
         var agent = new FakeAgent(client, name);
@@ -69,7 +71,7 @@ internal sealed class FakeAgent : IAsyncDisposable
         {
             Capacity = resources,
             Allocatable = resources,
-            Conditions = [new NodeCondition { Type = NodeConditionTypes.Ready, Status = ConditionStatuses.True, Reason = "AgentReady" }],
+            Conditions = [Ready],
         };
         await client.For<Node>().ChangeStatusAsync(node, node with { Status = status }, TestCluster.Stopping);
         await agent.BeatAsync(clock.GetUtcNow());
@@ -77,7 +79,7 @@ internal sealed class FakeAgent : IAsyncDisposable
         return agent;
     }
 
-    /// <summary>Renews the node's Lease.</summary>
+    /// <summary>Renews the node's Lease, and says again that the node is ready where somebody doubted it, as an agent's reports do.</summary>
     public async Task BeatAsync(DateTimeOffset now)
     {
         var leases = client.For<Lease>();
@@ -90,6 +92,18 @@ internal sealed class FakeAgent : IAsyncDisposable
         else
         {
             await leases.CreateAsync(new Lease { Metadata = new ObjectMeta { Namespace = key.Namespace, Name = Name }, Spec = spec }, TestCluster.Stopping);
+        }
+
+        if (await client.For<Node>().FindAsync(new ResourceKey("", Name), TestCluster.Stopping) is { } node && node.Status.Conditions.Any(condition => condition is { Type: NodeConditionTypes.Ready, Status: ConditionStatuses.Unknown }))
+        {
+            try
+            {
+                await client.For<Node>().ChangeStatusAsync(node, node with { Status = node.Status with { Conditions = [Ready] } }, TestCluster.Stopping);
+            }
+            catch (ApiException overtaken) when (overtaken.IsConflict)
+            {
+                // The next beat says it again.
+            }
         }
     }
 

@@ -13,16 +13,16 @@ public sealed class NodeLossTests
         await using var cluster = await TestCluster.StartAsync(clock);
         var lost = await cluster.AddNodeAsync("node-1");
         await cluster.CreateVmAsync("tiny");
-        await cluster.UntilAsync<VirtualMachineInstance>("tiny", vmi => vmi.Status.Phase == VirtualMachineInstancePhases.Running, meanwhile: () => Pass(clock));
+        await cluster.UntilAsync<VirtualMachineInstance>("tiny", vmi => vmi.Status.Phase == VirtualMachineInstancePhases.Running, meanwhile: () => Pass(cluster, clock));
         var other = await cluster.AddNodeAsync("node-2");
         await lost.DieAsync();
 
         // Silence: four missed heartbeats of node-1, none of node-2.
-        await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Any(taint => taint.Key == TaintKeys.Unreachable), meanwhile: () => Pass(clock, other));
+        await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Any(taint => taint.Key == TaintKeys.Unreachable), meanwhile: () => Pass(cluster, clock, other));
         await cluster.UntilAsync<Node>(
-            "node-1", node => node.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "Unknown" }), meanwhile: () => Pass(clock, other));
+            "node-1", node => node.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "Unknown" }), meanwhile: () => Pass(cluster, clock, other));
         var unknown = await cluster.UntilAsync<VirtualMachineInstance>(
-            "tiny", vmi => vmi.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "Unknown" }), meanwhile: () => Pass(clock, other));
+            "tiny", vmi => vmi.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "Unknown" }), meanwhile: () => Pass(cluster, clock, other));
         Assert.Equal((VirtualMachineInstancePhases.Running, "node-1"), (unknown.Status.Phase, unknown.Status.NodeName));
         Assert.Contains("kubectl delete node node-1", unknown.Status.Conditions.Single(condition => condition.Type == "Ready").Message, StringComparison.Ordinal);
         Assert.DoesNotContain((await cluster.Client.For<Node>().GetAsync(new ResourceKey("", "node-2"), Stopping)).Spec.Taints, taint => taint.Key == TaintKeys.Unreachable);
@@ -30,7 +30,7 @@ public sealed class NodeLossTests
         // The operator's word.
         await cluster.Client.For<Node>().DeleteAsync(new ResourceKey("", "node-1"), new DeleteOptions(), Stopping);
         var anew = await cluster.UntilAsync<VirtualMachineInstance>(
-            "tiny", vmi => vmi.Metadata.Uid != unknown.Metadata.Uid && vmi.Status.Phase == VirtualMachineInstancePhases.Running, meanwhile: () => Pass(clock, other));
+            "tiny", vmi => vmi.Metadata.Uid != unknown.Metadata.Uid && vmi.Status.Phase == VirtualMachineInstancePhases.Running, meanwhile: () => Pass(cluster, clock, other));
         Assert.Equal("node-2", anew.Status.NodeName);
     }
 
@@ -42,11 +42,11 @@ public sealed class NodeLossTests
         var alive = await cluster.AddNodeAsync("node-1");
         await cluster.CreateVmAsync("tiny");
         var before = await cluster.UntilAsync<VirtualMachineInstance>(
-            "tiny", vmi => vmi.Status.Phase == VirtualMachineInstancePhases.Running, meanwhile: () => Pass(clock));
+            "tiny", vmi => vmi.Status.Phase == VirtualMachineInstancePhases.Running, meanwhile: () => Pass(cluster, clock));
 
         await cluster.Client.For<Node>().DeleteAsync(new ResourceKey("", "node-1"), new DeleteOptions(), Stopping);
         var end = clock.GetUtcNow() + TimeSpan.FromMinutes(3);
-        await cluster.UntilAsync<VirtualMachineInstance>("tiny", _ => clock.GetUtcNow() > end, meanwhile: () => Pass(clock, alive));
+        await cluster.UntilAsync<VirtualMachineInstance>("tiny", _ => clock.GetUtcNow() > end, meanwhile: () => Pass(cluster, clock, alive));
 
         var after = await cluster.Client.For<VirtualMachineInstance>().GetAsync(ResourceKey.Of(before), Stopping);
         Assert.Equal((before.Metadata.Uid, VirtualMachineInstancePhases.Running), (after.Metadata.Uid, after.Status.Phase));
@@ -58,18 +58,11 @@ public sealed class NodeLossTests
         var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         await using var cluster = await TestCluster.StartAsync(clock);
         var agent = await cluster.AddNodeAsync("node-1");
-        await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Count > 0, meanwhile: () => Pass(clock));
+        await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Count > 0, meanwhile: () => Pass(cluster, clock));
 
-        await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Count == 0, meanwhile: () => Pass(clock, agent));
+        await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Count == 0, meanwhile: () => Pass(cluster, clock, agent));
     }
 
     /// <summary>Lets a second pass for the controllers, in which the living nodes beat.</summary>
-    private static void Pass(FakeTimeProvider clock, params ReadOnlySpan<FakeAgent> living)
-    {
-        clock.Advance(TimeSpan.FromSeconds(1));
-        foreach (var agent in living)
-        {
-            agent.BeatAsync(clock.GetUtcNow()).Wait(Stopping);
-        }
-    }
+    private static void Pass(TestCluster cluster, FakeTimeProvider clock, params IReadOnlyList<FakeAgent> living) => cluster.PassAsync(clock, living).Wait(Stopping);
 }

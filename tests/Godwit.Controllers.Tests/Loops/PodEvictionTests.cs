@@ -21,9 +21,9 @@ public sealed class PodEvictionTests
         cluster.Pods.Silent = new HashSet<string> { "node-1" };
         var other = await cluster.AddNodeAsync("node-2");
 
-        var silent = await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Count(taint => taint.Key == TaintKeys.Unreachable) == 2, meanwhile: () => Pass(clock, other));
+        var silent = await cluster.UntilAsync<Node>("node-1", node => node.Spec.Taints.Count(taint => taint.Key == TaintKeys.Unreachable) == 2, meanwhile: () => Pass(cluster, clock, other));
         var since = silent.Spec.Taints.Single(taint => taint is { Key: TaintKeys.Unreachable, Effect: TaintEffects.NoExecute }).TimeAdded!.Value;
-        var evicted = await cluster.UntilAsync<Pod>("web", seen => seen.Metadata.DeletionTimestamp is not null, meanwhile: () => Pass(clock, other));
+        var evicted = await cluster.UntilAsync<Pod>("web", seen => seen.Metadata.DeletionTimestamp is not null, meanwhile: () => Pass(cluster, clock, other));
         Assert.True(clock.GetUtcNow() - since >= PodEvictionPlanner.DefaultToleration);
         Assert.Equal((pod.Metadata.Uid, true), (evicted.Metadata.Uid, evicted.Metadata.Finalizers.Contains(FinalizerNames.Agent))); // It may run on there: nobody says that it has gone.
 
@@ -66,11 +66,7 @@ public sealed class PodEvictionTests
             () => "the pod is still there");
     }
 
-    private static void Pass(FakeTimeProvider clock, FakeAgent living)
-    {
-        clock.Advance(TimeSpan.FromSeconds(1));
-        living.BeatAsync(clock.GetUtcNow()).Wait(Stopping);
-    }
+    private static void Pass(TestCluster cluster, FakeTimeProvider clock, FakeAgent living) => cluster.PassAsync(clock, living).Wait(Stopping);
 
     [Theory]
     [InlineData(TaintKeys.Unreachable, null, null, 300L)]

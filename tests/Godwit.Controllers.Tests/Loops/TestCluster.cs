@@ -5,6 +5,7 @@ using Godwit.ApiServer;
 using Godwit.Store;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Godwit.Controllers.Tests.Loops;
 
@@ -158,6 +159,18 @@ internal sealed class TestCluster : IAsyncDisposable
             },
             () => seen is null ? $"{T.Type.Kind} {key} does not exist" : GodwitJson.Serialize(seen));
         return seen!;
+    }
+
+    /// <summary>Lets a second pass, in which the living nodes beat and the controllers have seen it: a watch that lags must not look like silence.</summary>
+    public async Task PassAsync(FakeTimeProvider time, params IReadOnlyList<FakeAgent> living)
+    {
+        time.Advance(TimeSpan.FromSeconds(1));
+        foreach (var agent in living)
+        {
+            var looks = Counts["nodelifecycle"].Runs;
+            await agent.BeatAsync(time.GetUtcNow());
+            await Eventually.HoldsAsync(() => Task.FromResult(Counts["nodelifecycle"].Runs > looks), () => "the heartbeat is not looked at");
+        }
     }
 
     public Task UntilGoneAsync<T>(string name)
