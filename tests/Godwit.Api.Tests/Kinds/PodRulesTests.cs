@@ -28,6 +28,22 @@ public sealed class PodRulesTests
     }
 
     [Theory]
+    [InlineData("""{}""", "default")]
+    [InlineData("""{"serviceAccountName":""}""", "default")]
+    [InlineData("""{"serviceAccount":""}""", "default")]
+    [InlineData("""{"serviceAccountName":"robot"}""", "robot")]
+    [InlineData("""{"serviceAccount":"robot"}""", "robot")]
+    public void A_pod_is_of_an_account_by_whichever_of_its_two_names(string says, string account)
+    {
+        var spec = JsonNode.Parse(says)!.AsObject();
+        spec["containers"] = new JsonArray(new JsonObject { ["name"] = "c", ["image"] = "i" });
+
+        var pod = Made("Pod", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "p" }, ["spec"] = spec }.ToJsonString());
+
+        Assert.Equal((account, account), (pod.TextAt("spec", "serviceAccountName"), pod.TextAt("spec", "serviceAccount")));
+    }
+
+    [Theory]
     [InlineData("nginx", "Always")]
     [InlineData("nginx:latest", "Always")]
     [InlineData("nginx:1.27", "IfNotPresent")]

@@ -45,8 +45,12 @@ internal static class PodDefaults
     /// <summary>What is decided when a pod is made, and not yet in a template.</summary>
     public static void ApplyToNewPod(JsonObject spec)
     {
-        spec.TryAdd("serviceAccountName", "default");
-        spec.TryAdd("serviceAccount", spec.TextAt("serviceAccountName"));
+        if (spec.TextAt("serviceAccountName") is not { Length: > 0 })
+        {
+            spec["serviceAccountName"] = "default"; // Whoever wrote either name, and not nothing, has it in both by now.
+            spec["serviceAccount"] = "default";
+        }
+
         spec.TryAdd("enableServiceLinks", true);
         spec.TryAdd("priority", 0);
         spec.TryAdd("preemptionPolicy", "PreemptLowerPriority");
