@@ -125,8 +125,8 @@ public sealed partial class NetworkEngine : IAsyncDisposable
             }
 
             made = NetworkPlanner.Plan(request, options, networks, NetworkPlumbing.ListRouted(), time.GetUtcNow());
-            NetworkPlumbing.EnsureBridge(made);
-            store.Save(made);
+            store.Save(made); // First: a disk that is full leaves no device behind, and of what is saved the next engine makes the bridge.
+            EnsureBridgeOf(made);
             books[made.Id] = NewBook(made);
             networks = networks.Add(made);
         }
@@ -210,6 +210,19 @@ public sealed partial class NetworkEngine : IAsyncDisposable
         names.Dispose();
         await rules.DisposeAsync();
         gate.Dispose();
+    }
+
+    private void EnsureBridgeOf(ContainerNetwork made)
+    {
+        try
+        {
+            NetworkPlumbing.EnsureBridge(made);
+        }
+        catch
+        {
+            store.Delete(made.Id); // A device that there was before under this name is not ours to remove.
+            throw;
+        }
     }
 
     private static (AddressBook Four, AddressBook? Six) NewBook(ContainerNetwork network) => (new(network.Range), network.RangeV6 is null ? null : new AddressBook(network.RangeV6));

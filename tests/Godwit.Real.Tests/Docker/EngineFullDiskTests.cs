@@ -83,13 +83,17 @@ public sealed class EngineFullDiskTests
     }
 
     /// <summary>Everything that needs room says that there is none, and leaves all as it was.</summary>
+    /// <summary>The bridges of this engine and no other's.</summary>
+    private static string DevicesOf(EngineProcess engine) =>
+        string.Join(' ', Directory.EnumerateDirectories("/sys/class/net").Select(Path.GetFileName).Where(name => name!.StartsWith(engine.LinkPrefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+
     private static async Task RefusedAsync(EngineProcess engine)
     {
         var context = Directory.CreateDirectory(Path.Combine(engine.Folder, "context")).FullName;
         await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), $"FROM {DockerLab.Busybox}\nCOPY root.tar /\n", EngineLab.Stopping);
         var tar = Path.Combine(engine.Folder, "root.tar");
         File.Copy(tar, Path.Combine(context, "root.tar"));
-        async Task<string> StateAsync() => $"{await engine.MustAsync("ps", "-aq", "--no-trunc")} {await engine.MustAsync("images", "-aq")} {await engine.MustAsync("volume", "ls", "-q")} {await engine.MustAsync("network", "ls", "-q")} {await engine.MustAsync("inspect", "--format", "{{.Name}} {{.State.Status}} {{.HostConfig.Memory}}", "before")}";
+        async Task<string> StateAsync() => $"{await engine.MustAsync("ps", "-aq", "--no-trunc")} {await engine.MustAsync("images", "-aq")} {await engine.MustAsync("volume", "ls", "-q")} {await engine.MustAsync("network", "ls", "-q")} {DevicesOf(engine)} {await engine.MustAsync("inspect", "--format", "{{.Name}} {{.State.Status}} {{.HostConfig.Memory}}", "before")}";
         var before = await StateAsync();
         string[] commands =
         [
