@@ -63,7 +63,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 Store = memory,
                 Registry = new ResourceRegistry(BuiltInKinds.All),
                 Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
-                Loggers = NullLoggerFactory.Instance,
+                Loggers = Loggers(), // What the server keeps from its clients, the test shows.
                 MoreMetrics = () => controllerHost?.WriteMetrics() ?? "",
             },
             Stopping);

@@ -30,7 +30,7 @@ public sealed partial class GodwitLab
 
     /// <summary>Starts what does not run, and leaves the rest as it is.</summary>
     internal async Task BringUpAsync() =>
-        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", ImagesFolder)).MustSucceed();
+        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", OwnImagesFolder)).MustSucceed();
 
     /// <summary>The program of a node's agent and its arguments, as it was started.</summary>
     internal IReadOnlyList<string> AgentCommandLine(string node) =>

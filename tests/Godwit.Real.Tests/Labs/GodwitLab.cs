@@ -27,7 +27,8 @@ public sealed partial class GodwitLab : IAsyncLifetime
     {
         Needs.Root();
         Directory.CreateDirectory(folder);
-        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", MakeImages())).MustSucceed();
+        MakeImages();
+        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", OwnImagesFolder)).MustSucceed();
         await File.WriteAllTextAsync(KubeconfigPath, (await GodwitAsync(StartBound, "kubeconfig")).MustSucceed().Output);
     }
 
@@ -65,18 +66,18 @@ public sealed partial class GodwitLab : IAsyncLifetime
         return result.MustSucceed().Output.Trim() is { Length: > 0 } text ? JsonNode.Parse(text)!.AsObject() : null;
     }
 
-    /// <summary>A folder of the lab's own: the guest's image, and that of the pods.</summary>
-    private string MakeImages()
+    /// <summary>The guest's image, and that of the pods.</summary>
+    private string OwnImagesFolder => Path.Combine(folder, "images");
+
+    private void MakeImages()
     {
-        var images = Path.Combine(folder, "images");
-        var tiny = Directory.CreateDirectory(Path.Combine(images, "tiny")).FullName;
+        var tiny = Directory.CreateDirectory(Path.Combine(OwnImagesFolder, "tiny")).FullName;
         foreach (var file in Directory.EnumerateFiles(Path.Combine(ImagesFolder, "tiny")))
         {
             File.Copy(file, Path.Combine(tiny, Path.GetFileName(file)));
         }
 
-        BoxImage.WriteTo(images);
-        return images;
+        BoxImage.WriteTo(OwnImagesFolder);
     }
 
     private static string FindProgram()
