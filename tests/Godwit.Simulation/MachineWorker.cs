@@ -15,6 +15,9 @@ internal sealed class MachineWorker<TEffect>(World world, Func<TEffect, string?>
 
     public bool Idle => current is null && waiting.Count == 0;
 
+    /// <summary>Those that take longer than a command to a monitor.</summary>
+    public Func<TEffect, bool> IsSlow { get; init; } = _ => false;
+
     /// <summary>Told after each effect: the effect and QEMU's error, if it answered with one.</summary>
     public required Action<TEffect, string?> Done { get; init; }
 
@@ -46,7 +49,7 @@ internal sealed class MachineWorker<TEffect>(World world, Func<TEffect, string?>
 
         current = effect;
         var started = epoch;
-        world.After(world.Between(0.2, 4), () =>
+        world.After(IsSlow(effect) ? world.Between(1, 400) : world.Between(0.2, 4), () =>
         {
             if (started != epoch)
             {

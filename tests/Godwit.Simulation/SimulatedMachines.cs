@@ -31,6 +31,7 @@ internal sealed partial class SimulatedMachines
     private long round;
     private int listeningAttempt;
     private bool targetEverRan;
+    private bool targetTakesStream;
 
     public SimulatedMachines(World world, SimulatedNetwork network)
     {
@@ -121,7 +122,7 @@ internal sealed partial class SimulatedMachines
         {
             case TargetEffect.StartMachine when TargetGuest == GuestState.Gone:
                 TargetGuest = GuestState.Waiting;
-                TargetStream = StreamStatus.None;
+                TargetStream = whole ? StreamStatus.Active : StreamStatus.None;
                 return null;
             case TargetEffect.StartMachine:
                 return null;
@@ -155,6 +156,9 @@ internal sealed partial class SimulatedMachines
         }
     }
 
+    /// <summary>The target's agent keeps what comes until its QEMU listens, if agents carry the stream.</summary>
+    public bool TakeStreamEarly() => targetTakesStream = relayed && world.Chance(0.7);
+
     /// <summary>The process ends by a fault; what is lost with it is lost with its host.</summary>
     public void FaultKillSource()
     {
@@ -181,6 +185,7 @@ internal sealed partial class SimulatedMachines
     /// <summary>An agent died: with it the stream, if the agents carry it.</summary>
     public void AgentDied()
     {
+        targetTakesStream = targetTakesStream && TargetAgentAlive();
         if (relayed)
         {
             BreakMirrors();
@@ -247,14 +252,14 @@ internal sealed partial class SimulatedMachines
         SourceStream = StreamStatus.Setup;
         leftBytes = roundBytes = FirstPassBytes;
         round = 1;
-        whole = TargetGuest == GuestState.Waiting && network.LinkUp && (!relayed || TargetAgentAlive());
+        whole = (TargetGuest == GuestState.Waiting || targetTakesStream) && network.LinkUp && (!relayed || TargetAgentAlive());
         if (!whole)
         {
             EndSourceStream(StreamStatus.Failed);
             return null;
         }
 
-        TargetStream = StreamStatus.Active;
+        TargetStream = TargetGuest == GuestState.Waiting ? StreamStatus.Active : StreamStatus.None;
         TickStream();
         return null;
     }
@@ -266,6 +271,7 @@ internal sealed partial class SimulatedMachines
             return "not at the barrier";
         }
 
+        world.Check(!whole || TargetGuest != GuestState.Gone, "StopsForTheReady", () => "QEMU was to leave the barrier for a target whose QEMU does not listen");
         world.Check(mirrors is null, "DiskOfTheSameMoment", () => "QEMU was to leave the barrier while it mirrors disks");
 
         if (!whole)
@@ -354,6 +360,7 @@ internal sealed partial class SimulatedMachines
     private void KillTarget()
     {
         BreakMirrors();
+        targetTakesStream = false;
         TargetGuest = GuestState.Gone;
         Break();
         TargetStream = StreamStatus.None;

@@ -22,6 +22,7 @@ internal sealed class SimulatedTarget
         };
         worker = new(world, Execute, _ => false)
         {
+            IsSlow = effect => effect is TargetEffect.StartMachine,
             Done = (effect, error) =>
             {
                 if (error is not null)
@@ -148,6 +149,11 @@ internal sealed class SimulatedTarget
                 break;
             case TargetEffect.Machine machine:
                 worker.Add(machine);
+                if (machine is TargetEffect.StartMachine && simulation.Machines.TakeStreamEarly())
+                {
+                    Report(new(TargetStanding.Preparing) { TakesStream = true });
+                }
+
                 break;
         }
     }

@@ -139,5 +139,7 @@ internal static class InotifyConstants
 
 internal static class FileControls
 {
+    internal const int F_GETFL = 3;
+    internal const int F_SETFL = 4;
     internal const int F_DUPFD_CLOEXEC = 1030;
 }

@@ -64,7 +64,11 @@ public enum TargetStanding
 }
 
 /// <summary>The target's answer to every order, and its own word when it comes further. <paramref name="ListeningAttempt"/>: the last <see cref="Order.Recover"/> carried out.</summary>
-public sealed record Report(TargetStanding Standing, int ListeningAttempt = 0, string Reason = "");
+public sealed record Report(TargetStanding Standing, int ListeningAttempt = 0, string Reason = "")
+{
+    /// <summary>The target's agent takes the stream in, whether its QEMU listens yet or not.</summary>
+    public bool TakesStream { get; init; }
+}
 
 /// <summary>What the source writes to disk, and has on disk before it goes on.</summary>
 public enum SourceRecord

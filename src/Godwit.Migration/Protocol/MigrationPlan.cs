@@ -35,6 +35,12 @@ public sealed record MigrationPlan
     /// <summary>The guest has disks that the target does not see: they are copied first.</summary>
     public bool MovesDisks { get; init; }
 
+    /// <summary>
+    /// The stream may begin before the target's QEMU listens. Not that of a guest that is stopped first, which would stand still for longer, nor one
+    /// that follows disks, which only a QEMU can take.
+    /// </summary>
+    internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks;
+
     /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
     public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience) => new()
     {

@@ -65,27 +65,32 @@ public abstract partial record SourcePhase
 
         private protected override SourceMove Further(SourceInput input, DateTimeOffset now) => input switch
         {
-            SourceInput.Reported { Report.Standing: TargetStanding.Ready } =>
-                Go(new Arming(Move), new SourceEffect.Persist(SourceRecord.HandingOver)),
+            SourceInput.Reported { Report.Standing: TargetStanding.Ready } => Arm(targetReady: true),
+            SourceInput.Reported { Report: { Standing: TargetStanding.Preparing, TakesStream: true } } when Plan.OpensEarly => Arm(targetReady: false),
             SourceInput.Tick when now - Move.Trace.BeganAt > Plan.Patience.Preparation => TurnBack(
                 TurnBackKind.TargetSilent, $"{Plan.Target} was not ready within {Plan.Patience.Preparation.TotalSeconds:0} s", now),
             SourceInput.Tick when now >= Repetition.DueAt =>
                 Go(this with { Repetition = Repetition.Next(now, Plan.Patience) }, new SourceEffect.Send(new Order.Prepare())),
             _ => Stay,
         };
+
+        private SourceMove Arm(bool targetReady) => Go(new Arming(Move, targetReady), new SourceEffect.Persist(SourceRecord.HandingOver));
     }
 
-    /// <summary>The target is ready; the record that the guest may be found paused is being written.</summary>
-    public sealed record Arming(Move Move) : Revocable(Move)
+    /// <summary>
+    /// The target is ready, or takes the stream in before it is; the record that the guest may be found paused is being written.
+    /// </summary>
+    public sealed record Arming(Move Move, bool TargetReady) : Revocable(Move)
     {
         public override string Describe() => "recording that the guest is about to be handed over";
 
-        private protected override SourceMove Further(SourceInput input, DateTimeOffset now)
+        private protected override SourceMove Further(SourceInput input, DateTimeOffset now) => input switch
         {
-            return input is not SourceInput.Persisted { Record: SourceRecord.HandingOver } ? Stay
-                : Plan.MovesDisks ? Mirroring.Enter(Move, now)
-                : Precopying.Enter(Move, now);
-        }
+            SourceInput.Reported { Report.Standing: TargetStanding.Ready } => Go(this with { TargetReady = true }),
+            SourceInput.Persisted { Record: SourceRecord.HandingOver } when Plan.MovesDisks => Mirroring.Enter(Move, now),
+            SourceInput.Persisted { Record: SourceRecord.HandingOver } => TargetReady ? Precopying.Enter(Move, now) : Opening.Enter(Move, now),
+            _ => Stay,
+        };
     }
 
     /// <summary>The guest runs (cold: stands) here while its memory is copied in rounds.</summary>

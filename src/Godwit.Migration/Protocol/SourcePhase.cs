@@ -5,7 +5,8 @@ namespace Godwit.Migration.Protocol;
 /// <summary>
 /// The source's side of a move: who owns the guest at every moment, and what may follow.
 /// <code>
-///  (disks that go along are copied between Arming and Precopying, and finished at the barrier: SourcePhase.Disks.cs)
+///  (between Arming and Precopying disks that go along are copied, SourcePhase.Disks.cs, or the stream begins before the
+///  target is ready, SourcePhase.Opening.cs; disks are finished at the barrier)
 ///  Recording ─▶ Preparing ─▶ Arming ─▶ Precopying ─▶ EndingRounds ─▶ SwitchingOver
 ///  [Outgoing]    "prepare"   [Handing-     └──────────────────────────▶  │    │
 ///                              Over]                                     │    │

@@ -201,6 +201,7 @@ internal sealed partial class IncomingMove : IDisposable
 
     private async Task StartMachineAsync(CancellationToken stopping)
     {
+        await TakeStreamAsync(stopping);
         var built = await parts.Builder.BuildAsync(await FindGuestAsync(stopping), MachineStart.Incoming, stopping, route.Preparation.Disks);
         ports = built.Ports;
         await ExportDisksAsync(built.Machine, stopping);
@@ -212,7 +213,16 @@ internal sealed partial class IncomingMove : IDisposable
             await built.Machine.Migration.SecureAsync(own.ToCredentials(), listens: true, stopping);
         }
 
-        await built.Machine.Migration.StartIncomingAsync(Listen(built.Machine, 0, theirs), stopping);
+        if (listening?.Stream is { } taken)
+        {
+            await built.Machine.Migration.StartIncomingAsync(UriOf(built.Machine.Place, 0), stopping);
+            taken.QemuListens();
+        }
+        else
+        {
+            await built.Machine.Migration.StartIncomingAsync(Listen(built.Machine, 0, theirs), stopping);
+        }
+
         _ = ListenAsync(running);
     }
 
@@ -285,34 +295,6 @@ internal sealed partial class IncomingMove : IDisposable
         lookWanted.Set();
     }
 
-    /// <summary>Where QEMU is to listen, and what the source is told about it.</summary>
-    private string Listen(IMachine machine, int attempt, DirectKeys? keys)
-    {
-        listening?.Stream?.Dispose();
-        if (route.Preparation.Stream.Direct)
-        {
-            var address = OwnAddress();
-            var port = DirectPorts.Find(address);
-            listening = new(attempt, null, new() { Port = port, Keys = keys });
-            return DirectDoor.UriOf(address, port);
-        }
-
-        var path = machine.Place.MigrationSocket($"in-{attempt}");
-        listening = new(attempt, parts.Incoming.Prepare(SourceNode(), path, route.Preparation.Stream.ChannelCount), null);
-        return $"unix:{path}";
-    }
-
-    private NodeName SourceNode() =>
-        NodeName.TryParse(route.Source, out var node) ? node : throw new MachineException($"'{route.Source}' is no name of a node.");
-
-    /// <summary>Where the source finds this host: that is where it looks for its agent.</summary>
-    private IPAddress OwnAddress() =>
-        IPEndPoint.TryParse(parts.Nodes.Current.Find(new("", parts.Node.Value))?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint) ?? "", out var endpoint)
-            ? endpoint.Address
-            : throw new MachineException($"the node {parts.Node} does not say yet where it is found, so no stream can come to it directly.");
-
-    private Listening? ListeningFor(int attempt) => listening is { } open && open.Attempt == attempt ? open : null;
-
     private IMachine Machine() =>
         parts.Machines.Find(route.MachineId) ?? throw new MachineException($"There is no machine {route.MachineId} on this host any more.");
 
@@ -343,7 +325,8 @@ internal sealed partial class IncomingMove : IDisposable
     private static TimeSpan LookInterval(TargetPhase phase) => phase switch
     {
         TargetPhase.Starting or TargetPhase.Preparing => TimeSpan.FromMilliseconds(10),
-        TargetPhase.Waiting or TargetPhase.Running => TimeSpan.FromMilliseconds(20),
+        TargetPhase.Waiting => TimeSpan.FromMilliseconds(100), // QEMU's events tell of the arrival.
+        TargetPhase.Running => TimeSpan.FromMilliseconds(20),
         _ => TimeSpan.FromMilliseconds(200),
     };
 
@@ -367,8 +350,6 @@ internal sealed partial class IncomingMove : IDisposable
             }
         }
     }
-
-    private sealed record Listening(int Attempt, IncomingStream? Stream, DirectDoor? Door);
 
     private static partial class Log
     {

@@ -36,11 +36,18 @@ internal sealed partial class MoveHold(MoveParts parts, MoveId move, MovePrepara
     /// <exception cref="OperationCanceledException">The move is over: what was to follow must not.</exception>
     public async Task PassAsync(string point, CancellationToken stopping)
     {
-        if (holds.ContainsKey(point) || IsWanted(point))
+        if (holds.ContainsKey(point) || Wants(point))
         {
             await holds.GetOrAdd(point, here => new(() => HoldAsync(here, stopping))).Value.WaitAsync(stopping);
         }
     }
+
+    /// <summary>The annotation names this point.</summary>
+    public bool Wants(string point) =>
+        parts.Migrations.Current.Find(key) is { } migration
+        && migration.Metadata.Uid == move.ToString()
+        && migration.Metadata.DeletionTimestamp is null
+        && migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.HoldAt) == point;
 
     /// <summary>Ends every hold: the move is over.</summary>
     public void Dispose() => closing.Cancel(); // Not disposed: one that is just beginning may still look at it.
@@ -54,7 +61,7 @@ internal sealed partial class MoveHold(MoveParts parts, MoveId move, MovePrepara
         at = point;
         try
         {
-            while (IsWanted(point) && parts.Time.GetElapsedTime(began) < bound)
+            while (Wants(point) && parts.Time.GetElapsedTime(began) < bound)
             {
                 await Task.Delay(Look, parts.Time, either.Token);
             }
@@ -66,12 +73,6 @@ internal sealed partial class MoveHold(MoveParts parts, MoveId move, MovePrepara
 
         Log.Released(parts.Logger, move, point, parts.Time.GetElapsedTime(began).TotalSeconds);
     }
-
-    private bool IsWanted(string point) =>
-        parts.Migrations.Current.Find(key) is { } migration
-        && migration.Metadata.Uid == move.ToString()
-        && migration.Metadata.DeletionTimestamp is null
-        && migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.HoldAt) == point;
 
     private static partial class Log
     {

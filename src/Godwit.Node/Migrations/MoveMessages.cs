@@ -102,7 +102,10 @@ internal sealed record MoveReport
     /// <summary>Where the target holds the move on purpose; null: nowhere.</summary>
     public string? HeldAt { get; init; }
 
-    /// <summary>A secret. Shown by the channels of the stream of <see cref="ListeningAttempt"/>; null when none is awaited.</summary>
+    /// <summary>
+    /// A secret. Shown by the channels of the stream of <see cref="ListeningAttempt"/>; null when none is awaited. Given out
+    /// as soon as the agent takes the stream in, which is before its QEMU listens.
+    /// </summary>
     public string? StreamToken { get; init; }
 
     /// <summary>A secret, as <see cref="StreamToken"/>, for the export of the guest's disks.</summary>
@@ -111,7 +114,7 @@ internal sealed record MoveReport
     /// <summary>In place of the token, when the QEMUs speak to each other.</summary>
     public DirectDoor? Door { get; init; }
 
-    public Report ToReport() => new(Standing, ListeningAttempt, Reason);
+    public Report ToReport() => new(Standing, ListeningAttempt, Reason) { TakesStream = StreamToken is not null };
 }
 
 /// <summary>What a source asks of a target before it plans.</summary>

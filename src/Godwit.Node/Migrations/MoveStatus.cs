@@ -50,7 +50,8 @@ internal static class MoveStatus
     /// <summary>KubeVirt's phase. The move has succeeded, or failed, as soon as the guest's place is settled; cleaning up may go on.</summary>
     public static string KubeVirtPhase(SourcePhase phase) => phase switch
     {
-        SourcePhase.Recording or SourcePhase.Preparing => MigrationPhases.PreparingTarget,
+        SourcePhase.Recording or SourcePhase.Preparing or SourcePhase.Opening => MigrationPhases.PreparingTarget,
+        SourcePhase.Arming { TargetReady: false } => MigrationPhases.PreparingTarget,
         SourcePhase.Arming => MigrationPhases.TargetReady,
         SourcePhase.Completing or SourcePhase.Completed => MigrationPhases.Succeeded,
         SourcePhase.Fencing { GuestGone: false } or SourcePhase.Aborted or SourcePhase.GuestLost => MigrationPhases.Failed,
@@ -59,7 +60,7 @@ internal static class MoveStatus
 
     private static string GodwitPhase(SourcePhase phase) => phase switch
     {
-        SourcePhase.Recording or SourcePhase.Preparing or SourcePhase.Arming => MovePhases.Preparing,
+        SourcePhase.Recording or SourcePhase.Preparing or SourcePhase.Arming or SourcePhase.Opening => MovePhases.Preparing,
         SourcePhase.Mirroring => MovePhases.CopyingDisks,
         SourcePhase.Precopying or SourcePhase.EndingRounds => MovePhases.Precopying,
         SourcePhase.FinishingDisks or SourcePhase.SwitchingOver => MovePhases.SwitchingOver,

@@ -79,7 +79,7 @@ internal sealed partial class OutgoingMove
     /// <summary>Where QEMU connects to, for the attempt that the target listens for.</summary>
     private async Task<string> OpenStreamAsync(IMachine machine, int attempt, CancellationToken stopping)
     {
-        var report = lastReport is { } last && last.ListeningAttempt == attempt ? last : null;
+        var report = openReport is { } last && last.ListeningAttempt == attempt ? last : null;
         await CloseStreamAsync();
         switch (report)
         {

@@ -44,6 +44,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private readonly MoveHold? hold;
     private volatile SourceEngine engine;
     private volatile MoveReport? lastReport;
+    private volatile MoveReport? openReport;
     private Task lastWrite = Task.CompletedTask;
     private string? shownHeldAt;
     private OutgoingStream? stream;
@@ -98,7 +99,13 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public void Hear(MoveReport report)
     {
         lastReport = report;
-        Offer(new SourceInput.Reported(report.ToReport()));
+        if (report.StreamToken is not null || report.Door is not null)
+        {
+            openReport = report; // An older report without it may be read later.
+        }
+
+        // Whoever wants to look at a target that is prepared wants to find its QEMU there.
+        Offer(new SourceInput.Reported(report.ToReport() with { TakesStream = report.StreamToken is not null && hold?.Wants(MoveHoldPoints.Prepared) != true }));
     }
 
     /// <summary>
@@ -292,11 +299,13 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         }
     }
 
+    /// <summary>QEMU's events tell the ends of rounds and each change of its status; a look between them costs processors that the stream needs.</summary>
     private static TimeSpan LookInterval(SourcePhase phase) => phase switch
     {
         SourcePhase.SwitchingOver or SourcePhase.FinishingDisks or SourcePhase.EndingRounds or SourcePhase.Activating or SourcePhase.TurningBack => TimeSpan.FromMilliseconds(10),
         SourcePhase.Mirroring => TimeSpan.FromMilliseconds(50),
-        SourcePhase.Precopying or SourcePhase.Postcopying or SourcePhase.Completing => TimeSpan.FromMilliseconds(25),
+        SourcePhase.Opening or SourcePhase.Precopying => TimeSpan.FromMilliseconds(100),
+        SourcePhase.Postcopying or SourcePhase.Completing => TimeSpan.FromMilliseconds(25),
         _ => TimeSpan.FromMilliseconds(200),
     };
 

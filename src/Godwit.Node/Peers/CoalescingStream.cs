@@ -3,7 +3,8 @@ namespace Godwit.Node.Peers;
 /// <summary>
 /// Between TLS and the socket. TLS hands over one record of at most 16 KiB at a time and asks for as little; one system
 /// call each would cost more than the encryption. Here what is written waits for the flush (or a full buffer), and each
-/// read takes what the socket has. Used by one reader and one writer at a time, as a TLS stream does.
+/// read takes what the socket has. Used by one reader and one writer at a time, as a TLS stream does; each of them may
+/// pass from the asynchronous calls to the blocking ones and back.
 /// </summary>
 internal sealed class CoalescingStream(Stream inner, int bufferBytes) : Stream
 {
@@ -27,6 +28,9 @@ internal sealed class CoalescingStream(Stream inner, int bufferBytes) : Stream
         set => throw new NotSupportedException();
     }
 
+    /// <summary>Something has come that was not read yet: at least the beginning of a TLS record, whose rest was sent with it.</summary>
+    public bool HoldsMore => readLength > 0;
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (readLength == 0)
@@ -40,11 +44,23 @@ internal sealed class CoalescingStream(Stream inner, int bufferBytes) : Stream
             readLength = await inner.ReadAsync(readBuffer, cancellationToken);
         }
 
-        var count = Math.Min(buffer.Length, readLength);
-        readBuffer.AsMemory(readOffset, count).CopyTo(buffer);
-        readOffset += count;
-        readLength -= count;
-        return count;
+        return Take(buffer.Span);
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (readLength == 0)
+        {
+            if (buffer.Length >= readBuffer.Length || buffer.Length == 0)
+            {
+                return inner.Read(buffer);
+            }
+
+            readOffset = 0;
+            readLength = inner.Read(readBuffer);
+        }
+
+        return Take(buffer);
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
@@ -64,6 +80,33 @@ internal sealed class CoalescingStream(Stream inner, int bufferBytes) : Stream
         writeLength += buffer.Length;
     }
 
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        if (buffer.Length > writeBuffer.Length - writeLength)
+        {
+            Flush();
+        }
+
+        if (buffer.Length > writeBuffer.Length)
+        {
+            inner.Write(buffer);
+            return;
+        }
+
+        buffer.CopyTo(writeBuffer.AsSpan(writeLength));
+        writeLength += buffer.Length;
+    }
+
+    public override void Flush()
+    {
+        if (writeLength > 0)
+        {
+            var length = writeLength;
+            writeLength = 0;
+            inner.Write(writeBuffer.AsSpan(0, length));
+        }
+    }
+
     public override async Task FlushAsync(CancellationToken cancellationToken)
     {
         if (writeLength > 0)
@@ -80,11 +123,9 @@ internal sealed class CoalescingStream(Stream inner, int bufferBytes) : Stream
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override void Flush() => throw new NotSupportedException("Use FlushAsync.");
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Use ReadAsync.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Use WriteAsync.");
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -104,5 +145,14 @@ internal sealed class CoalescingStream(Stream inner, int bufferBytes) : Stream
         }
 
         base.Dispose(disposing);
+    }
+
+    private int Take(Span<byte> buffer)
+    {
+        var count = Math.Min(buffer.Length, readLength);
+        readBuffer.AsSpan(readOffset, count).CopyTo(buffer);
+        readOffset += count;
+        readLength -= count;
+        return count;
     }
 }

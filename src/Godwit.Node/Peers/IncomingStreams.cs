@@ -17,14 +17,17 @@ internal sealed class IncomingStreams(TimeProvider time)
 
     private const int TokenBytes = 32;
 
+    private readonly EarlyRoom earlyRoom = new();
+
     // By the digest of the token: finding it takes a time that tells nothing about the secret.
     private readonly ConcurrentDictionary<string, IncomingStream> byDigest = new(StringComparer.Ordinal);
 
     /// <param name="source">The only node whose channels are let in.</param>
-    /// <param name="socketPath">The unix socket that the waiting QEMU listens on.</param>
+    /// <param name="socketPath">The unix socket that the waiting QEMU listens on, or will: until <see cref="IncomingStream.QemuListens"/> is called what comes is kept.</param>
     /// <param name="channelsMax">How many channels may be opened over the stream's whole life (main, preempt or multifd).</param>
+    /// <param name="listens">QEMU listens already.</param>
     /// <exception cref="PeerRefusedException">Too many streams are prepared.</exception>
-    public IncomingStream Prepare(NodeName source, string socketPath, int channelsMax)
+    public IncomingStream Prepare(NodeName source, string socketPath, int channelsMax, bool listens = true)
     {
         if (byDigest.Count >= StreamsMax)
         {
@@ -33,30 +36,40 @@ internal sealed class IncomingStreams(TimeProvider time)
 
         var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes));
         var digest = Digest(token);
-        var stream = new IncomingStream(source, token, socketPath, channelsMax, new StreamCounters(time)) { Revoked = () => byDigest.TryRemove(digest, out _) };
+        var stream = new IncomingStream(source, token, socketPath, channelsMax, new StreamCounters(time), earlyRoom) { Revoked = () => byDigest.TryRemove(digest, out _) };
+        if (listens)
+        {
+            stream.QemuListens();
+        }
+
         byDigest[digest] = stream;
         return stream;
     }
 
-    /// <summary>Connects to the socket that the token names, for a peer that may use it.</summary>
+    /// <summary>
+    /// A channel of the stream that the token names, for a peer that may use it; connected to QEMU's socket, or to be connected when QEMU listens.
+    /// </summary>
     /// <exception cref="PeerRefusedException">No such stream for this node, all its channels taken, or nobody listens on the socket.</exception>
-    internal async Task<IncomingChannel> ConnectAsync(NodeName peer, string? token, CancellationToken stopping)
+    internal async Task<IncomingChannel> OpenAsync(NodeName peer, string? token, CancellationToken stopping)
     {
         if (token is null || !byDigest.TryGetValue(Digest(token), out var stream) || stream.Source != peer)
         {
             throw new PeerRefusedException(PeerRefusal.UnknownStream, "No stream is prepared for this node under this token; it may have been given up.");
         }
 
-        return await stream.ConnectAsync(stopping);
+        return await stream.OpenAsync(stopping);
     }
 
     private static string Digest(string token) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }
 
 /// <summary>A prepared stream. Disposing it forgets the token and breaks every channel at once.</summary>
-internal sealed class IncomingStream(NodeName source, string token, string socketPath, int channelsMax, StreamCounters counters) : IDisposable
+internal sealed class IncomingStream(NodeName source, string token, string socketPath, int channelsMax, StreamCounters counters, EarlyRoom earlyRoom) : IDisposable
 {
     private readonly CancellationTokenSource revoked = new();
+    private readonly TaskCompletionSource listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock gate = new();
+    private Task<Socket>? newest;
     private int channelsOpened;
     private int isRevoked;
 
@@ -69,6 +82,9 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
 
     internal required Action Revoked { get; init; }
 
+    /// <summary>From here on channels reach QEMU: those that are open already, in their order, and new ones at once.</summary>
+    public void QemuListens() => listening.TrySetResult();
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref isRevoked, 1) == 0)
@@ -78,18 +94,41 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
         }
     }
 
-    internal async Task<IncomingChannel> ConnectAsync(CancellationToken stopping)
+    internal async Task<IncomingChannel> OpenAsync(CancellationToken stopping)
     {
-        if (Interlocked.Increment(ref channelsOpened) > channelsMax)
+        Task<Socket> local;
+        lock (gate)
         {
-            throw new PeerRefusedException(PeerRefusal.NotAllowed, $"This stream was prepared for {channelsMax} channels, and all were opened.");
+            if (++channelsOpened > channelsMax)
+            {
+                throw new PeerRefusedException(PeerRefusal.NotAllowed, $"This stream was prepared for {channelsMax} channels, and all were opened.");
+            }
+
+            local = newest = ConnectAsync(newest);
+        }
+
+        if (listening.Task.IsCompleted)
+        {
+            await local.WaitAsync(stopping); // A refusal can still be told.
+        }
+
+        return new IncomingChannel(local, counters, earlyRoom, revoked.Token);
+    }
+
+    /// <summary>After the channel before it: by their order QEMU knows which is which.</summary>
+    private async Task<Socket> ConnectAsync(Task<Socket>? before)
+    {
+        await listening.Task.WaitAsync(revoked.Token);
+        if (before is not null)
+        {
+            await ((Task)before).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), stopping);
-            return new IncomingChannel(socket, counters, revoked.Token);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), revoked.Token);
+            return socket;
         }
         catch (SocketException error)
         {
@@ -104,18 +143,36 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
     }
 }
 
-/// <summary>One accepted channel: the local end, connected.</summary>
-internal sealed class IncomingChannel(Socket local, StreamCounters counters, CancellationToken revoked) : IAsyncDisposable
+/// <summary>One accepted channel; its local end is connected, or will be.</summary>
+internal sealed class IncomingChannel(Task<Socket> local, StreamCounters counters, EarlyRoom earlyRoom, CancellationToken revoked) : IAsyncDisposable
 {
     public async Task RelayAsync(PeerSocket remote, CancellationToken stopping)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(revoked, stopping);
-        await StreamRelay.RunAsync(remote, local, counters, either.Token);
+        if (local.IsCompletedSuccessfully)
+        {
+            await StreamRelay.RunAsync(remote, await local, counters, either.Token);
+        }
+        else
+        {
+            await StreamRelay.RunEarlyAsync(remote, local, earlyRoom, counters, either.Token);
+        }
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        local.Dispose();
-        return ValueTask.CompletedTask;
+        if (local.IsCompleted)
+        {
+            await ((Task)local).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (local.IsCompletedSuccessfully)
+        {
+            (await local).Dispose();
+        }
+        else
+        {
+            _ = local.ContinueWith(late => late.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        }
     }
 }

@@ -178,7 +178,7 @@ internal sealed partial class PeerListener : IAsyncDisposable
             case PeerConnectionKind.Stream:
                 try
                 {
-                    await using var channel = await streams.ConnectAsync(secured.Peer, hello.Token, greeting);
+                    await using var channel = await streams.OpenAsync(secured.Peer, hello.Token, greeting);
                     await WelcomeAsync(secured, greeting);
                     await channel.RelayAsync(secured, closing.Token);
                 }

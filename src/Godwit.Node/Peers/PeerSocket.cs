@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Net.Sockets;
+using Godwit.Linux.Networking;
 
 namespace Godwit.Node.Peers;
 
@@ -8,11 +9,22 @@ internal sealed class PeerSocket : IAsyncDisposable
 {
     private const int CoalescingBytes = 128 * 1024;
 
-    private readonly Socket socket;
+    /// <summary>
+    /// What the kernel may hold of a stream beyond what is on its way (tcp(7), TCP_NOTSENT_LOWAT). It would be megabytes, and the last of a guest's
+    /// state, for which the guest stands still, would have to wait behind them.
+    /// </summary>
+    private const int NotSentBytesMax = 256 * 1024;
 
-    private PeerSocket(Socket socket, SslStream stream, NodeName peer)
+    private const int IpProtocolTcp = 6;
+    private const int TcpNotSentLowWater = 25;
+
+    private readonly Socket socket;
+    private readonly CoalescingStream records;
+
+    private PeerSocket(Socket socket, CoalescingStream records, SslStream stream, NodeName peer)
     {
         this.socket = socket;
+        this.records = records;
         Stream = stream;
         Peer = peer;
     }
@@ -20,6 +32,9 @@ internal sealed class PeerSocket : IAsyncDisposable
     public SslStream Stream { get; }
 
     public NodeName Peer { get; }
+
+    /// <summary>A read of <see cref="Stream"/> need not wait for the peer to send more.</summary>
+    public bool HoldsMore => records.HoldsMore;
 
     /// <summary>The listening end of the handshake. Owns the socket, also when it throws.</summary>
     public static Task<PeerSocket> AcceptAsync(Socket socket, PeerIdentity identity, CancellationToken stopping) =>
@@ -44,6 +59,14 @@ internal sealed class PeerSocket : IAsyncDisposable
         socket.Shutdown(SocketShutdown.Send);
     }
 
+    /// <summary>From here on threads of their own read and write: a call waits in the kernel. <see cref="Abort"/> ends it.</summary>
+    /// <exception cref="Godwit.Linux.LinuxException">The connection has ended.</exception>
+    public void BlockFromHere()
+    {
+        socket.SetRawSocketOption(IpProtocolTcp, TcpNotSentLowWater, BitConverter.GetBytes(NotSentBytesMax));
+        BlockingMode.Restore(socket);
+    }
+
     /// <summary>Keeps little in the kernel's hands, so that the time of a write is the time of the link.</summary>
     public void LimitSendBuffer(int bytes) => socket.SendBufferSize = bytes;
 
@@ -59,10 +82,11 @@ internal sealed class PeerSocket : IAsyncDisposable
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 5);
-            tls = new SslStream(new CoalescingStream(new NetworkStream(socket, ownsSocket: true), CoalescingBytes));
+            var coalescing = new CoalescingStream(new NetworkStream(socket, ownsSocket: true), CoalescingBytes);
+            tls = new SslStream(coalescing);
             await authenticate(tls);
             var peer = PeerIdentity.NameOf(tls.RemoteCertificate) ?? throw new PeerException("The peer's certificate names no node.");
-            return new PeerSocket(socket, tls, peer);
+            return new PeerSocket(socket, coalescing, tls, peer);
         }
         catch
         {

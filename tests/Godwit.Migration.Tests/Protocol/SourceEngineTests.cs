@@ -7,6 +7,8 @@ public sealed class SourceEngineTests
 {
     private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch;
 
+    private static readonly SourceInput TakesStream = new SourceInput.Reported(new(TargetStanding.Preparing) { TakesStream = true });
+
     private static readonly MigrationPlan Plan = new()
     {
         Id = new(Guid.NewGuid()),
@@ -32,6 +34,56 @@ public sealed class SourceEngineTests
         move.Hear(TargetStanding.Arrived).Expect<SourcePhase.Activating>(new SourceEffect.Send(new Order.Run()));
         move.Hear(TargetStanding.Completed).Expect<SourcePhase.Completing>(new SourceEffect.QuitGuest());
         move.See(GuestState.Gone, StreamStatus.None).Expect<SourcePhase.Completed>(new SourceEffect.Forget());
+    }
+
+    [Fact]
+    public void A_stream_that_begins_before_the_target_is_ready_does_not_stop_the_guest_until_it_is()
+    {
+        var move = new Script(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
+        move.Hear(TargetStanding.Preparing).Expect<SourcePhase.Preparing>();
+        move.Give(TakesStream).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
+        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver))
+            .Expect<SourcePhase.Opening>(new SourceEffect.StartStream(), new SourceEffect.SetDowntimeLimit(0));
+
+        // Not even when all rules say that the rounds should end, or QEMU stands at the barrier.
+        move.Give(new SourceInput.Observed(new(GuestState.Running, StreamStatus.Active, move.Engine.EffectCount) { Round = 40, TransferredBytes = 1, RemainingBytes = 1 << 30 }))
+            .Expect<SourcePhase.Opening>();
+        move.See(GuestState.Paused, StreamStatus.PreSwitchover).Expect<SourcePhase.Opening>();
+        move.Wait(TimeSpan.FromSeconds(1)).Expect<SourcePhase.Opening>(new SourceEffect.Send(new Order.Prepare()));
+
+        move.Hear(TargetStanding.Ready).Expect<SourcePhase.Precopying>(new SourceEffect.SetDowntimeLimit(ConvergenceSettings.DowntimeLimitFirstMsDefault));
+        move.See(GuestState.Paused, StreamStatus.PreSwitchover)
+            .Expect<SourcePhase.SwitchingOver>(new SourceEffect.ContinueSwitchover(), new SourceEffect.Send(new Order.Ask()));
+        Assert.Equal(Start, move.Engine.Phase.Move.Trace.PausedAt);
+    }
+
+    [Fact]
+    public void A_guest_does_not_stand_still_for_a_target_that_is_not_ready()
+    {
+        var move = new Script(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
+        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).See(GuestState.Paused, StreamStatus.PreSwitchover);
+
+        move.Wait(Plan.Patience.Switchover + TimeSpan.FromSeconds(1)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+    }
+
+    [Fact]
+    public void A_target_that_cannot_start_after_it_took_the_stream_turns_the_move_back()
+    {
+        var move = new Script(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
+
+        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).Hear(TargetStanding.Refused)
+            .Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+    }
+
+    [Fact]
+    public void A_guest_that_is_stopped_first_or_whose_disks_go_along_waits_for_the_target_to_be_ready()
+    {
+        foreach (var plan in new[] { Plan with { Mode = MigrationMode.Cold }, Plan with { MovesDisks = true } })
+        {
+            var move = new Script(SourceEngine.Begin(plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
+            move.Give(TakesStream).Expect<SourcePhase.Preparing>();
+            move.Hear(TargetStanding.Ready).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
+        }
     }
 
     [Fact]

@@ -68,6 +68,11 @@ internal sealed class TestPair : IAsyncDisposable
     public Socket ListenAsQemu(out string path)
     {
         path = Path.Combine(Folder, "incoming.sock");
+        return ListenAt(path);
+    }
+
+    public static Socket ListenAt(string path)
+    {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(path));
         socket.Listen();
