@@ -56,7 +56,10 @@ internal sealed class Lab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CommandAsync(["down", "--data", folder], CancellationToken.None);
-        Directory.Delete(folder, recursive: true);
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private Task<string> CommandAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>

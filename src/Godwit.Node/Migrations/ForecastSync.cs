@@ -68,8 +68,7 @@ internal sealed class ForecastSync : IDisposable
                 return Fail(asked, $"node '{asked.Status.TargetNode}' does not say where its agent listens for others");
             }
 
-            var key = $"{asked.Metadata.Namespace}.{asked.Spec.VmiName}";
-            var (forecast, input, observed) = await forecasts.ForGuestAsync(machine, new(target, address), key, stopping);
+            var (forecast, input, observed) = await forecasts.ForGuestAsync(machine, new(target, address), stopping);
             var wanted = forecast.Modes.Select(mode => ForecastWords.Compare(mode, input))
                 .Where(mode => asked.Spec.Modes.Count == 0 || asked.Spec.Modes.Contains(mode.Mode));
             return asked.Status with

@@ -26,11 +26,14 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     private static readonly TimeSpan[] QuickWindows = [TimeSpan.FromMilliseconds(200)];
     private static readonly TimeSpan[] ThoroughWindows = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
 
+    /// <summary>Returns when the rate of the link is known, or cannot be.</summary>
+    public async Task MeasureLinkAsync(PeerEndpoint target, CancellationToken stopping) => await RateAsync(target, stopping);
+
     /// <summary>Quick, for a move that has begun: made while its target prepares.</summary>
     public async Task<MoveForecast> ForMoveAsync(OutgoingRoute route, MoveDesign design, CancellationToken stopping)
     {
         var observed = await ObserveAsync(route.Machine, route.Target, QuickWindows, stopping);
-        var input = Input(observed, GuestKey(route), route.Target.Node, design);
+        var input = Input(observed, route.Machine, route.Target.Node, design);
         var forecast = Forecaster.For(input);
         var mode = ModeOf(design, forecast);
         return new(
@@ -41,11 +44,11 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
 
     /// <summary>Thorough, for a person who asks.</summary>
     public async Task<(ScienceForecast Forecast, ForecastInput Input, Observations Observed)> ForGuestAsync(
-        IMachine machine, PeerEndpoint target, string historyKey, CancellationToken stopping)
+        IMachine machine, PeerEndpoint target, CancellationToken stopping)
     {
         var observed = await ObserveAsync(machine.Spec.Id, target, ThoroughWindows, stopping);
         var facts = await parts.Host.GetFactsAsync(stopping);
-        var input = Input(observed, historyKey, target.Node, null) with { PostcopyPossible = facts.PostcopyObstacle is null };
+        var input = Input(observed, machine.Spec.Id, target.Node, null) with { PostcopyPossible = facts.PostcopyObstacle is null };
         return (Forecaster.For(input), input, observed);
     }
 
@@ -65,7 +68,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
                 costs.Add(move.Route.Target.Node, seen);
             }
 
-            var guest = GuestKey(move.Route);
+            var guest = move.Route.Machine;
             history.Add(guest, new()
             {
                 DirtyBeforeBytesPerSecond = forecast?.Observed.Dirty is [.., var last] ? last.UniqueBytes / last.WindowSeconds : 0,
@@ -118,7 +121,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
         }
     }
 
-    private ForecastInput Input(Observations observed, string historyKey, NodeName target, MoveDesign? design)
+    private ForecastInput Input(Observations observed, MachineId guest, NodeName target, MoveDesign? design)
     {
         var resident = Math.Clamp(observed.ResidentBytes, 1, observed.MemoryBytes);
         var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
@@ -134,7 +137,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
             DowntimeBudgetMs = design?.Convergence.DowntimeBudgetMs ?? MovePlanner.DowntimeBudgetMsDefault,
             Termination = design?.Convergence.Termination ?? new(),
             Costs = FixedCosts.From(costs.Of(target)),
-            Learned = LearnedCorrection.From(history.Of(historyKey)),
+            Learned = LearnedCorrection.From(history.Of(guest)),
             PostcopyPossible = design?.Stream.Postcopy ?? true,
         };
     }
@@ -148,8 +151,6 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
         _ when design.Stream.AutoConverge => ForecastMode.AutoConverge,
         _ => ForecastMode.Precopy,
     };
-
-    private static string GuestKey(OutgoingRoute route) => MoveHistory.KeyOf(route.Preparation.GuestNamespace, route.Preparation.GuestName);
 
     private static partial class Log
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Godwit.Linux.Files;
+using Godwit.Machines;
 using Godwit.Migration.Forecasts;
 using Godwit.Migration.Protocol;
 using Godwit.Node.Peers;
@@ -10,11 +11,17 @@ namespace Godwit.Node.Migrations;
 /// <summary>One guest's past moves, newest last: from whichever host, for each source tells the next host what it knows.</summary>
 internal sealed record MoveHistoryFile(IReadOnlyList<PastMove> Moves);
 
-/// <summary>What past moves of each guest showed: a small file each, bounded, and of no importance if it is lost.</summary>
+/// <summary>
+/// What past moves of each guest showed: a small file each, bounded, and of no importance if it is lost. By the guest's identity: one that
+/// later bears its name is another, and writes in its own way.
+/// </summary>
 internal sealed class MoveHistory
 {
+    /// <summary>More guests than move through one host in its time; the longest unmoved are forgotten first.</summary>
+    private const int GuestsMax = 1024;
+
     private readonly string folder;
-    private readonly ConcurrentDictionary<string, IReadOnlyList<PastMove>> known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<MachineId, IReadOnlyList<PastMove>> known = new();
 
     public MoveHistory(string folder)
     {
@@ -22,20 +29,17 @@ internal sealed class MoveHistory
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    /// <summary>A guest's namespace and name, joined by a dot: neither has a slash.</summary>
-    public static string KeyOf(string guestNamespace, string guestName) => $"{guestNamespace}.{guestName}";
+    public IReadOnlyList<PastMove> Of(MachineId guest) => known.GetOrAdd(guest, Read);
 
-    /// <param name="guest">See <see cref="KeyOf"/>.</param>
-    public IReadOnlyList<PastMove> Of(string guest) => known.GetOrAdd(guest, Read);
-
-    public void Add(string guest, PastMove move) => Replace(guest, [.. Of(guest), move]);
+    public void Add(MachineId guest, PastMove move) => Replace(guest, [.. Of(guest), move]);
 
     /// <summary>Keeps the newest of these in place of what was known.</summary>
-    public void Replace(string guest, IReadOnlyList<PastMove> newestLast)
+    public void Replace(MachineId guest, IReadOnlyList<PastMove> newestLast)
     {
         IReadOnlyList<PastMove> moves = [.. newestLast.TakeLast(LearnedCorrection.MovesMax)];
         known[guest] = moves;
         DurableFile.Write(PathOf(guest), JsonSerializer.SerializeToUtf8Bytes(new MoveHistoryFile(moves), MoveJson.Default.MoveHistoryFile));
+        ForgetOldest();
     }
 
     /// <summary>The source of a move to this node tells what it knows of the guest that came.</summary>
@@ -52,11 +56,11 @@ internal sealed class MoveHistory
             throw new PeerRefusedException(PeerRefusal.BadRequest, "These cannot be the numbers of a guest's moves.");
         }
 
-        Replace(KeyOf(record.Preparation.GuestNamespace, record.Preparation.GuestName), lessons.Moves);
+        Replace(record.MachineId, lessons.Moves);
         return new();
     }
 
-    private IReadOnlyList<PastMove> Read(string guest)
+    private IReadOnlyList<PastMove> Read(MachineId guest)
     {
         try
         {
@@ -68,5 +72,18 @@ internal sealed class MoveHistory
         }
     }
 
-    private string PathOf(string guest) => Path.Combine(folder, $"{guest}.json");
+    private void ForgetOldest()
+    {
+        var files = new DirectoryInfo(folder).GetFiles("*.json");
+        foreach (var file in files.OrderByDescending(file => file.LastWriteTimeUtc).Skip(GuestsMax))
+        {
+            file.Delete();
+            if (Guid.TryParseExact(Path.GetFileNameWithoutExtension(file.Name), "D", out var id))
+            {
+                known.TryRemove(new(id), out _);
+            }
+        }
+    }
+
+    private string PathOf(MachineId guest) => Path.Combine(folder, $"{guest}.json");
 }

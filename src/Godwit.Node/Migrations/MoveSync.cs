@@ -293,6 +293,9 @@ internal sealed partial class MoveSync : IDisposable
     {
         try
         {
+            // First the link, alone: a burst beside the stream would see a part of its rate.
+            await forecasts.MeasureLinkAsync(running.Move.Route.Target, stopping);
+            running.Move.OpenEarly();
             var forecast = await forecasts.ForMoveAsync(running.Move.Route, design, stopping);
             running.Expect(forecast);
         }

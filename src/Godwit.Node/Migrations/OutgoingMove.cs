@@ -45,6 +45,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private volatile SourceEngine engine;
     private volatile MoveReport? lastReport;
     private volatile MoveReport? openReport;
+    private volatile bool opensEarly;
     private Task lastWrite = Task.CompletedTask;
     private string? shownHeldAt;
     private OutgoingStream? stream;
@@ -95,6 +96,16 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     /// <summary>What the forecast knows of the guest's writes.</summary>
     public void Expect(DirtyCurve dirty) => Offer(new SourceInput.Forecasted(dirty));
 
+    /// <summary>The link is free: the stream may begin as soon as the target's agent takes it in.</summary>
+    public void OpenEarly()
+    {
+        opensEarly = true;
+        if (openReport is { } report)
+        {
+            Hear(report);
+        }
+    }
+
     /// <summary>The target's own word, or its answer to an order.</summary>
     public void Hear(MoveReport report)
     {
@@ -105,7 +116,8 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         }
 
         // Whoever wants to look at a target that is prepared wants to find its QEMU there.
-        Offer(new SourceInput.Reported(report.ToReport() with { TakesStream = report.StreamToken is not null && hold?.Wants(MoveHoldPoints.Prepared) != true }));
+        var early = report.StreamToken is not null && opensEarly && hold?.Wants(MoveHoldPoints.Prepared) != true;
+        Offer(new SourceInput.Reported(report.ToReport() with { TakesStream = early }));
     }
 
     /// <summary>

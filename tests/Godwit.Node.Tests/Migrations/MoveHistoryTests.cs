@@ -1,3 +1,4 @@
+using Godwit.Machines;
 using Godwit.Migration.Forecasts;
 using Godwit.Migration.Models;
 using Godwit.Migration.Protocol;
@@ -8,11 +9,10 @@ namespace Godwit.Node.Tests.Migrations;
 
 public sealed class MoveHistoryTests : IDisposable
 {
-    private const string Guest = "default.db";
-
     private readonly string folder = Directory.CreateTempSubdirectory("godwit-history-").FullName;
     private readonly MoveJournal journal;
     private readonly Guid move = Guid.NewGuid();
+    private readonly MachineId guest = new(Guid.NewGuid());
 
     public MoveHistoryTests()
     {
@@ -20,7 +20,7 @@ public sealed class MoveHistoryTests : IDisposable
         journal.Write(new()
         {
             Move = move,
-            Machine = Guid.NewGuid(),
+            Machine = guest.Value,
             Source = "node-1",
             Target = "node-2",
             Incoming = TargetRecord.Finished,
@@ -35,8 +35,8 @@ public sealed class MoveHistoryTests : IDisposable
     {
         History().Hear(journal, NodeName.Parse("node-1"), new(move, [Showing(1), Showing(2)]));
 
-        Assert.Equal([1.0, 2.0], History().Of(Guest).Select(past => past.FirstPassBytes));
-        Assert.Equal(new DirtyPoint(2, 5), History().Of(Guest)[0].Rounds[0]);
+        Assert.Equal([1.0, 2.0], History().Of(guest).Select(past => past.FirstPassBytes));
+        Assert.Equal(new DirtyPoint(2, 5), History().Of(guest)[0].Rounds[0]);
     }
 
     [Fact]
@@ -45,11 +45,30 @@ public sealed class MoveHistoryTests : IDisposable
         var history = History();
         for (var count = 1; count <= LearnedCorrection.MovesMax + 3; count++)
         {
-            history.Add(Guest, Showing(count));
+            history.Add(guest, Showing(count));
         }
 
-        Assert.Equal(LearnedCorrection.MovesMax, history.Of(Guest).Count);
-        Assert.Equal(LearnedCorrection.MovesMax + 3, history.Of(Guest)[^1].FirstPassBytes);
+        Assert.Equal(LearnedCorrection.MovesMax, history.Of(guest).Count);
+        Assert.Equal(LearnedCorrection.MovesMax + 3, history.Of(guest)[^1].FirstPassBytes);
+    }
+
+    [Fact]
+    public void Another_guest_begins_anew_and_of_very_many_the_longest_unmoved_are_forgotten()
+    {
+        var history = History();
+        history.Add(guest, Showing(1));
+        File.SetLastWriteTimeUtc(Path.Combine(folder, "history", $"{guest}.json"), DateTime.UnixEpoch);
+        Assert.Empty(history.Of(new(Guid.NewGuid())));
+
+        for (var others = 0; others < 1024; others++)
+        {
+            File.WriteAllText(Path.Combine(folder, "history", $"{Guid.NewGuid()}.json"), "{}");
+        }
+
+        history.Add(new(Guid.NewGuid()), Showing(2));
+
+        Assert.Empty(history.Of(guest));
+        Assert.Equal(1024, Directory.GetFiles(Path.Combine(folder, "history")).Length);
     }
 
     [Fact]
@@ -59,7 +78,7 @@ public sealed class MoveHistoryTests : IDisposable
         var unknown = Assert.Throws<PeerRefusedException>(() => History().Hear(journal, NodeName.Parse("node-1"), new(Guid.NewGuid(), [Showing(1)])));
 
         Assert.Equal((PeerRefusal.NotAllowed, PeerRefusal.NotAllowed), (other.Code, unknown.Code));
-        Assert.Empty(History().Of(Guest));
+        Assert.Empty(History().Of(guest));
     }
 
     [Fact]
