@@ -31,8 +31,8 @@ internal sealed partial class MigrationObserver(
     /// <summary>How long after the move has ended its guest may take to answer steadily before it is reported as it is.</summary>
     public static readonly TimeSpan AfterBound = TimeSpan.FromSeconds(1);
 
-    /// <summary>Answers without a silence that make a guest steady: a twentieth of a second's worth.</summary>
-    internal const int SteadyReplies = 10;
+    /// <summary>Answers without a silence that make a guest steady: a fortieth of a second's worth, for the command that asked for the move waits for them.</summary>
+    internal const int SteadyReplies = 5;
 
     private static readonly TimeSpan SteadyLook = TimeSpan.FromMilliseconds(10);
 
