@@ -38,6 +38,9 @@ internal sealed class FaultPlan
     /// <summary>The phases of those moves that take disks along.</summary>
     public static readonly string[] DiskPhases = ["source:Mirroring", "source:FinishingDisks"];
 
+    /// <summary>The phases of those moves that are one service together.</summary>
+    public static readonly string[] ServicePhases = ["source:Gathering", "source:Awaiting"];
+
     private readonly World world;
     private readonly Simulation simulation;
     private readonly List<Fault> pending = [];
@@ -47,8 +50,9 @@ internal sealed class FaultPlan
         this.world = world;
         this.simulation = simulation;
         var kinds = Enum.GetValues<FaultKind>();
-        var count = world.Random.Next(5);
-        string[] phases = simulation.MovesDisks ? [.. Phases, .. DiskPhases, .. DiskPhases] : Phases;
+        var count = world.Random.Next(simulation.Member is null ? 5 : 3); // Of each member.
+        string[] own = simulation.Member is null ? Phases : [.. Phases, .. ServicePhases, .. ServicePhases];
+        string[] phases = simulation.MovesDisks ? [.. own, .. DiskPhases, .. DiskPhases] : own;
         for (var i = 0; i < count; i++)
         {
             var phase = world.Chance(0.8) ? phases[world.Random.Next(phases.Length)] : null;

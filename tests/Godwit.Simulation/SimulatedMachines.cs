@@ -1,3 +1,4 @@
+using Godwit.Migration.Convergence;
 using Godwit.Migration.Protocol;
 
 namespace Godwit.Simulation;
@@ -24,13 +25,12 @@ internal sealed partial class SimulatedMachines
     private bool pausedByAgent;
     private bool postcopyWanted;
     private bool packageLoaded;
-    private double limitMs = 30;
+    private double limitMs = ConvergenceSettings.DowntimeLimitFirstMsDefault;
     private double roundBytes;
     private double leftBytes;
     private double sentBytes;
     private long round;
     private int listeningAttempt;
-    private bool targetEverRan;
     private bool targetTakesStream;
 
     public SimulatedMachines(World world, SimulatedNetwork network)
@@ -52,6 +52,12 @@ internal sealed partial class SimulatedMachines
     public StreamStatus TargetStream { get; private set; }
 
     public required Func<bool> TargetAgentAlive { get; init; }
+
+    /// <summary>As set before the stream begins.</summary>
+    public double DowntimeLimitMs
+    {
+        init => limitMs = value;
+    }
 
     /// <summary>A guest was lost for a reason that the documents allow.</summary>
     public string? AllowedLoss { get; private set; }
@@ -98,7 +104,7 @@ internal sealed partial class SimulatedMachines
             case SourceEffect.StartPostcopy:
                 postcopyWanted = SourceStream == StreamStatus.Active;
                 return postcopyWanted ? null : "not active";
-            case SourceEffect.LiftPostcopyBandwidth:
+            case SourceEffect.LiftPostcopyBandwidth or SourceEffect.SetBandwidth:
                 return null;
             case SourceEffect.ContinueSwitchover:
                 return Continue();
@@ -141,6 +147,7 @@ internal sealed partial class SimulatedMachines
                 world.Check(TargetGuest != GuestState.Waiting, "RunsOnlyWhatArrived", () => "told to run before the state had arrived");
                 if (world.Chance(0.02))
                 {
+                    TargetCouldNotRun = true;
                     return "could not lock the disk";
                 }
 
@@ -365,35 +372,6 @@ internal sealed partial class SimulatedMachines
         Break();
         TargetStream = StreamStatus.None;
     }
-
-    private void SetSource(GuestState state)
-    {
-        SourceGuest = state;
-        if (state == GuestState.Running)
-        {
-            targetDiskExact = false;
-            world.Log("source", () => "the guest runs");
-            world.Check(!targetEverRan, "NeverBackInTime", () => "the source ran the guest after the target had");
-        }
-
-        CheckRunning();
-    }
-
-    private void SetTarget(GuestState state)
-    {
-        TargetGuest = state;
-        if (state == GuestState.Running)
-        {
-            world.Check(targetDiskExact || targetEverRan || !MovesDisks, "DiskOfTheSameMoment", () => "the target ran the guest with another disk than the source's");
-            targetEverRan = true;
-            world.Log("target", () => "the guest runs");
-        }
-
-        CheckRunning();
-    }
-
-    private void CheckRunning() => world.Check(
-        SourceGuest != GuestState.Running || TargetGuest != GuestState.Running, "NeverTwoRunning", () => "both copies of the guest run");
 
     private static string? Do(Action action)
     {

@@ -77,7 +77,8 @@ internal sealed class SimulatedSource
         world.Log("source", () => $"agent is back, record {Disk.Durable?.ToString() ?? "none"}");
         if (Disk.Durable is { } record)
         {
-            Take(SourceEngine.Recover(plan, record, simulation.Machines.ReadSource(0), world.Now));
+            var known = simulation.Member is null ? plan : plan with { IsOfService = simulation.Member.IsKnownAfterCrash };
+            Take(SourceEngine.Recover(known, record, simulation.Machines.ReadSource(0), world.Now));
         }
 
         Tick(epoch);
@@ -109,6 +110,7 @@ internal sealed class SimulatedSource
             End = engine.Phase.IsEnd ? engine.Phase : End;
             simulation.CheckOwners();
             simulation.Faults.Entered("source:" + name);
+            simulation.Member?.Exchange();
         }
     }
 
@@ -144,6 +146,7 @@ internal sealed class SimulatedSource
     private void Tick(int current) => world.After(world.Between(40, 60), () => IfAlive(current, () =>
     {
         Input(new SourceInput.Tick());
+        simulation.Member?.Exchange();
         Look();
         if (simulation.Mutation == Mutation.ResumesOnTimeout && Phase is SourcePhase.Activating && world.Now - phaseSince > TimeSpan.FromSeconds(3))
         {
@@ -176,7 +179,7 @@ internal sealed class SimulatedSource
         }
 
         world.After(world.Between(0.1, 5), () => IfAlive(current, () => Input(new SourceInput.Observed(reading))));
-        if (Phase is SourcePhase.Mirroring or SourcePhase.Precopying or SourcePhase.EndingRounds && simulation.Machines.ReadDisks(worker.DoneCount) is { } disks)
+        if (Phase is SourcePhase.Mirroring or SourcePhase.Precopying or SourcePhase.Gathering or SourcePhase.EndingRounds && simulation.Machines.ReadDisks(worker.DoneCount) is { } disks)
         {
             world.After(world.Between(0.1, 5), () => IfAlive(current, () => Input(new SourceInput.DisksObserved(disks))));
         }

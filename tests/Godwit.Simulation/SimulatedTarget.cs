@@ -140,9 +140,11 @@ internal sealed class SimulatedTarget
         switch (effect)
         {
             case TargetEffect.Persist persist:
-                Disk.Write(persist.Record, written => IfAlive(current, () => Input(written
-                    ? new TargetInput.Persisted(persist.Record)
-                    : new TargetInput.PersistFailed(persist.Record, "the disk is full"))));
+                Disk.Write(persist.Record, written => IfAlive(current, () =>
+                {
+                    simulation.Machines.TargetCouldNotRun |= !written && persist.Record == TargetRecord.RunGranted;
+                    Input(written ? new TargetInput.Persisted(persist.Record) : new TargetInput.PersistFailed(persist.Record, "the disk is full"));
+                }));
                 break;
             case TargetEffect.Send send:
                 Report(send.Report);

@@ -19,6 +19,19 @@ internal enum Mutation
     FinishesNoDisks,
 }
 
+/// <summary>Where a member stands in its service; a guest that moves alone has none.</summary>
+internal interface IServiceMember
+{
+    /// <summary>The source's agent entered a phase, or had time to tell and to ask.</summary>
+    void Exchange();
+
+    /// <summary>A copy of the guest runs now.</summary>
+    void GuestRuns();
+
+    /// <summary>An agent that comes back knows that the guest is one of a service.</summary>
+    bool IsKnownAfterCrash { get; }
+}
+
 /// <summary>
 /// One move of one guest from a seed: two agents with their engines and journals, two QEMUs, a bad network and a plan of
 /// faults. The invariants, by the names that a failure prints:
@@ -36,17 +49,30 @@ internal enum Mutation
 /// </summary>
 internal sealed class Simulation
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
 
     private readonly World world;
 
     public Simulation(int seed, Mutation mutation = Mutation.None, bool keepsLog = false)
+        : this(new World(seed, keepsLog), movesDisks: seed % 4 == 2, mutation)
     {
-        world = new(seed, keepsLog);
+    }
+
+    /// <summary>One of several moves in one world; those of a service have a <paramref name="member"/>.</summary>
+    public Simulation(World world, bool movesDisks, Mutation mutation = Mutation.None, IServiceMember? member = null)
+    {
+        this.world = world;
         Mutation = mutation;
-        MovesDisks = seed % 4 == 2;
+        MovesDisks = movesDisks;
+        Member = member;
         Network = new(world) { LossShare = world.Chance(0.5) ? 0 : 0.2, DuplicateShare = world.Chance(0.5) ? 0 : 0.2 };
-        Machines = new(world, Network) { TargetAgentAlive = () => Target!.Alive, MovesDisks = MovesDisks };
+        Machines = new(world, Network)
+        {
+            TargetAgentAlive = () => Target!.Alive,
+            MovesDisks = MovesDisks,
+            DowntimeLimitMs = member is null ? 30 : 1,
+            GuestRuns = () => member?.GuestRuns(),
+        };
         Faults = new(world, this);
         Source = new(world, this, Plan());
         Target = new(world, this);
@@ -56,6 +82,8 @@ internal sealed class Simulation
 
     /// <summary>In every fourth run the guest has disks that go along.</summary>
     public bool MovesDisks { get; }
+
+    public IServiceMember? Member { get; }
 
     public SimulatedNetwork Network { get; }
 
@@ -71,14 +99,19 @@ internal sealed class Simulation
 
     public TimeSpan Elapsed => world.Elapsed;
 
-    /// <summary>Runs to the end; the answer is the broken invariant, or null.</summary>
-    public string? Run()
+    public void Begin()
     {
         Target.Start();
         Target.LookAgain();
         Faults.Start();
         world.After(world.Between(1, 20), Source.Begin);
         world.After(FaultPlan.Calm, Settle);
+    }
+
+    /// <summary>Runs to the end; the answer is the broken invariant, or null.</summary>
+    public string? Run()
+    {
+        Begin();
         world.Run(Limit, () => world.Elapsed > TimeSpan.FromMilliseconds(50) && Ended());
         if (world.Violation is null)
         {
@@ -96,6 +129,21 @@ internal sealed class Simulation
 
     private MigrationPlan Plan()
     {
+        if (Member is not null)
+        {
+            return new()
+            {
+                Id = new(Guid.Empty),
+                Source = new("a"),
+                Target = new("b"),
+                Mode = MigrationMode.Precopy,
+                MovesDisks = MovesDisks,
+                Convergence = new() { Action = world.Chance(0.8) ? NonConvergenceAction.SwitchOver : NonConvergenceAction.GiveUp },
+                Patience = new() { Gathering = TimeSpan.FromSeconds(20) },
+                IsOfService = true,
+            };
+        }
+
         MigrationMode[] modes = [MigrationMode.Cold, MigrationMode.Precopy, MigrationMode.Postcopy, MigrationMode.Hybrid];
         var mode = modes[world.Random.Next(modes.Length)];
         var postcopy = mode is MigrationMode.Postcopy or MigrationMode.Hybrid;
@@ -143,7 +191,7 @@ internal sealed class Simulation
         world.After(TimeSpan.FromSeconds(1), Settle);
     }
 
-    private bool Ended()
+    public bool Ended()
     {
         var sourceEnded = Faults.SourceHostLost
             ? world.Elapsed > FaultPlan.Calm
@@ -154,7 +202,7 @@ internal sealed class Simulation
         return sourceEnded && targetEnded;
     }
 
-    private void CheckEnd()
+    public void CheckEnd()
     {
         var sourceRuns = Machines.SourceGuest == GuestState.Running;
         var targetRuns = Machines.TargetGuest == GuestState.Running;

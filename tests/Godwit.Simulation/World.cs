@@ -22,7 +22,20 @@ internal sealed class World(int seed, bool keepsLog)
 
     public string Story => string.Join('\n', log);
 
-    public void After(TimeSpan delay, Action action) => events.Enqueue(action, ((Now + delay).Ticks, order++));
+    /// <summary>Which of several moves acts now, for the story: what it schedules is its own too.</summary>
+    public string Member { get; set; } = "";
+
+    public void After(TimeSpan delay, Action action)
+    {
+        var member = Member;
+        events.Enqueue(
+            () =>
+            {
+                Member = member;
+                action();
+            },
+            ((Now + delay).Ticks, order++));
+    }
 
     /// <summary>Runs what is due until the time is over, the condition holds or an invariant breaks.</summary>
     public void Run(TimeSpan until, Func<bool> done)
@@ -44,7 +57,7 @@ internal sealed class World(int seed, bool keepsLog)
     {
         if (keepsLog)
         {
-            log.Add(string.Create(CultureInfo.InvariantCulture, $"{Elapsed.TotalMilliseconds,10:0.0} ms  {actor,-10} {text()}"));
+            log.Add(string.Create(CultureInfo.InvariantCulture, $"{Elapsed.TotalMilliseconds,10:0.0} ms  {Member}{actor,-10} {text()}"));
         }
     }
 

@@ -93,6 +93,7 @@ internal static class MoveText
         TerminationRule.CopiedMemory => "the policy's multiple of the guest's memory had been sent",
         TerminationRule.NotConverging => "rounds stopped shrinking: the guest writes as fast as the link carries",
         TerminationRule.Deadline => "the policy's time for the move was over",
+        TerminationRule.ServiceTogether => "all guests of its service were in their last rounds",
         TerminationRule.StoppedFirst => "there were none, the guest was stopped first",
         _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "A rule without words."),
     };

@@ -23,6 +23,9 @@ public enum TerminationRule
 
     /// <summary>There were no rounds to end: the guest was stopped first (cold).</summary>
     StoppedFirst,
+
+    /// <summary>All guests of its service were in their last rounds.</summary>
+    ServiceTogether,
 }
 
 /// <summary>When pre-copy gives up copying rounds; whichever comes first.</summary>

@@ -35,20 +35,24 @@ public sealed record MigrationPlan
     /// <summary>The guest has disks that the target does not see: they are copied first.</summary>
     public bool MovesDisks { get; init; }
 
+    /// <summary>The guest is one of several that are one service: it is switched over with all of them, or stays with all of them.</summary>
+    public bool IsOfService { get; init; }
+
     /// <summary>
     /// The stream may begin before the target's QEMU listens. Not that of a guest that is stopped first, which would stand still for longer, nor one
-    /// that follows disks, which only a QEMU can take.
+    /// that follows disks, which only a QEMU can take, nor those of a service, which keep step.
     /// </summary>
-    internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks;
+    internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks && !IsOfService;
 
     /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
-    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience) => new()
+    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience, bool isOfService = false) => new()
     {
         Id = id,
         Source = source,
         Target = target,
         Mode = MigrationMode.Auto,
         Patience = patience,
+        IsOfService = isOfService,
     };
 }
 
@@ -69,6 +73,12 @@ public sealed record PatienceSettings
 
     /// <summary>Without any step forward while the guest stands still on the source.</summary>
     public TimeSpan Switchover { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>In the last round, its guest running, for the other guests of a service to come so far.</summary>
+    public TimeSpan Gathering { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Ready and standing still, for what is decided for all guests of a service, before it asks that all return.</summary>
+    public TimeSpan Decision { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Without one byte moved in post-copy, before the stream is stopped and opened anew.</summary>
     public TimeSpan Pull { get; init; } = TimeSpan.FromSeconds(5);

@@ -17,6 +17,12 @@ public enum TurnBackKind
     AgentRestarted,
     NotConverging,
     DisksFailed,
+
+    /// <summary>All guests of its service stay where they were.</summary>
+    ServiceReturns,
+
+    /// <summary>The other guests of its service did not come so far in time.</summary>
+    ServiceIncomplete,
 }
 
 /// <summary>Why a move was turned back: the word, and the story for people.</summary>

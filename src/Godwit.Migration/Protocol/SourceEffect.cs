@@ -40,6 +40,9 @@ public abstract record SourceEffect
 
     public sealed record SetDowntimeLimit(double LimitMs) : Machine;
 
+    /// <summary>Bound what the rounds may send, in bytes per second; null: what the move itself may.</summary>
+    public sealed record SetBandwidth(long? BytesPerSecond) : Machine;
+
     /// <summary>
     /// Go on by post-copy. At first no more than <paramref name="BackgroundBytesPerSecond"/> is pushed unasked, so that the pages
     /// which the guest waits for do not queue behind it.
@@ -99,6 +102,12 @@ public abstract record SourceInput
 
     /// <summary>What the forecast, made while the target prepared, knows of the guest's writes.</summary>
     public sealed record Forecasted(DirtyCurve Dirty) : SourceInput;
+
+    /// <summary>All guests of the service are in their last round: stop this one now.</summary>
+    public sealed record SwitchoverOrdered : SourceInput;
+
+    /// <summary>The service's record was read, and this is what it says; repeated for as long as the move lasts.</summary>
+    public sealed record Decided(ServiceDecision Decision, string Reason) : SourceInput;
 
     public sealed record CancelRequested(string Reason) : SourceInput;
 

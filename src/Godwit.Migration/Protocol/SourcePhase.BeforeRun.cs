@@ -23,6 +23,8 @@ public abstract partial record SourcePhase
             SourceInput.Reported { Report: { Standing: TargetStanding.Refused } report } => TurnBack(TurnBackKind.TargetRefused, report.Reason, now),
             SourceInput.DisksObserved { Reading: { State: DiskCopyState.Broken } reading } =>
                 TurnBack(TurnBackKind.DisksFailed, $"a disk could not be copied: {reading.Failure}", now),
+            SourceInput.Decided { Decision: ServiceDecision.ReturnAll or ServiceDecision.Missing } returned =>
+                TurnBack(TurnBackKind.ServiceReturns, returned.Reason, now),
             SourceInput.PersistFailed failed => TurnBack(TurnBackKind.JournalFailed, failed.Reason, now),
             SourceInput.Observed { Reading.Guest: GuestState.Gone } => Fencing.Enter(
                 Move, new(TurnBackKind.StreamFailed, "the source's QEMU ended while the guest was still its own"), guestGone: true, now),
@@ -94,7 +96,7 @@ public abstract partial record SourcePhase
     }
 
     /// <summary>The guest runs (cold: stands) here while its memory is copied in rounds.</summary>
-    public sealed record Precopying : Streaming
+    public sealed partial record Precopying : Streaming
     {
         internal Precopying(Move move, ConvergenceController controller, ProgressWatch watch)
             : base(move)
@@ -164,6 +166,7 @@ public abstract partial record SourcePhase
             };
             return advice switch
             {
+                _ when Plan.IsOfService => next.Gather(reading, advice, began: controller.Current.Round > Controller.Current.Round, now),
                 ConvergenceAdvice.SetDowntimeLimit limit => Go(next, new SourceEffect.SetDowntimeLimit(limit.LimitMs)),
                 ConvergenceAdvice.EndRounds ended => next.EndRounds(ended.Rule, now),
                 _ => Go(next),
@@ -264,7 +267,10 @@ public abstract partial record SourcePhase
         };
 
         /// <summary>The point of no return: both must be seen, in whichever order they come.</summary>
-        private SourceMove RunIfReady(DateTimeOffset now) => SourceFinished && TargetArrived ? Activating.Enter(Move, now) : Go(this);
+        private SourceMove RunIfReady(DateTimeOffset now) =>
+            !SourceFinished || !TargetArrived ? Go(this)
+            : Plan.IsOfService ? Awaiting.Enter(Move, now)
+            : Activating.Enter(Move, now);
     }
 
     /// <summary>Where a streaming phase goes when QEMU stands at the barrier, or is beyond it already; null: it is before it.</summary>

@@ -33,6 +33,10 @@ public abstract partial record SourcePhase
         internal static SourceMove EnterRefused(Move move, TurnBackReason reason, DateTimeOffset now) => Go(
             new TurningBack(move, reason, Repetition.From(now, move.Plan.Patience)) { TargetRefused = true }, new SourceEffect.ResumeGuest());
 
+        /// <summary>All of the service return: "run" was not ordered, and the stream has ended.</summary>
+        internal static SourceMove EnterReturned(Move move, TurnBackReason reason, DateTimeOffset now) =>
+            Go(new TurningBack(move, reason, Repetition.From(now, move.Plan.Patience)), new SourceEffect.ResumeGuest());
+
         internal override SourceMove On(SourceInput input, DateTimeOffset now) => input switch
         {
             SourceInput.Observed observed => Saw(observed.Reading, now),

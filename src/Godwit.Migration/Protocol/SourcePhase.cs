@@ -6,7 +6,8 @@ namespace Godwit.Migration.Protocol;
 /// The source's side of a move: who owns the guest at every moment, and what may follow.
 /// <code>
 ///  (between Arming and Precopying disks that go along are copied, SourcePhase.Disks.cs, or the stream begins before the
-///  target is ready, SourcePhase.Opening.cs; disks are finished at the barrier)
+///  target is ready, SourcePhase.Opening.cs; disks are finished at the barrier; guests that are one service wait for each
+///  other before the barrier and before "run": SourcePhase.Service.cs)
 ///  Recording ─▶ Preparing ─▶ Arming ─▶ Precopying ─▶ EndingRounds ─▶ SwitchingOver
 ///  [Outgoing]    "prepare"   [Handing-     └──────────────────────────▶  │    │
 ///                              Over]                                     │    │
@@ -89,6 +90,10 @@ public abstract partial record SourcePhase
         var restarted = new TurnBackReason(TurnBackKind.AgentRestarted, "the source's agent was restarted while the guest was still its own");
         return (record, reading) switch
         {
+            // It may have been ready, or ordered to run: the service's record says what became of that.
+            (SourceRecord.HandingOver, { Guest: GuestState.Gone } or { Stream: StreamStatus.Completed, Guest: GuestState.PostMigrate })
+                when plan.IsOfService => Awaiting.EnterAgain(move, reading, now),
+
             // The target may have it: only it can say.
             (_, { Guest: GuestState.Gone }) => Fencing.Enter(move, restarted, guestGone: true, now),
             (SourceRecord.HandingOver, { InPostcopy: true }) => Postcopying.Enter(move, reading, now),

@@ -22,7 +22,7 @@ public sealed class SourceEngineTests
     [Fact]
     public void A_move_by_pre_copy_reads_as_the_protocol()
     {
-        var move = new Script(SourceEngine.Begin(Plan, Start));
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start));
         move.Expect<SourcePhase.Recording>(new SourceEffect.Persist(SourceRecord.Outgoing));
         move.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Expect<SourcePhase.Preparing>(new SourceEffect.Send(new Order.Prepare()));
         move.Hear(TargetStanding.Ready).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
@@ -39,7 +39,7 @@ public sealed class SourceEngineTests
     [Fact]
     public void A_stream_that_begins_before_the_target_is_ready_does_not_stop_the_guest_until_it_is()
     {
-        var move = new Script(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
         move.Hear(TargetStanding.Preparing).Expect<SourcePhase.Preparing>();
         move.Give(TakesStream).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
         move.Give(new SourceInput.Persisted(SourceRecord.HandingOver))
@@ -60,7 +60,7 @@ public sealed class SourceEngineTests
     [Fact]
     public void A_guest_does_not_stand_still_for_a_target_that_is_not_ready()
     {
-        var move = new Script(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
         move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).See(GuestState.Paused, StreamStatus.PreSwitchover);
 
         move.Wait(Plan.Patience.Switchover + TimeSpan.FromSeconds(1)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
@@ -69,7 +69,7 @@ public sealed class SourceEngineTests
     [Fact]
     public void A_target_that_cannot_start_after_it_took_the_stream_turns_the_move_back()
     {
-        var move = new Script(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
 
         move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).Hear(TargetStanding.Refused)
             .Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
@@ -80,7 +80,7 @@ public sealed class SourceEngineTests
     {
         foreach (var plan in new[] { Plan with { Mode = MigrationMode.Cold }, Plan with { MovesDisks = true } })
         {
-            var move = new Script(SourceEngine.Begin(plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
+            var move = new SourceScript(SourceEngine.Begin(plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
             move.Give(TakesStream).Expect<SourcePhase.Preparing>();
             move.Hear(TargetStanding.Ready).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
         }
@@ -89,7 +89,7 @@ public sealed class SourceEngineTests
     [Fact]
     public void Disks_that_go_along_are_in_step_before_memory_and_finished_before_the_barrier_is_left()
     {
-        var move = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        var move = new SourceScript(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
         move.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready);
         move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).Expect<SourcePhase.Mirroring>(new SourceEffect.StartMirrors());
         move.Give(Disks(move, DiskCopyState.Copying)).Expect<SourcePhase.Mirroring>();
@@ -104,22 +104,22 @@ public sealed class SourceEngineTests
     [Fact]
     public void A_disk_that_cannot_be_copied_turns_the_move_back_at_every_point_before_the_barrier_is_left()
     {
-        var copying = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        var copying = new SourceScript(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
         copying.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
         copying.Give(Disks(copying, DiskCopyState.Broken)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
 
-        var inStep = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        var inStep = new SourceScript(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
         inStep.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
         inStep.Give(Disks(inStep, DiskCopyState.InStep)).ExpectPhase<SourcePhase.Precopying>();
         inStep.Give(Disks(inStep, DiskCopyState.Broken)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
 
-        var atBarrier = new Script(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
+        var atBarrier = new SourceScript(SourceEngine.Begin(Plan with { MovesDisks = true }, Start));
         atBarrier.Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Hear(TargetStanding.Ready).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
         atBarrier.Give(Disks(atBarrier, DiskCopyState.InStep)).See(GuestState.Paused, StreamStatus.PreSwitchover);
         atBarrier.Give(new SourceInput.MachineFailed(new SourceEffect.FinishMirrors(), "no room")).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
     }
 
-    private static SourceInput.DisksObserved Disks(Script move, DiskCopyState state) => new(new(state, move.Engine.EffectCount));
+    private static SourceInput.DisksObserved Disks(SourceScript move, DiskCopyState state) => new(new(state, move.Engine.EffectCount));
 
     [Fact]
     public void Run_is_not_ordered_before_QEMU_says_postmigrate()
@@ -267,55 +267,16 @@ public sealed class SourceEngineTests
     public void After_a_restart_the_record_and_QEMU_say_where_to_go_on(SourceRecord record, GuestState guest, StreamStatus stream, Type phase) =>
         Assert.IsType(phase, SourceEngine.Recover(Plan, record, new(guest, stream, 0), Start).Engine.Phase);
 
-    private static Script Streaming()
+    private static SourceScript Streaming()
     {
-        var move = new Script(SourceEngine.Begin(Plan, Start));
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start));
         return move.Give(new SourceInput.Persisted(SourceRecord.Outgoing))
             .Hear(TargetStanding.Ready)
             .Give(new SourceInput.Persisted(SourceRecord.HandingOver))
             .See(GuestState.Running, StreamStatus.Active);
     }
 
-    private static Script AtBarrier() => Streaming().See(GuestState.Paused, StreamStatus.PreSwitchover);
+    private static SourceScript AtBarrier() => Streaming().See(GuestState.Paused, StreamStatus.PreSwitchover);
 
     /// <summary>An engine and what it last wanted done.</summary>
-    private sealed class Script(SourceStep first)
-    {
-        private DateTimeOffset now = Start;
-
-        public SourceEngine Engine { get; private set; } = first.Engine;
-
-        public IReadOnlyList<SourceEffect> Effects { get; private set; } = first.Effects;
-
-        public Script Give(SourceInput input)
-        {
-            var step = Engine.Step(input, now);
-            (Engine, Effects) = (step.Engine, step.Effects);
-            return this;
-        }
-
-        public Script Hear(TargetStanding standing) => Give(new SourceInput.Reported(new(standing)));
-
-        public Script See(GuestState guest, StreamStatus stream) => Give(new SourceInput.Observed(new(guest, stream, Engine.EffectCount)));
-
-        public Script Later(TimeSpan time)
-        {
-            now += time;
-            return this;
-        }
-
-        public Script Wait(TimeSpan time)
-        {
-            now += time;
-            return Give(new SourceInput.Tick());
-        }
-
-        public void ExpectPhase<TPhase>() => Assert.IsType<TPhase>(Engine.Phase);
-
-        public void Expect<TPhase>(params SourceEffect[] effects)
-        {
-            Assert.IsType<TPhase>(Engine.Phase);
-            Assert.Equal(effects, Effects);
-        }
-    }
 }

@@ -1,0 +1,244 @@
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Simulation;
+
+/// <summary>Ways in which a service could be switched over wrongly; each must be caught by an invariant.</summary>
+internal enum ServiceMutation
+{
+    None,
+
+    /// <summary>A member that is ready runs, as a guest that moves alone does.</summary>
+    RunsWithoutRecord,
+
+    /// <summary>A restarted agent orders "run" again without a look at the record.</summary>
+    RunsAfterCrash,
+
+    /// <summary>A member that has waited for too long returns without being told to.</summary>
+    ReturnsUnasked,
+
+    /// <summary>The record is written by a plain write.</summary>
+    Overwrites,
+
+    /// <summary>One member is forgotten.</summary>
+    DecidesWithoutAll,
+}
+
+/// <summary>
+/// Two or three guests that are one service, each a <see cref="Simulation"/> with its own hosts, network and faults, in one
+/// world with the one record that decides for them. The server that holds it can be away, and what passes between it and the
+/// agents is late, lost or older than what came before. Beside the invariants of each member:
+/// <list type="bullet">
+/// <item><b>ServiceIsWhole</b>: a guest runs at its target only by <c>RunAll</c>, and none runs at its source after it, unless that
+/// one's QEMU or host was killed, or its target could not run it; at the end all run at their targets or all at their sources, but for these.</item>
+/// </list>
+/// </summary>
+internal sealed class ServiceSimulation
+{
+    /// <summary>The controller's, shorter than the real ones so that both sides' bounds are met before the faults end.</summary>
+    private static readonly TimeSpan GatheringMax = TimeSpan.FromSeconds(25);
+
+    private static readonly TimeSpan SwitchoverMax = TimeSpan.FromSeconds(8);
+
+    private readonly World world;
+    private readonly ServiceMutation mutation;
+    private readonly List<Member> members = [];
+    private ServiceDecision decision;
+    private TimeSpan? orderedAt;
+    private bool serverUp = true;
+
+    public ServiceSimulation(int seed, ServiceMutation mutation = ServiceMutation.None, bool keepsLog = false)
+    {
+        world = new(seed, keepsLog);
+        this.mutation = mutation;
+        for (var i = world.Chance(0.7) ? 2 : 3; i > 0; i--)
+        {
+            members.Add(new Member(this, $"{i} "));
+        }
+    }
+
+    public string Story => world.Story;
+
+    public ServiceDecision Decision => decision;
+
+    public IEnumerable<string> Seen => members.SelectMany(member => member.Move.Faults.Seen);
+
+    /// <summary>Runs to the end; the answer is the broken invariant, or null.</summary>
+    public string? Run()
+    {
+        foreach (var member in members)
+        {
+            world.Member = member.Name;
+            member.Move.Begin();
+        }
+
+        world.Member = "";
+        ScheduleOutages();
+        Control();
+        world.Run(Simulation.Limit, () => world.Elapsed > TimeSpan.FromMilliseconds(50) && members.TrueForAll(member => member.Move.Ended()));
+        if (world.Violation is null)
+        {
+            members.ForEach(member => member.Move.CheckEnd());
+            CheckWhole(atEnd: true);
+        }
+
+        return world.Violation;
+    }
+
+    private void ScheduleOutages()
+    {
+        for (var count = world.Random.Next(3); count > 0; count--)
+        {
+            world.After(world.Between(0, 6000), () =>
+            {
+                serverUp = false;
+                world.Log("server", () => "away");
+                world.After(world.Between(50, world.Chance(0.5) ? 1500 : 15000), () => serverUp = true);
+            });
+        }
+
+        world.After(FaultPlan.Calm, () => serverUp = true);
+    }
+
+    /// <summary>The controller looks again and again at what the members have told.</summary>
+    private void Control() => world.After(world.Between(5, 80), () =>
+    {
+        if (serverUp || world.Elapsed > FaultPlan.Calm)
+        {
+            if (orderedAt is null && members.TrueForAll(member => member.Told is Word.Gathered or Word.Ready))
+            {
+                orderedAt = world.Elapsed;
+                world.Log("controller", () => "all are in their last rounds");
+            }
+
+            var asked = mutation == ServiceMutation.DecidesWithoutAll ? members.Take(1) : members;
+            var isLate = orderedAt is { } since ? world.Elapsed - since > SwitchoverMax : world.Elapsed > GatheringMax;
+            if (asked.All(member => member.Told == Word.Ready))
+            {
+                Decide(ServiceDecision.RunAll);
+            }
+            else if (isLate || members.Exists(member => member.Told is Word.AsksToReturn or Word.Failed))
+            {
+                Decide(ServiceDecision.ReturnAll);
+            }
+        }
+
+        Control();
+    });
+
+    private void Decide(ServiceDecision word)
+    {
+        if (decision == ServiceDecision.Undecided || (mutation == ServiceMutation.Overwrites && decision != word))
+        {
+            decision = word;
+            world.Log("controller", () => $"{word}");
+        }
+    }
+
+    private void CheckWhole(bool atEnd)
+    {
+        foreach (var member in members)
+        {
+            var machines = member.Move.Machines;
+            var isExcused = machines.AllowedLoss is not null || machines.TargetCouldNotRun;
+            var state = $"{decision}, member {member.Name}source {machines.SourceGuest}, target {machines.TargetGuest}";
+            world.Check(!machines.TargetEverRan || decision == ServiceDecision.RunAll, "ServiceIsWhole", () => state);
+            world.Check(
+                decision != ServiceDecision.RunAll || machines.SourceGuest != GuestState.Running || isExcused,
+                "ServiceIsWhole",
+                () => state);
+            world.Check(
+                !atEnd || isExcused || (decision == ServiceDecision.RunAll ? machines.TargetGuest : machines.SourceGuest) == GuestState.Running,
+                "ServiceIsWhole",
+                () => state);
+        }
+    }
+
+    /// <summary>What a member has told of itself.</summary>
+    private enum Word
+    {
+        Nothing,
+        Gathered,
+        Ready,
+        AsksToReturn,
+        Failed,
+    }
+
+    private sealed class Member : IServiceMember
+    {
+        private readonly ServiceSimulation service;
+        private DateTimeOffset? readySince;
+
+        public Member(ServiceSimulation service, string name)
+        {
+            this.service = service;
+            Name = name;
+            service.world.Member = name;
+            Move = new(service.world, movesDisks: service.world.Chance(0.2), member: this);
+        }
+
+        public string Name { get; }
+
+        public Simulation Move { get; }
+
+        public Word Told { get; private set; }
+
+        public bool IsKnownAfterCrash => service.mutation != ServiceMutation.RunsAfterCrash;
+
+        public void Exchange()
+        {
+            var world = service.world;
+            Break(world.Now);
+            if (!service.serverUp || world.Chance(0.1))
+            {
+                return;
+            }
+
+            var word = WordOf(Move.Source.Phase, Told);
+            world.After(world.Between(0.5, world.Chance(0.1) ? 400 : 20), () => Told = word);
+            var (decided, ordered) = (service.decision, service.orderedAt is not null);
+            world.After(world.Between(0.5, world.Chance(0.1) ? 400 : 20), () =>
+            {
+                if (ordered)
+                {
+                    Move.Source.Input(new SourceInput.SwitchoverOrdered());
+                }
+
+                if (decided != ServiceDecision.Undecided)
+                {
+                    Move.Source.Input(new SourceInput.Decided(decided, "all of the service return"));
+                }
+            });
+        }
+
+        public void GuestRuns() => service.CheckWhole(atEnd: false);
+
+        private static Word WordOf(SourcePhase? phase, Word before) => phase switch
+        {
+            null => before,
+            SourcePhase.Awaiting { ReturnReason: not null } => Word.AsksToReturn,
+            SourcePhase.Awaiting { IsReady: true } => Word.Ready,
+            SourcePhase.Gathering or SourcePhase.EndingRounds or SourcePhase.FinishingDisks or SourcePhase.SwitchingOver => Word.Gathered,
+            SourcePhase.TurningBack or SourcePhase.Fencing or SourcePhase.Aborted or SourcePhase.GuestLost => Word.Failed,
+            SourcePhase.Awaiting => before,
+            _ => Word.Nothing,
+        };
+
+        private void Break(DateTimeOffset now)
+        {
+            readySince = Move.Source.Phase is SourcePhase.Awaiting { IsReady: true } ? readySince ?? now : null;
+            if (readySince is not { } since)
+            {
+                return;
+            }
+
+            if (service.mutation == ServiceMutation.RunsWithoutRecord)
+            {
+                service.world.After(TimeSpan.Zero, () => Move.Source.Input(new SourceInput.Decided(ServiceDecision.RunAll, "")));
+            }
+            else if (service.mutation == ServiceMutation.ReturnsUnasked && now - since > TimeSpan.FromMilliseconds(100))
+            {
+                service.world.After(TimeSpan.Zero, () => Move.Source.Input(new SourceInput.Decided(ServiceDecision.ReturnAll, "")));
+            }
+        }
+    }
+}
