@@ -66,7 +66,7 @@ public sealed class SimulationTests
 
     [Theory]
     [InlineData(nameof(Mutation.ResumesOnTimeout), "NeverTwoRunning,NeverBackInTime,OneOwner")]
-    [InlineData(nameof(Mutation.RunsBeforeCompleted), "NeverTwoRunning,NeverBackInTime")]
+    [InlineData(nameof(Mutation.RunsBeforeCompleted), "NeverTwoRunning,NeverBackInTime,OneOwner")]
     [InlineData(nameof(Mutation.RunsOnArrival), "NeverTwoRunning,NeverBackInTime")]
     [InlineData(nameof(Mutation.HandingOverNotRecorded), "NeverTwoRunning,NeverBackInTime,OneOwner,EverythingEnds")]
     [InlineData(nameof(Mutation.GrantNotRecorded), "NeverTwoRunning,NeverBackInTime,OneOwner,NoneLostUnlessHostLost")]

@@ -165,6 +165,11 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             return null;
         }
 
+        if (RoundsSeen is [.., var seen] && seen.UniqueBytes * ExpectationMargin < expected.UniqueBytes(seen.WindowSeconds))
+        {
+            return null; // The guest writes far less than was expected: nothing that follows from it holds.
+        }
+
         var budgetBytes = BytesPerSecond * Settings.DowntimeBudgetMs / 1000;
         var nextBytes = expected.UniqueBytes(sample.RemainingBytes / BytesPerSecond);
         var fixedPointBytes = expected.UniqueBytes(nextBytes / BytesPerSecond);

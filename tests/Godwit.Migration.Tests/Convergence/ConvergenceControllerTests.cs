@@ -73,6 +73,17 @@ public sealed class ConvergenceControllerTests
     }
 
     [Fact]
+    public void A_first_pass_that_refutes_the_forecast_is_believed()
+    {
+        var end = Play(
+            new() { Action = NonConvergenceAction.Postcopy, ExpectedDirty = DirtyCurve.Constant(5e9, 256 * MiB), DowntimeBudgetMs = 100 },
+            DirtyCurve.Constant(20e6, 64 * MiB),
+            288e6);
+
+        Assert.Equal(TerminationRule.FitsDowntimeLimit, end.Rule);
+    }
+
+    [Fact]
     public void Post_copy_ends_after_one_pass_whatever_is_left()
     {
         var end = Play(new() { Action = NonConvergenceAction.Postcopy, OnePassOnly = true }, DirtyCurve.Constant(20e6, 64 * MiB), 288e6);
