@@ -128,6 +128,7 @@ public static class GodwitJson
 [JsonSerializable(typeof(SubjectAccessReview))]
 [JsonSerializable(typeof(LocalSubjectAccessReview))]
 [JsonSerializable(typeof(TokenReview))]
+[JsonSerializable(typeof(TokenRequest))]
 [JsonSerializable(typeof(Scale))]
 [JsonSerializable(typeof(ResourceList<VirtualMachine>))]
 [JsonSerializable(typeof(ResourceList<VirtualMachineInstance>))]

@@ -5,7 +5,7 @@ namespace Godwit.ApiServer.Tests;
 
 public sealed class ListAndWatchTests
 {
-    private const string ConfigMaps = "/api/v1/namespaces/default/configmaps";
+    private const string Secrets = "/api/v1/namespaces/default/secrets";
 
     [Fact]
     public async Task Pages_of_a_list_show_one_version_and_every_object_once()
@@ -13,17 +13,17 @@ public sealed class ListAndWatchTests
         await using var server = await TestServer.StartAsync();
         for (var number = 0; number < 7; number++)
         {
-            await server.PostAsync(ConfigMaps, $$$"""{"metadata":{"name":"a{{{number}}}"}}""");
+            await server.PostAsync(Secrets, $$$"""{"metadata":{"name":"a{{{number}}}"}}""");
         }
 
-        var (_, first) = await server.GetAsync(ConfigMaps + "?limit=3");
+        var (_, first) = await server.GetAsync(Secrets + "?limit=3");
         Assert.Equal(4, (int?)first["metadata"]!["remainingItemCount"]);
-        await server.SendAsync(HttpMethod.Delete, ConfigMaps + "/a6");
+        await server.SendAsync(HttpMethod.Delete, Secrets + "/a6");
         var names = NamesOf(first);
         var (page, remaining) = (first, new List<int?>());
         while ((string?)page["metadata"]!["continue"] is { Length: > 0 } token)
         {
-            (_, page) = await server.GetAsync($"{ConfigMaps}?limit=3&continue={token}");
+            (_, page) = await server.GetAsync($"{Secrets}?limit=3&continue={token}");
             Assert.Equal((string?)first["metadata"]!["resourceVersion"], (string?)page["metadata"]!["resourceVersion"]);
             names.AddRange(NamesOf(page));
             remaining.Add((int?)page["metadata"]!["remainingItemCount"]);
@@ -37,22 +37,22 @@ public sealed class ListAndWatchTests
     public async Task A_list_across_namespaces_sees_them_all_and_one_of_a_namespace_only_its_own()
     {
         await using var server = await TestServer.StartAsync();
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"}}""");
-        await server.PostAsync("/api/v1/namespaces/kube-system/configmaps", """{"metadata":{"name":"b"}}""");
-        Assert.Equal(["a", "b"], NamesOf((await server.GetAsync("/api/v1/configmaps")).Body));
-        Assert.Equal(["a"], NamesOf((await server.GetAsync(ConfigMaps)).Body));
+        await server.PostAsync(Secrets, """{"metadata":{"name":"a"}}""");
+        await server.PostAsync("/api/v1/namespaces/kube-system/secrets", """{"metadata":{"name":"b"}}""");
+        Assert.Equal(["a", "b"], NamesOf((await server.GetAsync("/api/v1/secrets")).Body));
+        Assert.Equal(["a"], NamesOf((await server.GetAsync(Secrets)).Body));
     }
 
     [Fact]
     public async Task A_continue_token_of_a_compacted_version_is_answered_410_Expired()
     {
         await using var server = await TestServer.StartAsync();
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"}}""");
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"b"}}""");
-        var (_, page) = await server.GetAsync(ConfigMaps + "?limit=1");
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"c"}}""");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"a"}}""");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"b"}}""");
+        var (_, page) = await server.GetAsync(Secrets + "?limit=1");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"c"}}""");
         await server.Store.CompactAsync(await server.Store.GetCurrentRevisionAsync(TestServer.Stopping), TestServer.Stopping);
-        var (code, status) = await server.GetAsync($"{ConfigMaps}?limit=1&continue={(string?)page["metadata"]!["continue"]}");
+        var (code, status) = await server.GetAsync($"{Secrets}?limit=1&continue={(string?)page["metadata"]!["continue"]}");
         Assert.Equal(HttpStatusCode.Gone, code);
         Assert.Equal("Expired", (string?)status["reason"]);
     }
@@ -69,23 +69,23 @@ public sealed class ListAndWatchTests
     public async Task A_list_query_that_makes_no_sense_is_refused(string query, HttpStatusCode expected)
     {
         await using var server = await TestServer.StartAsync();
-        Assert.Equal(expected, (await server.GetAsync($"{ConfigMaps}?{query}")).Code);
+        Assert.Equal(expected, (await server.GetAsync($"{Secrets}?{query}")).Code);
     }
 
     [Fact]
     public async Task A_watch_from_a_version_sees_every_change_after_it_in_order()
     {
         await using var server = await TestServer.StartAsync();
-        var (_, list) = await server.GetAsync(ConfigMaps);
-        using var watch = await server.WatchAsync($"{ConfigMaps}?watch=true&resourceVersion={(string?)list["metadata"]!["resourceVersion"]}");
-        var (_, created) = await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"},"data":{"k":"0"}}""");
-        var (_, updated) = await server.SendAsync(HttpMethod.Put, ConfigMaps + "/a", """{"metadata":{"name":"a"},"data":{"k":"1"}}""");
-        await server.SendAsync(HttpMethod.Delete, ConfigMaps + "/a");
+        var (_, list) = await server.GetAsync(Secrets);
+        using var watch = await server.WatchAsync($"{Secrets}?watch=true&resourceVersion={(string?)list["metadata"]!["resourceVersion"]}");
+        var (_, created) = await server.PostAsync(Secrets, """{"metadata":{"name":"a"},"data":{"k":"MA=="}}""");
+        var (_, updated) = await server.SendAsync(HttpMethod.Put, Secrets + "/a", """{"metadata":{"name":"a"},"data":{"k":"MQ=="}}""");
+        await server.SendAsync(HttpMethod.Delete, Secrets + "/a");
         AssertEvent(await watch.NextAsync(), "ADDED", created);
         AssertEvent(await watch.NextAsync(), "MODIFIED", updated);
         var last = (await watch.NextAsync())!.Value;
         Assert.Equal("DELETED", last.Type);
-        Assert.Equal("1", (string?)last.Object["data"]!["k"]);
+        Assert.Equal("MQ==", (string?)last.Object["data"]!["k"]);
         Assert.True(VersionOf(last.Object) > VersionOf(updated));
     }
 
@@ -93,10 +93,10 @@ public sealed class ListAndWatchTests
     public async Task A_watch_without_a_version_begins_with_what_is_there()
     {
         await using var server = await TestServer.StartAsync();
-        var (_, created) = await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"}}""");
-        using var watch = await server.WatchAsync(ConfigMaps + "?watch=1");
+        var (_, created) = await server.PostAsync(Secrets, """{"metadata":{"name":"a"}}""");
+        using var watch = await server.WatchAsync(Secrets + "?watch=1");
         AssertEvent(await watch.NextAsync(), "ADDED", created);
-        var (_, second) = await server.PostAsync(ConfigMaps, """{"metadata":{"name":"b"}}""");
+        var (_, second) = await server.PostAsync(Secrets, """{"metadata":{"name":"b"}}""");
         AssertEvent(await watch.NextAsync(), "ADDED", second);
     }
 
@@ -104,12 +104,12 @@ public sealed class ListAndWatchTests
     public async Task A_streaming_list_marks_the_end_of_what_is_there()
     {
         await using var server = await TestServer.StartAsync();
-        var (_, created) = await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"}}""");
-        using var watch = await server.WatchAsync(ConfigMaps + "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true");
+        var (_, created) = await server.PostAsync(Secrets, """{"metadata":{"name":"a"}}""");
+        using var watch = await server.WatchAsync(Secrets + "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true");
         AssertEvent(await watch.NextAsync(), "ADDED", created);
         var mark = (await watch.NextAsync())!.Value;
         Assert.Equal("BOOKMARK", mark.Type);
-        Assert.Equal("ConfigMap", (string?)mark.Object["kind"]);
+        Assert.Equal("Secret", (string?)mark.Object["kind"]);
         Assert.Equal("true", (string?)mark.Object["metadata"]!["annotations"]!["k8s.io/initial-events-end"]);
         Assert.True(VersionOf(mark.Object) >= VersionOf(created));
     }
@@ -118,10 +118,10 @@ public sealed class ListAndWatchTests
     public async Task A_watch_from_a_compacted_version_gets_an_Expired_error_event()
     {
         await using var server = await TestServer.StartAsync();
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"}}""");
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"b"}}""");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"a"}}""");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"b"}}""");
         await server.Store.CompactAsync(await server.Store.GetCurrentRevisionAsync(TestServer.Stopping), TestServer.Stopping);
-        using var watch = await server.WatchAsync(ConfigMaps + "?watch=1&resourceVersion=1");
+        using var watch = await server.WatchAsync(Secrets + "?watch=1&resourceVersion=1");
         var error = (await watch.NextAsync())!.Value;
         Assert.Equal("ERROR", error.Type);
         Assert.Equal(410, (int?)error.Object["code"]);
@@ -132,7 +132,7 @@ public sealed class ListAndWatchTests
     public async Task A_watch_ends_after_its_timeout_with_a_bookmark_of_how_far_it_saw()
     {
         await using var server = await TestServer.StartAsync();
-        using var watch = await server.WatchAsync(ConfigMaps + "?watch=1&resourceVersion=1&timeoutSeconds=1&allowWatchBookmarks=true");
+        using var watch = await server.WatchAsync(Secrets + "?watch=1&resourceVersion=1&timeoutSeconds=1&allowWatchBookmarks=true");
         var mark = (await watch.NextAsync())!.Value;
         Assert.Equal("BOOKMARK", mark.Type);
         Assert.Equal(await server.Store.GetCurrentRevisionAsync(TestServer.Stopping), VersionOf(mark.Object));
@@ -143,7 +143,7 @@ public sealed class ListAndWatchTests
     public async Task A_stopping_server_ends_its_watches()
     {
         var server = await TestServer.StartAsync();
-        using var watch = await server.WatchAsync(ConfigMaps + "?watch=1");
+        using var watch = await server.WatchAsync(Secrets + "?watch=1");
         await server.DisposeAsync();
         Assert.Null(await watch.NextAsync());
     }

@@ -5,7 +5,7 @@ namespace Godwit.ApiServer.Tests;
 
 public sealed class SelectionTests
 {
-    private const string ConfigMaps = "/api/v1/namespaces/default/configmaps";
+    private const string Secrets = "/api/v1/namespaces/default/secrets";
 
     [Theory]
     [InlineData("labelSelector=shard%3D1", new[] { "a1", "a3" })]
@@ -22,7 +22,7 @@ public sealed class SelectionTests
         var token = "";
         do
         {
-            var (code, page) = await server.GetAsync($"{ConfigMaps}?{query}{(token.Length == 0 ? "" : "&continue=" + token)}");
+            var (code, page) = await server.GetAsync($"{Secrets}?{query}{(token.Length == 0 ? "" : "&continue=" + token)}");
             Assert.Equal(HttpStatusCode.OK, code);
             names.AddRange(ListAndWatchTests.NamesOf(page));
             token = (string?)page["metadata"]!["continue"] ?? "";
@@ -40,20 +40,20 @@ public sealed class SelectionTests
     public async Task A_selector_that_is_none_is_refused(string query)
     {
         await using var server = await TestServer.StartAsync();
-        Assert.Equal(HttpStatusCode.BadRequest, (await server.GetAsync($"{ConfigMaps}?{query}")).Code);
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.GetAsync($"{Secrets}?{query}")).Code);
     }
 
     [Fact]
     public async Task To_a_watch_with_a_selector_an_object_comes_and_goes_as_it_matches()
     {
         await using var server = await TestServer.StartAsync();
-        using var watch = await server.WatchAsync($"{ConfigMaps}?watch=1&labelSelector=on%3Dtrue");
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"a"}}""");
+        using var watch = await server.WatchAsync($"{Secrets}?watch=1&labelSelector=on%3Dtrue");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"a"}}""");
         await PatchAsync("""{"metadata":{"labels":{"on":"true"}}}""");
-        await PatchAsync("""{"data":{"k":"v"}}""");
+        await PatchAsync("""{"data":{"k":"dg=="}}""");
         var (_, left) = await PatchAsync("""{"metadata":{"labels":{"on":"false"}}}""");
-        await server.SendAsync(HttpMethod.Delete, ConfigMaps + "/a");
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"b","labels":{"on":"true"}}}""");
+        await server.SendAsync(HttpMethod.Delete, Secrets + "/a");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"b","labels":{"on":"true"}}}""");
 
         Assert.Equal(("ADDED", "a"), Short(await watch.NextAsync()));
         Assert.Equal(("MODIFIED", "a"), Short(await watch.NextAsync()));
@@ -63,35 +63,35 @@ public sealed class SelectionTests
         Assert.Equal(ListAndWatchTests.VersionOf(left), ListAndWatchTests.VersionOf(gone.Object));
         Assert.Equal(("ADDED", "b"), Short(await watch.NextAsync()));
 
-        Task<(HttpStatusCode Code, JsonObject Body)> PatchAsync(string patch) => server.SendAsync(HttpMethod.Patch, ConfigMaps + "/a", patch, "application/merge-patch+json");
+        Task<(HttpStatusCode Code, JsonObject Body)> PatchAsync(string patch) => server.SendAsync(HttpMethod.Patch, Secrets + "/a", patch, "application/merge-patch+json");
     }
 
     [Fact]
     public async Task A_collection_is_deleted_as_far_as_it_matches()
     {
         await using var server = await FilledAsync();
-        var (code, _) = await server.SendAsync(HttpMethod.Delete, ConfigMaps + "?labelSelector=shard%3D1");
+        var (code, _) = await server.SendAsync(HttpMethod.Delete, Secrets + "?labelSelector=shard%3D1");
         Assert.Equal(HttpStatusCode.OK, code);
-        Assert.Equal(["a0", "a2", "b"], ListAndWatchTests.NamesOf((await server.GetAsync(ConfigMaps)).Body));
+        Assert.Equal(["a0", "a2", "b"], ListAndWatchTests.NamesOf((await server.GetAsync(Secrets)).Body));
     }
 
     [Fact]
     public async Task Tables_and_metadata_are_shown_to_who_asks_for_them()
     {
         await using var server = await FilledAsync();
-        var table = await AsAsync(server, ConfigMaps + "?limit=2", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
+        var table = await AsAsync(server, Secrets + "?limit=2", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
         Assert.Equal("Table", (string?)table["kind"]);
-        Assert.Equal(["Name", "Data", "Age"], table["columnDefinitions"]!.AsArray().Select(column => (string?)column!["name"]));
+        Assert.Equal(["Name", "Type", "Data", "Age"], table["columnDefinitions"]!.AsArray().Select(column => (string?)column!["name"]));
         Assert.Equal("a0", (string?)table["rows"]![0]!["cells"]![0]);
         Assert.Equal("PartialObjectMetadata", (string?)table["rows"]![0]!["object"]!["kind"]);
         Assert.NotEmpty((string)table["metadata"]!["continue"]!);
-        var whole = await AsAsync(server, ConfigMaps + "?includeObject=Object", "application/json;as=Table;v=v1;g=meta.k8s.io");
-        Assert.Equal("ConfigMap", (string?)whole["rows"]![0]!["object"]!["kind"]);
-        var metadata = await AsAsync(server, ConfigMaps, "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
+        var whole = await AsAsync(server, Secrets + "?includeObject=Object", "application/json;as=Table;v=v1;g=meta.k8s.io");
+        Assert.Equal("Secret", (string?)whole["rows"]![0]!["object"]!["kind"]);
+        var metadata = await AsAsync(server, Secrets, "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
         Assert.Equal("PartialObjectMetadataList", (string?)metadata["kind"]);
         Assert.Equal("b", (string?)metadata["items"]![4]!["metadata"]!["name"]);
         Assert.Null(metadata["items"]![4]!["data"]);
-        using var watch = await server.WatchAsync(ConfigMaps + "?watch=1", accept: "application/json;as=Table;v=v1;g=meta.k8s.io");
+        using var watch = await server.WatchAsync(Secrets + "?watch=1", accept: "application/json;as=Table;v=v1;g=meta.k8s.io");
         var seen = (await watch.NextAsync())!.Value;
         Assert.Equal("Table", (string?)seen.Object["kind"]);
         Assert.Equal("a0", (string?)seen.Object["rows"]![0]!["cells"]![0]);
@@ -112,10 +112,10 @@ public sealed class SelectionTests
         for (var number = 0; number < 4; number++)
         {
             var meta = new JsonObject { ["name"] = $"a{number}", ["labels"] = new JsonObject { ["shard"] = $"{number % 2}" } };
-            await server.PostAsync(ConfigMaps, new JsonObject { ["metadata"] = meta }.ToJsonString());
+            await server.PostAsync(Secrets, new JsonObject { ["metadata"] = meta }.ToJsonString());
         }
 
-        await server.PostAsync(ConfigMaps, """{"metadata":{"name":"b"}}""");
+        await server.PostAsync(Secrets, """{"metadata":{"name":"b"}}""");
         return server;
     }
 

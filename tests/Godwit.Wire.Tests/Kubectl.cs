@@ -96,6 +96,18 @@ public sealed partial class Kubectl : IAsyncDisposable
     public Task SetStatusAsync(string path, string kind, string apiVersion, string status) => RunAsync(
         $"replace --raw {path}/status -f -", $$"""{"apiVersion":"{{apiVersion}}","kind":"{{kind}}","metadata":{},"status":{{status}}}""");
 
+    /// <summary>Writes a kubeconfig of whoever bears a token; its path.</summary>
+    public async Task<string> TokenConfigAsync(string token)
+    {
+        var path = Path.Combine(folder, $"token-{Guid.NewGuid():N}");
+        var config = $$"""
+            {"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"c","user":"u"} }],
+             "clusters":[{"name":"c","cluster":{"server":"{{host.Url}}","certificate-authority":"{{host.AuthorityPath}}"} }],"users":[{"name":"u","user":{"token":"{{token}}"} }]}
+            """;
+        await File.WriteAllTextAsync(path, config, TestContext.Current.CancellationToken);
+        return path;
+    }
+
     /// <summary>Starts a command that runs until it is killed, such as a watch.</summary>
     public Process Start(string arguments)
     {

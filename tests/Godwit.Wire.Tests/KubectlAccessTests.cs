@@ -42,6 +42,44 @@ public sealed class KubectlAccessTests
         Assert.Contains("FIELD", (await kubectl.RunAsync("explain clusterrole.aggregationRule")).ToUpperInvariant(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [MemberData(nameof(Clients))]
+    public async Task A_token_of_an_account_is_made_and_lets_its_bearer_in(string client)
+    {
+        await using var kubectl = await Kubectl.StartAsync(client);
+        await kubectl.RunAsync("create namespace work");
+        Assert.Matches(@"^NAME +SECRETS +AGE\ndefault +0 +AGE\n$", await kubectl.RunAsync("get serviceaccounts -n work"));
+        await kubectl.RunAsync("create serviceaccount robot -n work");
+        await kubectl.RunAsync("create rolebinding robot -n work --clusterrole=view --serviceaccount=work:robot");
+        var bearer = $"--kubeconfig={await kubectl.TokenConfigAsync(await TokenAsync(kubectl))}";
+        Assert.Equal("yes\n", await kubectl.RunAsync($"auth can-i list pods -n work {bearer}"));
+        Assert.Equal("no\n", await kubectl.FailAsync($"auth can-i list pods -n default {bearer}"));
+        if (kubectl.Minor >= 28)
+        {
+            Assert.Matches(@"Username +system:serviceaccount:work:robot\n", await kubectl.RunAsync($"auth whoami {bearer}"));
+        }
+
+        if (kubectl.Minor >= 24)
+        {
+            Assert.Contains("may not specify a duration less than 10 minutes", await kubectl.FailAsync("create token robot -n work --duration=1m"), StringComparison.Ordinal);
+            Assert.Contains("serviceaccounts \"nobody\" not found", await kubectl.FailAsync("create token nobody -n work"), StringComparison.Ordinal);
+        }
+
+        await kubectl.RunAsync("delete serviceaccount robot -n work");
+        var refused = await kubectl.FailAsync($"get pods -n work {bearer}");
+        Assert.True(refused.Contains("Unauthorized", StringComparison.Ordinal) || refused.Contains("provide credentials", StringComparison.Ordinal), refused);
+    }
+
+    /// <summary>A token as kubectl makes it; before 1.24 it has no command for that.</summary>
+    private static async Task<string> TokenAsync(Kubectl kubectl)
+    {
+        var (code, output, error) = kubectl.Minor >= 24
+            ? await kubectl.TryAsync("create token robot -n work --duration=20m")
+            : await kubectl.TryAsync("create --raw /api/v1/namespaces/work/serviceaccounts/robot/token -f -", """{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}""");
+        Assert.True(code == 0, error);
+        return kubectl.Minor >= 24 ? output.Trim() : (string)System.Text.Json.Nodes.JsonNode.Parse(output)!["status"]!["token"]!;
+    }
+
     /// <summary>A group that may make bindings and has nothing to give.</summary>
     private static async Task<string> MakersAsync(Kubectl kubectl)
     {

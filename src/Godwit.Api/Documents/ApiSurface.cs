@@ -32,6 +32,7 @@ public sealed record ApiSurface(
         new("", "v1", "pods", "exec", "PodExecOptions", ["create", "get"]),
         new("", "v1", "pods", "log", "Pod", ["get"]),
         new("", "v1", "pods", "portforward", "PodPortForwardOptions", ["create", "get"]),
+        new("", "v1", "serviceaccounts", "token", "TokenRequest", ["create"]) { KindGroup = "authentication.k8s.io" },
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "start", "VirtualMachine", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "stop", "VirtualMachine", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "restart", "VirtualMachine", ["update"]),

@@ -71,6 +71,9 @@ public static class BuiltInKinds
     /// <summary>The body of a pod's eviction.</summary>
     public static QuestionKind Eviction { get; } = new(new ResourceType("policy", "v1", "Eviction", "evictions", Namespaced: true), "eviction", ClusterSchemas.Eviction);
 
+    /// <summary>The body of a service account's token.</summary>
+    public static QuestionKind TokenRequest { get; } = new(Authentication.V1.TokenRequest.Type, "tokenrequest", TokenSchemas.TokenRequest);
+
     /// <summary>The body of a delete.</summary>
     public static ObjectSchema DeleteOptions => MetaSchemas.DeleteOptions;
 }

@@ -13,6 +13,9 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
 {
     private readonly ScaleHandler scales = new(store, writer);
 
+    /// <summary>Told of a namespace before the client is that made it, so that what it makes there next finds what every namespace has.</summary>
+    public Func<string, CancellationToken, Task> NamespaceMade { get; init; } = (_, _) => Task.CompletedTask;
+
     public Task HandleAsync(ApiRequest request, ServedResource resource)
     {
         CheckShape(request.Info, resource);
@@ -69,7 +72,9 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
     {
         var write = WriteContext.Of(request, resource);
         var body = await ReadBodyAsync(request, write);
-        await AnswerAsync(request, 201, await writer.CreateAsync(write, body));
+        var made = await writer.CreateAsync(write, body);
+        await TellOfNamespaceAsync(write, made);
+        await AnswerAsync(request, 201, made);
     }
 
     private async Task UpdateAsync(ApiRequest request, ServedResource resource)
@@ -109,8 +114,16 @@ internal sealed class ResourceHandler(IRevisionStore store, ObjectViews views, L
         FieldValidations.Complain(write, config.DuplicateFields, "duplicate");
         var apply = new ApplyRequest(config.Value, force, () => authorizer.CheckAsync(request.User, request.Info with { Verb = "create" }, request.Stopping));
         var (stored, created) = await writer.ApplyAsync(write, apply);
+        if (created)
+        {
+            await TellOfNamespaceAsync(write, stored);
+        }
+
         await AnswerAsync(request, created ? 201 : 200, stored);
     }
+
+    private Task TellOfNamespaceAsync(WriteContext write, StoredObject made) =>
+        write.DryRun || !Finalizers.IsNamespace(write.Resource.Definition) ? Task.CompletedTask : NamespaceMade(made.Name.ToString(), write.Stopping);
 
     private async Task DeleteAsync(ApiRequest request, ServedResource resource)
     {

@@ -34,7 +34,7 @@ internal sealed class ReviewHandler(Authenticator authenticator, Authorizer auth
             "selfsubjectaccessreviews" => GodwitJson.ToObject(await MayIAsync(GodwitJson.FromNode<SelfSubjectAccessReview>(body), request)),
             "subjectaccessreviews" => GodwitJson.ToObject(await MayTheyAsync(GodwitJson.FromNode<SubjectAccessReview>(body), request)),
             "localsubjectaccessreviews" => GodwitJson.ToObject(await MayTheyHereAsync(GodwitJson.FromNode<LocalSubjectAccessReview>(body), request)),
-            "tokenreviews" => GodwitJson.ToObject(WhoseIs(GodwitJson.FromNode<TokenReview>(body))),
+            "tokenreviews" => GodwitJson.ToObject(await WhoseIsAsync(GodwitJson.FromNode<TokenReview>(body), request.Stopping)),
             _ => GodwitJson.ToObject(await WhatMayIAsync(GodwitJson.FromNode<SelfSubjectRulesReview>(body), request)),
         };
         answer["apiVersion"] = kind.Type.ApiVersion; // A question is answered in the version in which it is asked.
@@ -77,18 +77,19 @@ internal sealed class ReviewHandler(Authenticator authenticator, Authorizer auth
         },
     };
 
-    /// <summary>Tokens here are meant for this server, and say so of no other audience.</summary>
-    private TokenReview WhoseIs(TokenReview review)
+    private async Task<TokenReview> WhoseIsAsync(TokenReview review, CancellationToken stopping)
     {
-        var user = review.Spec is { Token: { Length: > 0 } token, Audiences: [] } ? authenticator.FindByToken(token) : null;
+        var owner = review.Spec is { Token: { Length: > 0 } token, Audiences: var audiences } ? await authenticator.FindByTokenAsync(token, audiences, stopping) : null;
         return review with
         {
             Spec = review.Spec with { Token = null }, // A secret does not go where it need not.
-            Status = user is null ? new TokenReviewStatus() : new TokenReviewStatus { Authenticated = true, User = InfoOf(user) },
+            Status = owner is null
+                ? new TokenReviewStatus { Error = "the token is not of this cluster, has ended, or is meant for others" }
+                : new TokenReviewStatus { Authenticated = true, User = InfoOf(owner.User), Audiences = owner.Audiences },
         };
     }
 
-    private static UserInfo InfoOf(User user) => new() { Username = user.Name, Uid = user.Uid.Length == 0 ? null : user.Uid, Groups = user.Groups };
+    private static UserInfo InfoOf(User user) => new() { Username = user.Name, Uid = user.Uid.Length == 0 ? null : user.Uid, Groups = user.Groups, Extra = user.Extra };
 
     private static StatusException Invalid(ApiRequest request, string field, string problem) =>
         StatusException.Invalid(request.Info.Subject, $"{field}: Invalid value: {problem}", [new StatusCause("FieldValueInvalid", problem, field)]);

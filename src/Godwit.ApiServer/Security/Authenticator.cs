@@ -5,18 +5,19 @@ using Microsoft.AspNetCore.Http;
 
 namespace Godwit.ApiServer.Security;
 
-/// <summary>Finds out who sends a request: a client certificate of our authority, a bearer token, or nobody.</summary>
-internal sealed class Authenticator(CertificateAuthority authority, TokenTable tokens)
+/// <summary>Finds out who sends a request: a client certificate of our authority, a bearer token (the operator's, or a service account's), or nobody.</summary>
+internal sealed class Authenticator(CertificateAuthority authority, TokenTable tokens, AccountAuthenticator accounts)
 {
     private static readonly object ConnectionUserKey = new();
+    private static readonly string[] OwnAudience = [AccountToken.Issuer];
 
     /// <exception cref="StatusException">Credentials were given and are not good: 401. Bad ones never count as none.</exception>
-    public User Authenticate(HttpContext http)
+    public async ValueTask<User> AuthenticateAsync(HttpContext http)
     {
         var header = http.Request.Headers.Authorization.ToString();
         if (header.Length > 0)
         {
-            var user = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? tokens.Find(header[7..].Trim()) : null;
+            var user = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? (await FindByTokenAsync(header[7..].Trim(), [], http.RequestAborted))?.User : null;
             return user is null ? throw StatusException.Unauthorized()
                 : user.IsIn(User.BootstrappersGroup) && http.Connection.ClientCertificate is { } former ? user with { Former = ReadFormer(former) }
                 : user;
@@ -25,8 +26,14 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
         return http.Connection.ClientCertificate is { } certificate ? OfConnection(http, certificate) : User.Anonymous;
     }
 
-    /// <summary>Whose token this is; null: nobody's.</summary>
-    public User? FindByToken(string token) => tokens.Find(token);
+    /// <summary>Whose token this is that is meant for one of the audiences; none given: for this server. Null: nobody's.</summary>
+    public async ValueTask<TokenOwner?> FindByTokenAsync(string token, IReadOnlyList<string> audiences, CancellationToken stopping)
+    {
+        var wanted = audiences.Count > 0 ? audiences : OwnAudience;
+        return tokens.Find(token) is not { } user ? await accounts.FindAsync(token, wanted, stopping)
+            : wanted.Contains(AccountToken.Issuer) ? new TokenOwner(user, OwnAudience) // The operator's tokens are meant for this server alone.
+            : null;
+    }
 
     /// <summary>A certificate is looked at once for each connection; the connection's later requests are the same user's.</summary>
     private User OfConnection(HttpContext http, X509Certificate2 certificate)

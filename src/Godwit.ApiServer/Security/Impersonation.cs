@@ -31,6 +31,9 @@ internal static class Impersonation
             throw StatusException.BadRequest($"impersonation takes {UserHeader} and {GroupHeader} only, and the first is needed");
         }
 
-        return name == User.Anonymous.Name ? User.Anonymous : new User(name, [.. http.Request.Headers[GroupHeader].OfType<string>(), User.AuthenticatedGroup]);
+        List<string> groups = [.. http.Request.Headers[GroupHeader].OfType<string>()];
+        return name == User.Anonymous.Name ? User.Anonymous
+            : groups.Count == 0 && name.StartsWith(User.ServiceAccountPrefix, StringComparison.Ordinal) && name.Split(':') is [_, _, var ns, _] ? new User(name, User.AccountGroups(ns))
+            : new User(name, [.. groups, User.AuthenticatedGroup]);
     }
 }

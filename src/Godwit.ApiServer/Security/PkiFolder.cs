@@ -12,6 +12,7 @@ namespace Godwit.ApiServer.Security;
 ///     agent-client.crt, agent-client.key   this server as a client of the agents (console, log)
 ///     admin.crt, admin.key              system:masters
 ///     controllers.crt, controllers.key  the controllers
+///     service-accounts.key              what tokens of service accounts are signed with
 ///     bootstrap-token                   what a new node joins with
 ///     tokens.csv                        the operator's bearer tokens, if there are any
 /// </code>
@@ -78,6 +79,30 @@ internal sealed class PkiFolder
     /// <summary>A client certificate: <paramref name="user"/> as CN, <paramref name="groups"/> as O.</summary>
     public X509Certificate2 ClientCertificate(string file, string user, params ReadOnlySpan<string> groups) =>
         LoadOrIssue(file, Subject(user, groups), [CertificateAuthority.ClientAuth], null, _ => true);
+
+    /// <summary>The key that tokens of service accounts are signed with; made at first start. Without it, all of them end.</summary>
+    public ECDsa AccountKey()
+    {
+        var path = Path.Combine(folder, "service-accounts.key");
+        if (!File.Exists(path))
+        {
+            using var made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            WriteWhole(path, made.ExportPkcs8PrivateKeyPem() + "\n");
+        }
+
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(File.ReadAllText(path));
+            return key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value ? key
+                : throw new CryptographicException("The key is not on the curve P-256.");
+        }
+        catch (Exception error) when (error is CryptographicException or ArgumentException)
+        {
+            key.Dispose();
+            throw new InvalidDataException($"{path} is no private key for ECDSA on P-256: restore it from a backup, or remove it to have a new one made, which ends all tokens of service accounts.", error);
+        }
+    }
 
     /// <summary>The token that new nodes join with; made at first start.</summary>
     public string BootstrapToken()

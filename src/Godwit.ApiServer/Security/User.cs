@@ -9,6 +9,7 @@ internal sealed record User(string Name, IReadOnlyList<string> Groups, string Ui
     public const string BootstrappersGroup = "system:bootstrappers";
     public const string UnauthenticatedGroup = "system:unauthenticated";
     public const string ServiceAccountPrefix = "system:serviceaccount:";
+    public const string ServiceAccountsGroup = "system:serviceaccounts";
     public const string NodeNamePrefix = "system:node:";
     public const string ControllersName = "system:godwit-controllers";
     public const string ServerName = "system:godwit-server";
@@ -16,7 +17,15 @@ internal sealed record User(string Name, IReadOnlyList<string> Groups, string Ui
     /// <summary>Beside a bootstrap token: the node whose own certificate was shown too, out of date or not. It gives no right but that to a new one.</summary>
     public FormerNode? Former { get; init; }
 
+    /// <summary>What else is known of a service account by its token: the pod that has it, and the token's own name.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Extra { get; init; } = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
+
     public static User Anonymous { get; } = new("system:anonymous", [UnauthenticatedGroup]);
+
+    public static string AccountName(string ns, string account) => $"{ServiceAccountPrefix}{ns}:{account}";
+
+    /// <summary>The groups that every service account of a namespace is in.</summary>
+    public static IReadOnlyList<string> AccountGroups(string ns) => [ServiceAccountsGroup, $"{ServiceAccountsGroup}:{ns}", AuthenticatedGroup];
 
     public bool IsAnonymous => ReferenceEquals(this, Anonymous);
 

@@ -78,7 +78,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
 
     private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
     {
-        var user = Impersonation.Apply(http, parts.Authenticator.Authenticate(http));
+        var user = Impersonation.Apply(http, await parts.Authenticator.AuthenticateAsync(http));
         await parts.Authorizer.CheckAsync(user, info, http.RequestAborted);
         using var counted = inFlight.Enter(user.Name, IsLong(info));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping);
@@ -114,6 +114,11 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         if (PodSubresources.Handles(request.Info))
         {
             return parts.Pods.HandleAsync(request);
+        }
+
+        if (TokenHandler.Handles(request.Info))
+        {
+            return parts.Tokens.HandleAsync(request);
         }
 
         return ReviewHandler.Find(request.Info) is { } question

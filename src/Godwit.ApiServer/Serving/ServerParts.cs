@@ -13,21 +13,25 @@ namespace Godwit.ApiServer.Serving;
 internal sealed class ServerParts : IDisposable
 {
     private readonly AgentClient agents;
+    private readonly AccountTokenSigner accountTokens;
 
     public ServerParts(ApiServerOptions options, PkiFolder pki)
     {
         var store = options.Store;
         Resources = new ServedResources(options.Registry);
-        Authenticator = new Authenticator(pki.Authority, TokensOf(pki));
+        accountTokens = new AccountTokenSigner(pki.AccountKey(), options.Clock);
+        Authenticator = new Authenticator(pki.Authority, TokensOf(pki), new AccountAuthenticator(accountTokens, store, Resources, options.Clock));
         var signer = new NodeSigner(pki.Authority, options.AllServerNames);
         Access = new AccessIndex(store, Resources, options.Clock, options.Loggers.CreateLogger<AccessIndex>());
         Authorizer = new Authorizer(Access);
         Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), options.Clock), options.Clock);
         Reviews = new ReviewHandler(Authenticator, Authorizer);
+        Tokens = new TokenHandler(store, Resources, accountTokens, options.Clock);
         var views = new ObjectViews(options.Clock);
         var lists = new ListHandler(store, views);
         var watches = new WatchHandler(store, lists, views, Metrics, options.Clock);
-        Objects = new ResourceHandler(store, views, lists, watches, Writer, Authorizer);
+        Furnisher = new NamespaceFurnisher(store, Resources, Writer, pki.Authority.CertificatePem, options.Clock, options.Loggers.CreateLogger<NamespaceFurnisher>());
+        Objects = new ResourceHandler(store, views, lists, watches, Writer, Authorizer) { NamespaceMade = Furnisher.EnsureAsync };
         agents = new AgentClient(pki.Authority, pki.ClientCertificate("agent-client", User.ServerName));
         var relay = new AgentRelay(store, Resources, agents, options.Clock);
         Machines = new MachineSubresources(store, Resources, Writer, relay);
@@ -48,7 +52,11 @@ internal sealed class ServerParts : IDisposable
 
     public ReviewHandler Reviews { get; }
 
+    public TokenHandler Tokens { get; }
+
     public ObjectWriter Writer { get; }
+
+    public NamespaceFurnisher Furnisher { get; }
 
     public ResourceHandler Objects { get; }
 
@@ -64,7 +72,11 @@ internal sealed class ServerParts : IDisposable
 
     public ServerMetrics Metrics { get; } = new();
 
-    public void Dispose() => agents.Dispose();
+    public void Dispose()
+    {
+        agents.Dispose();
+        accountTokens.Dispose();
+    }
 
     private static TokenTable TokensOf(PkiFolder pki)
     {

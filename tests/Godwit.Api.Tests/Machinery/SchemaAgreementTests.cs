@@ -65,6 +65,7 @@ public sealed class SchemaAgreementTests
         [typeof(SubjectAccessReview)] = SubjectAccessReview.Type,
         [typeof(LocalSubjectAccessReview)] = LocalSubjectAccessReview.Type,
         [typeof(TokenReview)] = TokenReview.Type,
+        [typeof(TokenRequest)] = TokenRequest.Type,
         [typeof(Scale)] = Scale.Type,
     };
 
@@ -94,7 +95,7 @@ public sealed class SchemaAgreementTests
     public void Each_served_kind_has_a_typed_record_of_the_same_names()
     {
         var served = BuiltInKinds.All.Select(kind => new ResourceType(kind.Group, kind.Version, kind.Kind, kind.Plural, kind.Namespaced))
-            .Concat(BuiltInKinds.Questions.Where(kind => !kind.Type.Version.Contains("beta", StringComparison.Ordinal)).Select(kind => kind.Type)).Append(BuiltInKinds.Scale.Type);
+            .Concat(BuiltInKinds.Questions.Where(kind => !kind.Type.Version.Contains("beta", StringComparison.Ordinal)).Select(kind => kind.Type)).Append(BuiltInKinds.Scale.Type).Append(BuiltInKinds.TokenRequest.Type);
 
         Assert.Equal(Types.Values.ToHashSet(), served.ToHashSet());
     }
@@ -123,7 +124,7 @@ public sealed class SchemaAgreementTests
     {
         var wanted = Types[type];
         return BuiltInKinds.All.FirstOrDefault(kind => kind.Kind == wanted.Kind && kind.Group == wanted.Group)?.Schema
-            ?? BuiltInKinds.Questions.Append(BuiltInKinds.Scale).Single(kind => kind.Type == wanted).Schema;
+            ?? BuiltInKinds.Questions.Append(BuiltInKinds.Scale).Append(BuiltInKinds.TokenRequest).Single(kind => kind.Type == wanted).Schema;
     }
 
     private static void Compare(JsonTypeInfo type, ObjectSchema schema, string path, List<string> differences)
