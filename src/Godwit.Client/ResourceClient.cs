@@ -105,6 +105,10 @@ public sealed class ResourceClient<T>(ClusterClient cluster)
     public Task PostAsync(ResourceKey key, string subresource, JsonObject body, CancellationToken stopping) =>
         cluster.SendForBytesAsync(Write(HttpMethod.Post, PathOf(key, subresource), Encoding.UTF8.GetBytes(body.ToJsonString())), stopping);
 
+    /// <summary>Asks a question that is posed as a subresource, such as a service account's <c>token</c>; the answer has the question's form.</summary>
+    public async Task<TQuestion> AskAsync<TQuestion>(ResourceKey key, string subresource, TQuestion question, CancellationToken stopping) =>
+        Parse<TQuestion>(await cluster.SendForBytesAsync(Write(HttpMethod.Post, PathOf(key, subresource), GodwitJson.SerializeToUtf8(question)), stopping));
+
     /// <summary>Asks for deletion; an object with finalizers goes when the last of them has been taken off.</summary>
     public async Task DeleteAsync(ResourceKey key, DeleteOptions options, CancellationToken stopping) =>
         await cluster.SendForBytesAsync(Write(HttpMethod.Delete, PathOf(key), GodwitJson.SerializeToUtf8(options)), stopping);

@@ -11,6 +11,7 @@ namespace Godwit.ApiServer.Access;
 ///   read    Nodes, guests, moves, forecasts, Services, EndpointSlices    all: the network is made from them on every node
 ///           Pods                                                        its own: by name, or a list or watch of its own
 ///           Secrets, ConfigMaps                                         by name, one that something on it refers to
+///           Tokens of service accounts (create)                         of an account of something on it; bound to a pod of its own (TokenHandler)
 ///           ConfigMap kube-system/godwit-network                        also a list or watch of that one name
 ///           Node (writes), Lease                                        its own
 ///   write   what <see cref="Resources.NodeRestriction"/> finds to be its own, at the write
@@ -54,6 +55,9 @@ internal static class NodeAuthorizer
         ("", "configmaps", "") when info is { Namespace: NamespaceNames.KubeSystem, Name: NetworkSettings } => NodeVerdict.Of(ReadVerbs.Contains(info.Verb)),
         ("", "secrets" or "configmaps", "") => info is { Verb: "get", Namespace.Length: > 0, Name.Length: > 0 }
             ? new NodeVerdict.IfRefersTo(new ObjectReference(info.Resource, info.Namespace, info.Name))
+            : NodeVerdict.No,
+        ("", "serviceaccounts", "token") => info is { Verb: "create", Namespace.Length: > 0, Name.Length: > 0 }
+            ? new NodeVerdict.IfRefersTo(new ObjectReference(ObjectReference.ServiceAccounts, info.Namespace, info.Name))
             : NodeVerdict.No,
         ("", "pods", "") when info.Verb is "list" or "watch" => NodeVerdict.Of(info.SelectedNode == node),
         ("", "pods", "") when info.Verb is "get" => info is { Namespace.Length: > 0, Name.Length: > 0 } ? new NodeVerdict.IfRuns(info.Namespace, info.Name) : NodeVerdict.No,

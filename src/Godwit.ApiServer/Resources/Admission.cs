@@ -14,6 +14,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
 {
     private static readonly string[] Undeletable = [NamespaceNames.Default, NamespaceNames.KubeSystem, NamespaceNames.KubePublic, NamespaceNames.KubeNodeLease];
 
+    private readonly AccountAdmission accounts = new(store, resources);
     private readonly ServedResource? namespaces = resources.Find("", "v1", "namespaces");
     private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
     private readonly ServedResource? guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances");
@@ -34,6 +35,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
         }
 
         await escalation.CheckAsync(write, resource, existing: null);
+        await accounts.ApplyAsync(write, resource);
         if (write.Resource.Definition is { Group: "certificates.k8s.io", Plural: "certificatesigningrequests" })
         {
             await SignAsync(write, resource);

@@ -117,7 +117,7 @@ internal sealed class ReviewHandler(Authenticator authenticator, Authorizer auth
                 ResourceRules = [.. rules.Where(rule => rule.Resources.Count > 0).Select(rule => new ResourceRule { ApiGroups = rule.ApiGroups, Resources = rule.Resources, ResourceNames = rule.ResourceNames, Verbs = rule.Verbs })],
                 NonResourceRules = [.. rules.Where(rule => rule.NonResourceUrls.Count > 0).Select(rule => new NonResourceRule { Verbs = rule.Verbs, NonResourceUrls = rule.NonResourceUrls })],
                 Incomplete = user.NodeName is not null,
-                EvaluationError = user.NodeName is null ? null : "a node may also read its own pods, and the Secrets and ConfigMaps that what it runs refers to",
+                EvaluationError = user.NodeName is null ? null : "a node may also read its own pods, the Secrets and ConfigMaps that what it runs refers to, and get tokens of its pods",
             },
         };
     }

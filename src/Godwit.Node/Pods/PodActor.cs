@@ -13,6 +13,7 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
 {
     private static readonly TimeSpan TroubleFirst = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan TroubleMax = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan TokenRetry = TimeSpan.FromSeconds(30);
     private const int DoublingsMax = 5;
 
     private readonly ConcurrentDictionary<string, Task> ending = new(StringComparer.Ordinal);
@@ -93,6 +94,22 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
         }
 
         wake(pod.Metadata.Uid);
+    }
+
+    /// <summary>Replaces tokens in the pod's volumes before they end.</summary>
+    /// <returns>When to look again; null: never.</returns>
+    public async Task<DateTimeOffset?> RefreshTokensAsync(Pod pod, DateTimeOffset now, CancellationToken stopping)
+    {
+        try
+        {
+            var next = await parts.Volumes.RefreshTokensAsync(pod, new PodObjects(parts.Client, pod.Metadata.Namespace), now, stopping);
+            return next is { } at && at < now + TokenRetry ? now + TokenRetry : next; // Whatever the server's clock says, not in a circle.
+        }
+        catch (Exception failure) when (failure is PodConfigException or Client.ClusterUnreachableException or IOException or Linux.LinuxException)
+        {
+            Log.NoToken(parts.Logger, pod.Metadata.Namespace, pod.Metadata.Name, ErrorChain.Describe(failure));
+            return now + TokenRetry;
+        }
     }
 
     /// <summary>The last hook, the signal, SIGKILL when the grace is over; in the background.</summary>
@@ -229,5 +246,8 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
     {
         [LoggerMessage(EventId = 2511, Level = LogLevel.Debug, Message = "Container {Name} was not ended: {Reason}")]
         public static partial void NotEnded(ILogger logger, string name, string reason);
+
+        [LoggerMessage(EventId = 2512, Level = LogLevel.Warning, Message = "The token of pod {Namespace}/{Pod} was not replaced; it is tried again: {Reason}")]
+        public static partial void NoToken(ILogger logger, string @namespace, string pod, string reason);
     }
 }

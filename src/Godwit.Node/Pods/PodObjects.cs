@@ -1,5 +1,7 @@
 using System.Text;
+using Godwit.Api.Authentication.V1;
 using Godwit.Api.Core.V1;
+using Godwit.Api.Meta.V1;
 using Godwit.Client;
 
 namespace Godwit.Node.Pods;
@@ -35,6 +37,32 @@ internal sealed class PodObjects(ClusterClient client, string space)
 
     /// <inheritdoc cref="ReadMapAsync"/>
     public async Task<IReadOnlyDictionary<string, byte[]>?> ReadSecretAsync(string name, bool optional, CancellationToken stopping) => (await FindSecretAsync(name, optional, stopping))?.Data;
+
+    /// <summary>A new token of the pod's account, bound to the pod.</summary>
+    /// <exception cref="PodConfigException">The server gives none.</exception>
+    public async Task<string> RequestTokenAsync(Pod pod, ServiceAccountTokenProjection wanted, CancellationToken stopping)
+    {
+        var account = new ResourceKey(space, pod.Spec.ServiceAccountName ?? "");
+        var request = new TokenRequest
+        {
+            Metadata = new ObjectMeta { Name = account.Name, Namespace = space },
+            Spec = new TokenRequestSpec
+            {
+                Audiences = string.IsNullOrEmpty(wanted.Audience) ? [] : [wanted.Audience],
+                ExpirationSeconds = wanted.ExpirationSeconds,
+                BoundObjectRef = new BoundObjectReference { Kind = Pod.Type.Kind, ApiVersion = Pod.Type.ApiVersion, Name = pod.Metadata.Name, Uid = pod.Metadata.Uid },
+            },
+        };
+        try
+        {
+            var answer = await client.For<ServiceAccount>().AskAsync(account, "token", request, stopping);
+            return answer.Status.Token is { Length: > 0 } token ? token : throw new PodConfigException($"the server answered without a token of service account {account}");
+        }
+        catch (ApiException refused)
+        {
+            throw new PodConfigException($"there is no token of service account {account}: {refused.Message}", refused);
+        }
+    }
 
     public async Task<Secret?> FindSecretAsync(string name, bool optional, CancellationToken stopping)
     {

@@ -109,7 +109,8 @@ internal sealed partial class PodSync : IDisposable
             verdicts.TryRemove(uid, out _);
         }
 
-        var again = Earlier(decision.LookAgainAt, DeadlineOf(pod));
+        var tokens = pod is not null && view.Runs.Any(run => run.IsAlive) ? await actor.RefreshTokensAsync(pod, view.Now, stopping) : null;
+        var again = Earlier(Earlier(decision.LookAgainAt, DeadlineOf(pod)), tokens);
         return view.Object is PodObject.Unknown ? NextLook.After(TimeSpan.FromSeconds(5))
             : again is { } at ? NextLook.After(at > view.Now ? at - view.Now : TimeSpan.Zero)
             : NextLook.OnChange;

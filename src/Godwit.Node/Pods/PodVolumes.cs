@@ -13,6 +13,9 @@ internal sealed class PodVolumes
     private const long SecretBytesMax = 2L << 20;
     private const int ModeDefault = 0b110_100_100;
 
+    /// <summary>In a volume that is written: the link to the folder that its files are in now.</summary>
+    private const string Data = "..data";
+
     private readonly string folder;
     private readonly string hostAddress;
 
@@ -51,12 +54,46 @@ internal sealed class PodVolumes
             case { DownwardAPI: { } downward }:
                 Write(place, Tell(pod, container, downward.Items, downward.DefaultMode), inMemory: false, pod);
                 return place;
+            case { Projected: not null } when Directory.Exists(Path.Combine(place, Data)):
+                return place; // Nothing is asked for twice: what changes in it is replaced in its time.
             case { Projected: { } projected }:
                 Write(place, await ProjectAsync(pod, container, projected, objects, stopping), inMemory: true, pod);
                 return place;
             default:
                 throw new PodConfigException($"the volume {volume.Name} is of a kind that this node does not have: emptyDir, hostPath, configMap, secret, projected and downwardAPI are there");
         }
+    }
+
+    /// <summary>Replaces the tokens of service accounts in the pod's volumes whose time for that has come.</summary>
+    /// <returns>When to do it again; null when the pod has none.</returns>
+    /// <exception cref="PodConfigException">The server gives none; the old one stays.</exception>
+    public async Task<DateTimeOffset?> RefreshTokensAsync(Pod pod, PodObjects objects, DateTimeOffset now, CancellationToken stopping)
+    {
+        DateTimeOffset? next = null;
+        foreach (var volume in PodTokens.Of(pod).GroupBy(each => each.Volume.Name, each => each.Token, StringComparer.Ordinal))
+        {
+            var place = Path.Combine(folder, pod.Metadata.Uid, "volumes", volume.Key);
+            var changed = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+            foreach (var token in volume.Where(token => File.Exists(Path.Combine(place, Data, token.Path))))
+            {
+                var text = await File.ReadAllTextAsync(Path.Combine(place, Data, token.Path), stopping);
+                if (PodTokens.RefreshAt(text) <= now)
+                {
+                    text = await objects.RequestTokenAsync(pod, token, stopping);
+                    changed[token.Path] = Encoding.UTF8.GetBytes(text);
+                }
+
+                var at = PodTokens.RefreshAt(text);
+                next = next is { } sooner && sooner < at ? sooner : at;
+            }
+
+            if (changed.Count > 0)
+            {
+                Replace(place, changed, pod);
+            }
+        }
+
+        return next;
     }
 
     /// <summary>A place in a volume. Made where there is none; links that lead out of the volume are not followed.</summary>
@@ -152,7 +189,8 @@ internal sealed class PodVolumes
                 { ConfigMap: { } map } => Choose(await objects.ReadMapAsync(map.Name ?? "", map.Optional == true, stopping), map.Items, projected.DefaultMode, $"configmap {map.Name}", map.Optional),
                 { Secret: { } secret } => Choose(await objects.ReadSecretAsync(secret.Name ?? "", secret.Optional == true, stopping), secret.Items, projected.DefaultMode, $"secret {secret.Name}", secret.Optional),
                 { DownwardAPI: { } downward } => Tell(pod, container, downward.Items, projected.DefaultMode),
-                _ => throw new PodConfigException("a projected volume asks for a source that this node does not have: configMap, secret and downwardAPI are there, a service account's token is not"),
+                { ServiceAccountToken: { } token } => [new VolumeFile(token.Path, Encoding.UTF8.GetBytes(await objects.RequestTokenAsync(pod, token, stopping)), projected.DefaultMode ?? ModeDefault)],
+                _ => throw new PodConfigException("a projected volume asks for a source that this node does not have: configMap, secret, downwardAPI and serviceAccountToken are there"),
             });
         }
 
@@ -200,7 +238,7 @@ internal sealed class PodVolumes
     /// <summary>Written whole beside the place and put there by one change of a link, as programs that watch such volumes expect.</summary>
     private static void Write(string place, IReadOnlyList<VolumeFile> files, bool inMemory, Pod pod)
     {
-        if (Directory.Exists(Path.Combine(place, "..data")))
+        if (Directory.Exists(Path.Combine(place, Data)))
         {
             return;
         }
@@ -236,7 +274,36 @@ internal sealed class PodVolumes
             }
         }
 
-        File.CreateSymbolicLink(Path.Combine(place, "..data"), "..first");
+        File.CreateSymbolicLink(Path.Combine(place, Data), "..first");
+    }
+
+    /// <summary>All files anew beside the old ones, some of them with other bytes, and one change of the link.</summary>
+    private static void Replace(string place, IReadOnlyDictionary<string, byte[]> changed, Pod pod)
+    {
+        const string draft = "..data_new";
+        var old = new DirectoryInfo(Path.Combine(place, Data)).LinkTarget!;
+        var fresh = $"..{Guid.NewGuid():N}";
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(place, old), "*", SearchOption.AllDirectories))
+        {
+            var name = Path.GetRelativePath(Path.Combine(place, old), file);
+            var copy = Path.Combine(place, fresh, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.WriteAllBytes(copy, changed.TryGetValue(name, out var bytes) ? bytes : File.ReadAllBytes(file));
+            File.SetUnixFileMode(copy, File.GetUnixFileMode(file));
+            Own(copy, pod.Spec.SecurityContext?.FsGroup);
+        }
+
+        File.Delete(Path.Combine(place, draft)); // Of an agent that ended here.
+        File.CreateSymbolicLink(Path.Combine(place, draft), fresh);
+        using (var folder = HeldFolder.Open(place))
+        {
+            folder.Rename(Encoding.UTF8.GetBytes(draft), folder, Encoding.UTF8.GetBytes(Data));
+        }
+
+        foreach (var former in Directory.EnumerateDirectories(place, "..*").Where(path => Path.GetFileName(path) is var name && name != fresh && name != Data))
+        {
+            Directory.Delete(former, recursive: true);
+        }
     }
 
     private static void Own(string path, long? group)
