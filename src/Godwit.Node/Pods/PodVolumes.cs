@@ -278,7 +278,7 @@ internal sealed class PodVolumes
     }
 
     /// <summary>All files anew beside the old ones, some of them with other bytes, and one change of the link.</summary>
-    private static void Replace(string place, IReadOnlyDictionary<string, byte[]> changed, Pod pod)
+    private static void Replace(string place, Dictionary<string, byte[]> changed, Pod pod)
     {
         const string draft = "..data_new";
         var old = new DirectoryInfo(Path.Combine(place, Data)).LinkTarget!;
@@ -295,9 +295,9 @@ internal sealed class PodVolumes
 
         File.Delete(Path.Combine(place, draft)); // Of an agent that ended here.
         File.CreateSymbolicLink(Path.Combine(place, draft), fresh);
-        using (var folder = HeldFolder.Open(place))
+        using (var held = HeldFolder.Open(place))
         {
-            folder.Rename(Encoding.UTF8.GetBytes(draft), folder, Encoding.UTF8.GetBytes(Data));
+            held.Rename(Encoding.UTF8.GetBytes(draft), held, Encoding.UTF8.GetBytes(Data));
         }
 
         foreach (var former in Directory.EnumerateDirectories(place, "..*").Where(path => Path.GetFileName(path) is var name && name != fresh && name != Data))
