@@ -52,7 +52,7 @@ public sealed class PodTokenTests
             Assert.NotEqual(token, Read("token"));
             Assert.Equal((authority, "default"), (Read("ca.crt"), Read("namespace")));
             Assert.Equal((UnixFileMode)0b110_100_100, File.GetUnixFileMode(Path.Combine(place, "..data", "token")));
-            Assert.Single(Directory.EnumerateDirectories(place, "..*").Where(path => new DirectoryInfo(path).LinkTarget is null));
+            Assert.Single(Directory.EnumerateDirectories(place, "..*"), path => new DirectoryInfo(path).LinkTarget is null);
 
             string Read(string file) => File.ReadAllText(Path.Combine(place, file));
         }
