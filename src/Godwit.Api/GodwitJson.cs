@@ -104,6 +104,8 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Secret>))]
 [JsonSerializable(typeof(ResourceList<Pod>))]
 [JsonSerializable(typeof(ResourceList<ServiceAccount>))]
+[JsonSerializable(typeof(ResourceList<ResourceQuota>))]
+[JsonSerializable(typeof(ResourceList<LimitRange>))]
 [JsonSerializable(typeof(ResourceList<Service>))]
 [JsonSerializable(typeof(ResourceList<Endpoints>))]
 [JsonSerializable(typeof(ResourceList<EndpointSlice>))]

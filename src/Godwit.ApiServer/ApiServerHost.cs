@@ -75,7 +75,7 @@ public sealed class ApiServerHost : IAsyncDisposable
             throw new IOException($"The API server cannot listen on {string.Join(", ", options.Listen)}: stop what uses the address, or choose another.", error);
         }
 
-        var working = Task.WhenAll(parts.Reaper.RunAsync(stop.Token), parts.Furnisher.RunAsync(stop.Token), parts.Access.RunAsync(stop.Token));
+        var working = Task.WhenAll(parts.Reaper.RunAsync(stop.Token), parts.Furnisher.RunAsync(stop.Token), parts.Quotas.RunAsync(stop.Token), parts.Access.RunAsync(stop.Token));
         return Describe(new Running(web, parts, stop, working), options, pki);
     }
 

@@ -3,6 +3,7 @@ using Godwit.Api.Authorization.V1;
 using Godwit.Api.Kinds.Access;
 using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Kinds.Policies;
+using Godwit.Api.Kinds.Quotas;
 using Godwit.Api.Kinds.Services;
 using Godwit.Api.Kinds.Workloads;
 using Godwit.Api.Machinery;
@@ -23,6 +24,8 @@ public static class BuiltInKinds
         CoreKinds.SecretDefinition,
         PodKinds.PodDefinition,
         PodKinds.ServiceAccountDefinition,
+        QuotaKinds.ResourceQuotaDefinition,
+        QuotaKinds.LimitRangeDefinition,
         ServiceKinds.ServiceDefinition,
         ServiceKinds.EndpointsDefinition,
         ServiceKinds.EndpointSliceDefinition,

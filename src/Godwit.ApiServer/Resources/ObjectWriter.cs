@@ -60,6 +60,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             await admission.CheckCreateAsync(named, resource);
             manage(resource, named);
             var value = write.Resource.Form.Encode(resource);
+            using var room = await admission.MakeRoomAsync(named, resource);
             if (write.DryRun)
             {
                 return await store.GetAsync(named.Key, write.Stopping) is null

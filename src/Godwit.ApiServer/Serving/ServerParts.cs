@@ -24,7 +24,9 @@ internal sealed class ServerParts : IDisposable
         var signer = new NodeSigner(pki.Authority, options.AllServerNames);
         Access = new AccessIndex(store, Resources, options.Clock, options.Loggers.CreateLogger<AccessIndex>());
         Authorizer = new Authorizer(Access);
-        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), options.Clock), options.Clock);
+        var uses = new QuotaUses(store, Resources);
+        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), uses, options.Clock), options.Clock);
+        Quotas = new QuotaKeeper(store, Resources, Writer, uses, options.Clock, options.Loggers.CreateLogger<QuotaKeeper>());
         Reviews = new ReviewHandler(Authenticator, Authorizer);
         Tokens = new TokenHandler(store, Resources, accountTokens, options.Clock);
         var views = new ObjectViews(options.Clock);
@@ -57,6 +59,8 @@ internal sealed class ServerParts : IDisposable
     public ObjectWriter Writer { get; }
 
     public NamespaceFurnisher Furnisher { get; }
+
+    public QuotaKeeper Quotas { get; }
 
     public ResourceHandler Objects { get; }
 

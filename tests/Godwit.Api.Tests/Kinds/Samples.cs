@@ -46,6 +46,15 @@ internal static class Samples
             """{"metadata":{"name":"new"},"status":{"phase":"Pending"}}""",
         ],
         ["ServiceAccount"] = ["""{"metadata":{"name":"default"}}"""],
+        ["ResourceQuota"] =
+        [
+            """
+            {"metadata":{"name":"compute","creationTimestamp":"2026-01-31T11:00:00Z"},"spec":{"hard":{"pods":"10","limits.cpu":"4","requests.memory":"1Gi"}},
+            "status":{"hard":{"pods":"10","limits.cpu":"4","requests.memory":"1Gi"},"used":{"pods":"2","limits.cpu":"500m","requests.memory":"64Mi"}}}
+            """,
+            """{"metadata":{"name":"new"}}""",
+        ],
+        ["LimitRange"] = ["""{"metadata":{"name":"bounds","creationTimestamp":"2026-01-31T11:00:00Z"},"spec":{"limits":[{"type":"Container","max":{"cpu":"1"}}]}}"""],
         ["Service"] =
         [
             """{"metadata":{"name":"web"},"spec":{"type":"NodePort","clusterIP":"10.96.0.9","selector":{"b":"2","a":"1"},"ports":[{"name":"http","port":80,"nodePort":30080,"protocol":"TCP"},{"name":"dns","port":53,"protocol":"UDP"}]}}""",

@@ -35,6 +35,8 @@ public sealed class SchemaAgreementTests
         [typeof(Secret)] = Secret.Type,
         [typeof(Pod)] = Pod.Type,
         [typeof(ServiceAccount)] = ServiceAccount.Type,
+        [typeof(ResourceQuota)] = ResourceQuota.Type,
+        [typeof(LimitRange)] = LimitRange.Type,
         [typeof(Service)] = Service.Type,
         [typeof(Endpoints)] = Endpoints.Type,
         [typeof(EndpointSlice)] = EndpointSlice.Type,
