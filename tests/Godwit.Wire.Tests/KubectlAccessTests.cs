@@ -70,6 +70,30 @@ public sealed class KubectlAccessTests
         Assert.True(refused.Contains("Unauthorized", StringComparison.Ordinal) || refused.Contains("provide credentials", StringComparison.Ordinal), refused);
     }
 
+    [Theory]
+    [MemberData(nameof(Clients))]
+    public async Task Quotas_and_limit_ranges_are_made_described_and_told_of(string client)
+    {
+        await using var kubectl = await Kubectl.StartAsync(client);
+        Assert.Equal("resourcequota/few created\n", await kubectl.RunAsync("create quota few --hard=pods=2,secrets=1,requests.memory=1Gi"));
+        await kubectl.RunAsync("create -f -", """{"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"bounds"},"spec":{"limits":[{"type":"Container","max":{"memory":"512Mi"},"default":{"memory":"128Mi"}}]}}""");
+        await kubectl.RunAsync("create secret generic one");
+        Assert.Contains("exceeded quota: few, requested: secrets=1, used: secrets=1, limited: secrets=1", await kubectl.FailAsync("create secret generic two"), StringComparison.Ordinal);
+        await kubectl.RunAsync("run web --image=web");
+        Assert.Equal("128Mi", await kubectl.RunAsync("get pod web -o jsonpath={.spec.containers[0].resources.requests.memory}"));
+        Assert.Matches(@"Container +memory +- +512Mi +128Mi +128Mi +-", await kubectl.RunAsync("describe limits bounds"));
+        string described;
+        using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        do
+        {
+            bound.Token.ThrowIfCancellationRequested();
+            described = await kubectl.RunAsync("describe quota few");
+        }
+        while (!described.Contains("128Mi", StringComparison.Ordinal));
+        Assert.Matches(@"Resource +Used +Hard\n-+ +-+ +-+\npods +1 +2\nrequests.memory +128Mi +1Gi\nsecrets +1 +1\n", described);
+        Assert.Matches(@"few +pods: 1/2, requests.memory: 128Mi/1Gi, secrets: 1/1", await kubectl.RunAsync("get quota"));
+    }
+
     /// <summary>A token as kubectl makes it; before 1.24 it has no command for that.</summary>
     private static async Task<string> TokenAsync(Kubectl kubectl)
     {
