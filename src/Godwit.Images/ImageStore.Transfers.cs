@@ -15,10 +15,9 @@ public sealed partial class ImageStore
     /// what another pull is fetching is shared, and what was cut off is resumed.
     /// </summary>
     /// <exception cref="ImageException">Among others: not found, unauthorized, corrupt, unavailable.</exception>
-    public Task<StoredImage> PullAsync(ImageReference name, PullOptions pull, IProgress<TransferProgress> progress, CancellationToken stopping) => TransferErrors.ExplainAsync($"Pulling {name}", async () =>
+    public Task<StoredImage> PullAsync(ImageReference name, PullOptions pull, IProgress<TransferProgress> progress, CancellationToken stopping) => TakeInAsync($"Pulling {name}", async lease =>
     {
         name = ImageCatalogue.Plain(name);
-        using var lease = pins.Begin();
         var puller = new ImagePuller(registry, content, fetcher, options);
         var fetched = await puller.PullAsync(name, pull, lease, progress, stopping);
         var byDigest = name with { Tag = null, Digest = fetched.Named };
@@ -63,9 +62,8 @@ public sealed partial class ImageStore
     /// <summary>Takes in an archive as <c>docker save</c> writes it, or an OCI layout as a tar; either may be compressed.</summary>
     /// <returns>The images, in the archive's order.</returns>
     /// <exception cref="ImageException">It holds no images, or they are broken or hostile.</exception>
-    public Task<IReadOnlyList<StoredImage>> LoadAsync(Stream archive, IProgress<TransferProgress> progress, CancellationToken stopping) => TransferErrors.ExplainAsync("Loading the archive", async () =>
+    public Task<IReadOnlyList<StoredImage>> LoadAsync(Stream archive, IProgress<TransferProgress> progress, CancellationToken stopping) => TakeInAsync("Loading the archive", async lease =>
     {
-        using var lease = pins.Begin();
         var spool = new ArchiveSpool(content, lease, options.Limits);
         await BlockingStreams.ReadAsync(archive, (stream, halting) => spool.Read(stream, halting), stopping);
         var loaded = await new ArchiveLoader(spool, content, fetcher, parts.Unpacked, options).LoadAsync(lease, progress, stopping);
@@ -139,6 +137,21 @@ public sealed partial class ImageStore
         catalogue.Change(now => Add(now, id, record, step.Name is null ? [] : [step.Name]));
         return Task.FromResult(Describe(catalogue.Current, id));
     }
+
+    /// <summary>Takes images in, or fails. When that is for want of room, what came of them goes at once: nobody needs it, and everybody its room.</summary>
+    private Task<T> TakeInAsync<T>(string attempt, Func<ContentPins.ContentLease, Task<T>> work) => TransferErrors.ExplainAsync(attempt, async () =>
+    {
+        try
+        {
+            using var lease = pins.Begin();
+            return await work(lease);
+        }
+        catch (Exception full) when (FullDisk.IsCauseOf(full))
+        {
+            Collect();
+            throw new ImageException(ImageErrorKind.Host, $"{attempt} takes more room than there is on the disk of {options.Folder}: make room ('docker system prune' removes what nothing uses), then try again.", full);
+        }
+    });
 
     /// <summary>The image with all that it needs to leave this host, which is remembered.</summary>
     private async Task<(Digest Id, ImageRecord Record)> CompleteAsync(Digest id, ContentPins.ContentLease lease, CancellationToken stopping)

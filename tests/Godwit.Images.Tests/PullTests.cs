@@ -256,6 +256,33 @@ public sealed class PullTests : IAsyncLifetime
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(folder.Path, "store/layers")));
     }
 
+    /// <summary>The layer is 3 MiB on its way and 3 MiB unpacked: no room for it, for the one only, and for hardly more.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public async Task A_disk_that_is_full_is_told_in_words_gets_its_room_back_and_takes_the_image_when_there_is_room(int roomMebibytes)
+    {
+        await Disk.MountAsync(folder.Sub("store"), 16 << 20);
+        var filler = Path.Combine(folder.Path, "store/filler");
+        using var store = Open();
+        await File.WriteAllBytesAsync(filler, new byte[(16 - roomMebibytes) << 20], Sample.Stopping);
+        var refusal = await Assert.ThrowsAsync<ImageException>(() => PullAsync(store));
+        var words = Base.ErrorChain.Describe(refusal);
+        Assert.Equal(ImageErrorKind.Host, refusal.Kind);
+        Assert.Contains(Name, words, StringComparison.Ordinal);
+        Assert.Contains("make room", words, StringComparison.Ordinal);
+        Assert.Contains("No space left on device", words, StringComparison.Ordinal);
+        Assert.Empty(store.List());
+        foreach (var place in new[] { "partial", "blobs", "staging", "layers" })
+        {
+            Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(folder.Path, "store", place)));
+        }
+
+        File.Delete(filler);
+        await CheckDataAsync(store, await PullAsync(store));
+    }
+
     private static byte[] Gzip(byte[] bytes)
     {
         using var compressed = new MemoryStream();

@@ -10,6 +10,7 @@ public class RealRegistry : IAsyncLifetime
 {
     private static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(60);
     private readonly TemporaryFolder folder = new();
+    private string settings = "";
     private Process? process;
 
     public int Port { get; private set; }
@@ -33,8 +34,14 @@ public class RealRegistry : IAsyncLifetime
             Port = ((IPEndPoint)probe.LocalEndpoint).Port;
         }
 
-        var settings = Path.Combine(folder.Path, "config.yml");
+        settings = Path.Combine(folder.Path, "config.yml");
         await File.WriteAllTextAsync(settings, $"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {folder.Sub("data")}}}, delete: {{enabled: true}}}}\nhttp: {{addr: '{Name}'}}\n{Access(folder.Path)}");
+        await StartAsync();
+    }
+
+    /// <summary>Starts it, the first time or again, with the data that it has; returns when it answers.</summary>
+    public async Task StartAsync()
+    {
         process = Process.Start(new ProcessStartInfo("/usr/bin/docker-registry", ["serve", settings]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };
@@ -57,11 +64,18 @@ public class RealRegistry : IAsyncLifetime
         }
     }
 
-    public ValueTask DisposeAsync()
+    /// <summary>As the kernel's out-of-memory killer would.</summary>
+    public void Kill()
     {
         process?.Kill();
         process?.WaitForExit();
         process?.Dispose();
+        process = null;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Kill();
         folder.Dispose();
         GC.SuppressFinalize(this);
         return ValueTask.CompletedTask;

@@ -59,6 +59,67 @@ public sealed class RegistryTests(RealRegistry registry) : IClassFixture<RealReg
         Assert.Equal(image.Id, (await taker.PullAsync(other, new PullOptions(), new Heard(), Sample.Stopping)).Id);
     }
 
+    /// <summary>More than the kernel keeps of a connection between the two, several times over.</summary>
+    [Fact]
+    public async Task Killed_in_the_middle_of_a_pull_it_is_gone_on_with_where_it_broke_at_once_or_by_the_next_pull()
+    {
+        const int step = 1 << 20;
+        RequireRegistry();
+        await using var mortal = new RealRegistry();
+        await mortal.InitializeAsync();
+        var name = $"{mortal.Name}/team/large:v1";
+        var contents = new byte[40 * step]; // Does not compress.
+        new Random(7).NextBytes(contents);
+        using (var maker = Sample.OpenStore(folder.Sub("maker")))
+        {
+            await maker.ImportAsync(new MemoryStream(Sample.Tar(Sample.File("data"), contents)), Sample.Step(name), new Heard(), Sample.Stopping);
+            await maker.PushAsync(maker.ParseReference(name), new(), new Heard(), Sample.Stopping);
+        }
+
+        using var store = Sample.OpenStore(folder.Sub("taker"), time: new HastyTime());
+        var first = KillAfter(mortal, step, comesBack: false);
+        var refusal = await Assert.ThrowsAsync<ImageException>(() => store.PullAsync(store.ParseReference(name), new PullOptions(), first, Sample.Stopping));
+        Assert.Equal(ImageErrorKind.Unavailable, refusal.Kind);
+        Assert.Contains("try again later, it goes on from there", Base.ErrorChain.Describe(refusal), StringComparison.Ordinal);
+        Assert.Empty(store.List());
+
+        await mortal.StartAsync();
+        var had = Came(first).Max();
+        var second = KillAfter(mortal, had + (2 * step), comesBack: true);
+        var image = await store.PullAsync(store.ParseReference(name), new PullOptions(), second, Sample.Stopping);
+        Assert.True(second.Count(TransferStage.Retrying) > 0, "the second pull was not broken");
+        Assert.True(Came(second)[0] > had, "the second pull began again");
+        Assert.Equal(Came(second).Order(), Came(second)); // So did no attempt of it.
+        var root = await store.Layers.PrepareAsync(image, "check", sizeLimitBytes: null, Sample.Stopping);
+        Assert.Equal(contents, await File.ReadAllBytesAsync(Path.Combine(root.RootPath, "data"), Sample.Stopping));
+        root.Remove();
+    }
+
+    /// <summary>What there was of the layer, each time that something came.</summary>
+    private static List<long> Came(Heard heard) => [.. heard.All.Where(step => step.Stage is TransferStage.Downloading).Select(step => step.CurrentBytes)];
+
+    /// <summary>Kills the registry when so much of the layer is here, and starts it again before the first attempt after that.</summary>
+    private static Heard KillAfter(RealRegistry registry, long bytes, bool comesBack)
+    {
+        var killed = false;
+        return new Heard
+        {
+            Also = step =>
+            {
+                if (!killed && step.Stage is TransferStage.Downloading && step.CurrentBytes >= bytes)
+                {
+                    killed = true;
+                    registry.Kill();
+                }
+                else if (killed && comesBack && step.Stage is TransferStage.Retrying)
+                {
+                    comesBack = false;
+                    registry.StartAsync().Wait(Sample.Stopping); // The download that tells us waits.
+                }
+            },
+        };
+    }
+
     private static Task<StoredImage> ImportAsync(ImageStore store, string name) => store.ImportAsync(
         new MemoryStream(Sample.Tar((Sample.Folder("bin/"), ""), (Sample.File("bin/tool", 0x1ed), "#!tool"), (Sample.Folder("etc/"), ""), (Sample.File("etc/greeting"), "hello"), (Sample.Link("lib", "usr/lib"), ""))),
         Sample.Step(name), new Heard(), Sample.Stopping);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Godwit.Images.Tar;
@@ -40,6 +41,27 @@ internal static class Needs
     }
 }
 
+/// <summary>In which the waits before an attempt, of ten seconds at most, are over at once.</summary>
+internal sealed class HastyTime : TimeProvider
+{
+    private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        base.CreateTimer(callback, state, dueTime > TimeSpan.Zero && dueTime <= WaitMax ? TimeSpan.FromMilliseconds(1) : dueTime, period);
+}
+
+/// <summary>A disk as small as a test wants it.</summary>
+internal static class Disk
+{
+    /// <summary>Mounts one; it goes with the <see cref="TemporaryFolder"/> above it.</summary>
+    public static async Task MountAsync(string path, long bytes)
+    {
+        using var mount = Process.Start("mount", ["-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={bytes}"), "tmpfs", path]);
+        await mount.WaitForExitAsync(Sample.Stopping);
+        Assert.Equal(0, mount.ExitCode);
+    }
+}
+
 /// <summary>Remembers everything that it was told.</summary>
 internal sealed class Heard : IProgress<TransferProgress>
 {
@@ -63,8 +85,8 @@ internal static class Sample
 {
     public static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
-    public static ImageStore OpenStore(string folder, RegistryOptions? registries = null) =>
-        ImageStore.Open(new ImageStoreOptions { Folder = folder, Registries = registries ?? new RegistryOptions() }, TimeProvider.System, NullLogger<ImageStore>.Instance);
+    public static ImageStore OpenStore(string folder, RegistryOptions? registries = null, TimeProvider? time = null) =>
+        ImageStore.Open(new ImageStoreOptions { Folder = folder, Registries = registries ?? new RegistryOptions() }, time ?? TimeProvider.System, NullLogger<ImageStore>.Instance);
 
     public static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
@@ -75,6 +97,15 @@ internal static class Sample
     public static TarEntry Link(string name, string target) => new() { Name = Bytes(name), Kind = TarKind.SymbolicLink, Mode = 0x1ff, LinkTarget = Bytes(target) };
 
     public static TarEntry HardLink(string name, string target) => new() { Name = Bytes(name), Kind = TarKind.HardLink, Mode = 0x1a4, LinkTarget = Bytes(target) };
+
+    public static byte[] Tar(TarEntry entry, byte[] contents)
+    {
+        using var bytes = new MemoryStream();
+        var tar = new TarWriter(bytes);
+        tar.Add(entry, contents);
+        tar.End();
+        return bytes.ToArray();
+    }
 
     public static byte[] Tar(params (TarEntry Entry, string Contents)[] members)
     {

@@ -1,5 +1,6 @@
 using Godwit.Linux;
 using Godwit.Linux.Files;
+using Godwit.Linux.Hosts;
 using Godwit.Oci;
 using Microsoft.Win32.SafeHandles;
 
@@ -85,6 +86,9 @@ internal sealed class ContentStore
 
     /// <summary>Opens what there is of a blob that was not finished, to be gone on with; at its end new bytes are appended.</summary>
     public PartialBlob Resume(Descriptor content) => new(content, Path.Combine(partial, FileName(content.Digest)), PathOf(content.Digest));
+
+    /// <summary>Whether so many bytes may still be written here.</summary>
+    public bool HasRoomFor(long bytes) => HostFacts.DiskAvailableBytes(partial) >= bytes;
 
     /// <summary>A nameless blob, for bytes whose digest is known only at their end.</summary>
     public string TemporaryPath() => Path.Combine(partial, $"{Guid.NewGuid():N}.new");

@@ -112,6 +112,9 @@ internal sealed class PartialBlob : IDisposable
         Move(() => finished = true);
     }
 
+    /// <summary>Gives its room back: nothing is kept to be gone on with. Only before it is complete.</summary>
+    public void Discard() => File.Delete(path);
+
     /// <summary>Nothing more comes: readers get this failure.</summary>
     public void Fail(Exception reason) => Move(() => failure = reason);
 

@@ -48,7 +48,7 @@ public sealed class TreeUnpacker
         {
             return unpacker.Run(stopping);
         }
-        catch (Exception refusal) when (refusal is LinuxException { Error: Errno.ENOSPC } or IOException { HResult: (int)Errno.ENOSPC })
+        catch (Exception refusal) when (FullDisk.IsCauseOf(refusal))
         {
             throw new ImageException(ImageErrorKind.Host, $"There is no room on the disk to unpack into {root.Path}: make room and try again.", refusal);
         }
@@ -78,7 +78,7 @@ public sealed class TreeUnpacker
             {
                 Take(entry, stopping);
             }
-            catch (LinuxException refusal) when (refusal.Error is not Errno.ENOSPC)
+            catch (LinuxException refusal) when (!FullDisk.IsCauseOf(refusal))
             {
                 throw new ImageException(ImageErrorKind.Corrupt, $"The archive's member '{TreePath.Show(entry.Name)}' cannot be unpacked into {root.Path}.", refusal);
             }

@@ -56,6 +56,19 @@ internal sealed class BlobFetcher(RegistryClient registry, ContentStore content,
         }
 
         using var partial = content.Resume(blob);
+        try
+        {
+            return await BringAsync(access, blob, diffId, partial, progress, stopping);
+        }
+        catch (Exception reason) when (FullDisk.IsCauseOf(reason) || !content.HasRoomFor(blob.SizeBytes - partial.AvailableBytes))
+        {
+            partial.Discard(); // Others need the room, and the next attempt could not end either.
+            throw;
+        }
+    }
+
+    private async Task<UnpackedLayer> BringAsync(RepositoryAccess access, Descriptor blob, Digest diffId, PartialBlob partial, IProgress<TransferProgress> progress, CancellationToken stopping)
+    {
         using var halt = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var unpacking = layers.Find(diffId) is { } present ? Task.FromResult(present) : UnpackBehindAsync(partial, blob, diffId, progress, halt);
         try
