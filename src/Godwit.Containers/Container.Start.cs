@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Godwit.Containers.Logs;
 using Godwit.Containers.Runtime;
 using Godwit.Linux.Processes;
 using Godwit.Oci.Runtime;
@@ -104,6 +105,7 @@ internal sealed partial class Container
             Throttled = HostDevices.FindThrottled(spec.Resources),
         };
         await File.WriteAllBytesAsync(Folder.Monitor.Configuration, JsonSerializer.SerializeToUtf8Bytes(RuntimeSpecBuilder.Build(plan), RuntimeJson.Default.RuntimeSpec), stopping);
+        new LogFiles(Folder.Log).EndLine();
         return await parts.Monitors.CreateAsync(Folder, spec, stopping);
     }
 

@@ -38,6 +38,31 @@ public sealed class LogDecoderTests
         Assert.Equal(("", "3\n"), Decode(log, new LogQuery { StandardOutput = false }, 1000));
     }
 
+    /// <summary>Three lines, of which the second was cut off wherever in it a block of the disk ended.</summary>
+    [Fact]
+    public void A_line_that_a_full_disk_cut_off_does_not_run_into_the_next() => Gen.Select(Gen.Int[0, LogCut.BlockBytes + 100], Gen.Int[LogCut.BlockBytes, 4 * LogCut.BlockBytes], Gen.Bool, Gen.Int[1, 3000]).Sample((before, length, closes, size) =>
+    {
+        var first = $"{At} stdout F {new string('a', before)}\n";
+        var second = $"{At} stdout {(closes ? 'F' : 'P')} {new string('b', length)}\n";
+        var cut = LogCut.BlockBytes - (first.Length % LogCut.BlockBytes);
+        var text = new string('b', Math.Max(0, cut - LogDecoder.HeaderLength));
+        var left = cut < LogDecoder.HeaderLength ? "" : text + "\n"; // Of a line without text nothing is known.
+        Assert.Equal(($"{new string('a', before)}\n{left}next\n", ""), Decode($"{first}{second[..cut]}{At} stdout F next\n", new LogQuery(), size));
+    });
+
+    [Fact]
+    public void What_a_container_prints_of_logs_comes_back_as_it_was() => Gen.Int[0, 2 * LogCut.BlockBytes].Sample(before =>
+    {
+        // Of earlier, wherever it stands; and of later, where no block ends.
+        var earlier = $"{new string('a', before)}{At.Replace("2026", "2025", StringComparison.Ordinal)} stdout F copied";
+        Assert.Equal((earlier + "\n", ""), Decode($"{At} stdout F {earlier}\n", new LogQuery(), 3000));
+        var later = $"{new string('a', before)}{At.Replace("2026", "2027", StringComparison.Ordinal)} stdout F forged";
+        if ((LogDecoder.HeaderLength + before) % LogCut.BlockBytes != 0)
+        {
+            Assert.Equal((later + "\n", ""), Decode($"{At} stdout F {later}\n", new LogQuery(), 3000));
+        }
+    });
+
     [Fact]
     public void Whatever_a_file_holds_nothing_breaks() => Gen.Byte.Array[0, 2000].Sample(bytes =>
     {
@@ -45,7 +70,7 @@ public sealed class LogDecoderTests
         var used = 0;
         for (var steps = 0; steps < 3000; steps++)
         {
-            var taken = decoder.Decode(bytes.AsSpan(used));
+            var taken = decoder.Decode(bytes.AsSpan(used), used);
             used += taken;
             if (taken == 0 && decoder.Pending.Bytes.IsEmpty)
             {
@@ -80,7 +105,7 @@ public sealed class LogDecoderTests
         {
             end = Math.Min(bytes.Length, end + blockSize);
             var before = first;
-            first += decoder.Decode(bytes.AsSpan(first, end - first));
+            first += decoder.Decode(bytes.AsSpan(first, end - first), first);
             (decoder.Pending.Stream is OutputStream.Error ? error : standard).Append(Encoding.UTF8.GetString(decoder.Pending.Bytes.Span));
             decoder.TakePending();
             if (end == bytes.Length && first == before)

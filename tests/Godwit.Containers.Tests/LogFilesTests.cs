@@ -35,6 +35,20 @@ public sealed class LogFilesTests : IDisposable
         Assert.Equal(["two", "thr"], Read(place, 2));
     }
 
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("stdout F one\n", "one")]
+    [InlineData("stdout F on", "on")]
+    [InlineData("stdout F one\n2026-11-23T03:1", "one")]
+    public void A_line_that_was_cut_off_is_ended_before_the_next_is_written(string left, string found)
+    {
+        var place = Path.Combine(folder, "log");
+        File.WriteAllText(place, left.Length == 0 ? "" : $"{At} {left}");
+        new LogFiles(place).EndLine();
+        File.AppendAllText(place, $"{At} stdout F next\n");
+        Assert.Equal(found.Length == 0 ? ["next"] : [found, "next"], Read(place, null));
+    }
+
     [Fact]
     public void Putting_aside_keeps_so_many_files_and_drops_the_oldest()
     {

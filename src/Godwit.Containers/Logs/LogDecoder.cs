@@ -7,7 +7,7 @@ namespace Godwit.Containers.Logs;
 /// The log's lines, as the monitor writes them, back into what the container printed. A line is
 /// <code>2026-11-23T03:14:08.045960027+00:00 stdout F text</code>
 /// where F closes a line of the container's and P is a piece of one, written as it came. The text cannot contain a line's end, so nothing that a
-/// container prints can look like a line of the log.
+/// container prints can look like a line of the log. One that a full disk cut off has no end either: it is closed where the next one begins (<see cref="LogCut"/>).
 /// </summary>
 internal sealed class LogDecoder(LogQuery query)
 {
@@ -16,7 +16,7 @@ internal sealed class LogDecoder(LogQuery query)
 
     private const int TimeLength = 35;
     private const int StreamLength = 6;
-    private const int SortableLength = 29;
+    internal const int SortableLength = 29;
     private const int OutputBytesMax = 64 << 10;
 
     private static readonly DateTimeOffset Earliest = DateTimeOffset.UnixEpoch;
@@ -37,19 +37,22 @@ internal sealed class LogDecoder(LogQuery query)
     internal void TakePending() => filled = 0;
 
     /// <summary>Decodes whole lines until one of the other stream comes, or the piece is full.</summary>
+    /// <param name="block">What was read.</param>
+    /// <param name="place">Where in its file that begins.</param>
     /// <returns>Bytes used; the rest is to be given again, with more after it, once the pending piece was taken.</returns>
-    internal int Decode(ReadOnlySpan<byte> block)
+    internal int Decode(ReadOnlySpan<byte> block, long place)
     {
         var used = 0;
         while (!IsPastEnd)
         {
             var length = block[used..].IndexOf((byte)'\n');
-            if (length < 0 || !TryAdd(block.Slice(used, length)))
+            var cut = length < 0 ? 0 : LogCut.Find(block.Slice(used, length), place + used);
+            if (length < 0 || !TryAdd(block.Slice(used, cut > 0 ? cut : length), isCut: cut > 0))
             {
                 return used;
             }
 
-            used += length + 1;
+            used += cut > 0 ? cut : length + 1;
         }
 
         return block.Length;
@@ -58,12 +61,15 @@ internal sealed class LogDecoder(LogQuery query)
     /// <summary>Whether a line closes one of the container's.</summary>
     internal static bool IsClosing(ReadOnlySpan<byte> line) => line.Length >= HeaderLength && line[HeaderLength - 2] == (byte)'F';
 
+    /// <summary>Whether this begins as a line does.</summary>
+    internal static bool IsLine(ReadOnlySpan<byte> line) => line.Length >= HeaderLength && line[TimeLength] == (byte)' ' && line[HeaderLength - 1] == (byte)' ';
+
     /// <summary>False when the pending piece must be taken first.</summary>
-    private bool TryAdd(ReadOnlySpan<byte> line)
+    private bool TryAdd(ReadOnlySpan<byte> line, bool isCut)
     {
-        if (line.Length < HeaderLength || line[TimeLength] != (byte)' ' || line[HeaderLength - 1] != (byte)' ')
+        if (!IsLine(line))
         {
-            return true; // Cut off when the host went down, perhaps: no line.
+            return true; // Cut off before its text began, perhaps.
         }
 
         var kind = line[TimeLength + 4] == (byte)'o' ? OutputStream.Standard : OutputStream.Error; // std[o]ut, std[e]rr
@@ -79,7 +85,7 @@ internal sealed class LogDecoder(LogQuery query)
         }
 
         var text = line[HeaderLength..];
-        var closes = IsClosing(line);
+        var closes = isCut || IsClosing(line);
         var needed = text.Length + 1 + TimeLength + 1;
         if (filled > 0 && (kind != stream || filled + needed > OutputBytesMax))
         {

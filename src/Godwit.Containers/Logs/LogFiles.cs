@@ -1,4 +1,5 @@
 using System.Globalization;
+using Godwit.Linux;
 using Godwit.Linux.Files;
 using Microsoft.Win32.SafeHandles;
 
@@ -47,6 +48,35 @@ internal sealed class LogFiles(string path)
         else
         {
             File.Delete(path);
+        }
+    }
+
+    /// <summary>
+    /// Ends a line that was cut off when the host went down, so that the next does not run into it. Only while no monitor writes. On a full disk the line
+    /// stays open, and its reader finds the place (<see cref="LogCut"/>).
+    /// </summary>
+    internal void EndLine()
+    {
+        if (!File.Exists(path))
+        {
+            return; // Put aside, and its monitor ended before it opened the name anew.
+        }
+
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var length = RandomAccess.GetLength(file);
+        Span<byte> last = [0];
+        if (length == 0 || RandomAccess.Read(file, last, length - 1) == 0 || last[0] == (byte)'\n')
+        {
+            return;
+        }
+
+        try
+        {
+            RandomAccess.Write(file, "\n"u8, length);
+        }
+        catch (IOException full) when (full.HResult is (int)Errno.ENOSPC or (int)Errno.EDQUOT)
+        {
+            // Then it ends where a block of the disk does, and is found by that.
         }
     }
 

@@ -76,6 +76,7 @@ internal static class LogReader
         private readonly byte[] bytes = new byte[BytesMax];
         private int first;
         private int end;
+        private long place; // Of the first byte, in its file.
 
         internal void Clear() => first = end = 0;
 
@@ -84,9 +85,10 @@ internal static class LogReader
         {
             bytes.AsSpan(first, end - first).CopyTo(bytes);
             (first, end) = (0, end - first);
+            place = cursor.Offset - end;
             if (end == BytesMax)
             {
-                end = 0; // No line is as long as this: not our monitor's writing.
+                (end, place) = (0, cursor.Offset); // No line is as long as this: not our monitor's writing.
             }
 
             var count = RandomAccess.Read(cursor.File, bytes.AsSpan(end), cursor.Offset);
@@ -98,7 +100,7 @@ internal static class LogReader
         /// <summary>Whether there is something to be taken.</summary>
         internal bool DecodeInto(LogDecoder decoder)
         {
-            first += decoder.Decode(bytes.AsSpan(first, end - first));
+            first += decoder.Decode(bytes.AsSpan(first, end - first), place + first);
             return !decoder.Pending.Bytes.IsEmpty;
         }
     }
