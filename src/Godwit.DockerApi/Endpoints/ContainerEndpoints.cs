@@ -52,9 +52,22 @@ internal sealed class ContainerEndpoints(EngineServices services)
 
         var image = services.Images.Get(body.Image);
         CheckPlatform(exchange.Query("platform"), image);
-        var spec = new SpecReader(image, engine.Get, engine.HasUserNamespaces).Read(body);
-        var id = await engine.CreateAsync(exchange.Query("name") is { Length: > 0 } name ? name : null, spec, exchange.Stopping);
+        var id = await CreateAsync(exchange, image, body);
         await exchange.WriteJsonAsync(201, new IdAndWarnings(id.Value, []), DockerJson.Default.IdAndWarnings);
+    }
+
+    /// <summary>A client that hears of something that is not there takes it for the image, and pulls that: so only the image is missing with that status.</summary>
+    private async Task<ContainerId> CreateAsync(Exchange exchange, StoredImage image, CreateContainerBody body)
+    {
+        try
+        {
+            var spec = new SpecReader(image, engine.Get, engine.HasUserNamespaces).Read(body);
+            return await engine.CreateAsync(exchange.Query("name") is { Length: > 0 } name ? name : null, spec, exchange.Stopping);
+        }
+        catch (Exception missing) when (missing is not ImageException && DockerErrors.Describe(missing) is (404, { } words))
+        {
+            throw DockerException.Invalid(words);
+        }
     }
 
     private static void CheckPlatform(string? wanted, StoredImage image)

@@ -34,12 +34,16 @@ internal sealed class ContainerReportEndpoints(EngineServices services)
         {
             for (var at = 0; at < entries.Count; at++)
             {
-                entries[at] = entries[at] with { SizeRw = await engine.MeasureAsync(entries[at].Id, exchange.Stopping), SizeRootFs = services.Images.Find(entries[at].ImageID)?.SizeBytes ?? 0 };
+                var written = await engine.MeasureAsync(entries[at].Id, exchange.Stopping);
+                entries[at] = entries[at] with { SizeRw = written, SizeRootFs = written + SizeOf(entries[at].ImageID) };
             }
         }
 
         await exchange.WriteJsonAsync(entries, DockerJson.Default.IReadOnlyListContainerListEntry);
     }
+
+    /// <summary>Of an image that may be gone.</summary>
+    private long SizeOf(string image) => services.Images.Find(image)?.SizeBytes ?? 0;
 
     private async Task InspectAsync(Exchange exchange)
     {
@@ -47,7 +51,8 @@ internal sealed class ContainerReportEndpoints(EngineServices services)
         var answer = ContainerWriter.Inspect(container);
         if (exchange.QueryFlag("size"))
         {
-            answer = answer with { SizeRw = await engine.MeasureAsync(exchange.Name, exchange.Stopping), SizeRootFs = services.Images.Find(container.Spec.ImageId)?.SizeBytes ?? 0 };
+            var written = await engine.MeasureAsync(exchange.Name, exchange.Stopping);
+            answer = answer with { SizeRw = written, SizeRootFs = written + SizeOf(container.Spec.ImageId) };
         }
 
         await exchange.WriteJsonAsync(answer, DockerJson.Default.ContainerInspection);

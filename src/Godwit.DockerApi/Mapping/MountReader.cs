@@ -105,14 +105,13 @@ internal sealed class MountReader(Func<string, ContainerSnapshot> find)
             case "bind":
                 throw DockerException.Invalid($"invalid mount config for type \"bind\": invalid mount path: '{body.Source}' mount path must be absolute");
             case "volume":
-                return body.VolumeOptions?.DriverConfig?.Name is { Length: > 0 } and not "local"
-                    ? throw DockerException.NotSupported($"the volume driver {body.VolumeOptions.DriverConfig.Name}")
-                    : (string.IsNullOrEmpty(body.Source) ? Anonymous(target) : new MountSpec.Volume(body.Source, target)) with
-                    {
-                        ReadOnly = body.ReadOnly,
-                        NoCopy = body.VolumeOptions?.NoCopy ?? false,
-                        SubPath = body.VolumeOptions?.Subpath ?? "",
-                    };
+                CheckDriver(body.VolumeOptions?.DriverConfig);
+                return (string.IsNullOrEmpty(body.Source) ? Anonymous(target) : new MountSpec.Volume(body.Source, target)) with
+                {
+                    ReadOnly = body.ReadOnly,
+                    NoCopy = body.VolumeOptions?.NoCopy ?? false,
+                    SubPath = body.VolumeOptions?.Subpath ?? "",
+                };
             case "tmpfs":
                 return new MountSpec.Memory(target)
                 {
@@ -122,6 +121,19 @@ internal sealed class MountReader(Func<string, ContainerSnapshot> find)
                 };
             default:
                 throw DockerException.Invalid($"invalid mount config: mount type \"{body.Type}\" is not known");
+        }
+    }
+
+    private static void CheckDriver(DriverConfigBody? driver)
+    {
+        if (driver?.Name is { Length: > 0 } and not "local")
+        {
+            throw DockerException.NotSupported($"the volume driver {driver.Name}");
+        }
+
+        if (driver?.Options is { Count: > 0 } options)
+        {
+            throw DockerException.NotSupported($"the option {string.Join(", ", options.Keys)} of a volume");
         }
     }
 

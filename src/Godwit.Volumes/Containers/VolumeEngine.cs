@@ -34,8 +34,8 @@ public sealed class VolumeEngine
 
     public IReadOnlyList<ContainerVolume> List() => [.. Directory.EnumerateDirectories(folder).Select(Read).OfType<ContainerVolume>().OrderBy(volume => volume.Name, StringComparer.Ordinal)];
 
-    /// <exception cref="VolumeException">The name is none.</exception>
-    public ContainerVolume? Find(string name) => Read(Path.Combine(folder, CheckName(name)));
+    /// <summary>The volume of this name; null when there is none, as there is of a name that none can have.</summary>
+    public ContainerVolume? Find(string name) => IsName(name) ? Read(Path.Combine(folder, name)) : null;
 
     /// <summary>The volume of this name, made where it is not.</summary>
     /// <exception cref="VolumeException">The name is none, or an option is not supported.</exception>
@@ -179,8 +179,11 @@ public sealed class VolumeEngine
         }
     }
 
+    private static bool IsName(string name) =>
+        name.Length is > 1 and <= NameLengthMax && char.IsAsciiLetterOrDigit(name[0]) && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '.' or '-');
+
     private static string CheckName(string name) =>
-        name.Length is > 1 and <= NameLengthMax && char.IsAsciiLetterOrDigit(name[0]) && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '.' or '-')
+        IsName(name)
             ? name
             : throw new VolumeException($"'{name}' is no name for a volume: two or more letters, digits, '_', '.' and '-', the first a letter or digit");
 }

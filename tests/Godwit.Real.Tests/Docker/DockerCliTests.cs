@@ -1,3 +1,7 @@
+using System.Diagnostics;
+using System.Globalization;
+using Godwit.Real.Tests.Containers;
+
 namespace Godwit.Real.Tests.Docker;
 
 /// <summary>The real <c>docker</c> command against the engine.</summary>
@@ -18,11 +22,16 @@ public sealed class DockerCliTests
         Assert.Equal((0, "out\n", "err\n"), await lab.DockerAsync("logs", "web"));
         Assert.Equal(0, (await lab.DockerAsync("cp", "/etc/hosts", "web:/tmp/copied")).Code);
         Assert.Equal(await File.ReadAllTextAsync("/etc/hosts", TestContext.Current.CancellationToken), (await lab.DockerAsync("exec", "web", "cat", "/tmp/copied")).Output);
+        var sizes = (await lab.DockerAsync("inspect", "-s", "--format", "{{.SizeRw}} {{.SizeRootFs}}", "web")).Output.Split(' ').Select(Number).ToList();
+        var image = Number((await lab.DockerAsync("image", "inspect", "--format", "{{.Size}}", DockerLab.Busybox)).Output);
+        Assert.Equal((new FileInfo("/etc/hosts").Length, sizes[0] + image), (sizes[0], sizes[1]));
         Assert.Contains("A /tmp/copied", (await lab.DockerAsync("diff", "web")).Output, StringComparison.Ordinal);
         Assert.Equal((0, "running web\n"), Only(await lab.DockerAsync("inspect", "--format", "{{.State.Status}} {{slice .Name 1}}", "web")));
         Assert.Equal(0, (await lab.DockerAsync("rm", "-f", "web")).Code);
         Assert.Equal((0, ""), Only(await lab.DockerAsync("ps", "-aq")));
     }
+
+    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task Through_a_terminal_of_ones_own_programs_run_again_and_again()
@@ -69,6 +78,55 @@ public sealed class DockerCliTests
         Assert.Equal(1, code);
         Assert.Contains("No such container: nobody", error, StringComparison.Ordinal);
     }
+
+    /// <summary>And nothing else: not of an image, which the client would go and pull.</summary>
+    [Fact]
+    public async Task What_is_missing_or_not_supported_is_told_by_its_own_name()
+    {
+        await using var lab = await DockerLab.OpenAsync();
+        (string Command, string Words)[] refused =
+        [
+            ("create --network nowhere " + DockerLab.Busybox, "network nowhere not found"), ("create --volumes-from nobody " + DockerLab.Busybox, "No such container: nobody"),
+            ("run --network container:nobody " + DockerLab.Busybox, "No such container: nobody"), ("inspect x", "o such object: x"), ("volume rm x", "no such volume"),
+            ("create --mount type=volume,dst=/data,volume-opt=type=tmpfs " + DockerLab.Busybox, "the option type of a volume is not supported"), ("volume create -o type=tmpfs data", "type"),
+            ("create -v data:/data --volume-driver remote " + DockerLab.Busybox, "the volume driver remote is not supported"), ("volume create -d remote data", "remote"),
+            ("create --log-driver syslog " + DockerLab.Busybox, "no log driver named 'syslog'"), ("create --gpus all " + DockerLab.Busybox, "--gpus is not supported"), ("network create -d overlay wide", "overlay"),
+        ];
+        foreach (var (command, words) in refused)
+        {
+            var (code, output, error) = await lab.DockerAsync(command.Split(' '));
+            Assert.True(code != 0 && error.Contains(words, StringComparison.Ordinal) && !error.Contains("Unable to find image", StringComparison.Ordinal), $"docker {command}: {code} {output} {error}");
+        }
+
+        await lab.DockerAsync("rm", "-f", await NamesAsync(lab)); // The one that could be made, and not started.
+        Assert.Equal((0, ""), Only(await lab.DockerAsync("volume", "ls", "-q")));
+    }
+
+    private static async Task<string> NamesAsync(DockerLab lab) => (await lab.DockerAsync("ps", "-a", "--format", "{{.Names}}")).Output.Trim();
+
+    [Fact]
+    public async Task Events_come_filtered_as_they_happen_and_detach_keys_leave_the_container_running()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "needs script(1): install the package bsdutils");
+        await using var lab = await DockerLab.OpenAsync();
+        using var events = lab.Begin(DockerClients.Newest!, "events", "--since", "1", "--filter", "event=die", "--filter", "label=kind=heard", "--format", "{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}");
+        await lab.DockerAsync("run", "--name", "other", "--network", "none", DockerLab.Busybox, "true");
+        await lab.DockerAsync("run", "--name", "first", "--label", "kind=heard", "--network", "none", DockerLab.Busybox, "sh", "-c", "exit 3");
+        Assert.Equal("die first 3", await LineAsync(events));
+
+        using var terminal = lab.Begin("/usr/bin/script", "-qec", $"{DockerClients.Newest} run -it --name second --label kind=heard --network none {DockerLab.Busybox} sh -c 'echo ready; exec sleep 1000'", "/dev/null");
+        Assert.Equal("ready", (await LineAsync(terminal))!.Trim());
+        await terminal.StandardInput.WriteAsync("\u0010\u0011");
+        await terminal.StandardInput.FlushAsync(EngineLab.Stopping);
+        await terminal.WaitForExitAsync(EngineLab.Stopping).WaitAsync(EngineLab.Bound, EngineLab.Stopping);
+        Assert.Equal((0, "true\n"), Only(await lab.DockerAsync("inspect", "--format", "{{.State.Running}}", "second")));
+        await lab.DockerAsync("kill", "second");
+        Assert.Equal("die second 137", await LineAsync(events));
+        events.Kill();
+        await events.WaitForExitAsync(EngineLab.Stopping);
+    }
+
+    private static Task<string?> LineAsync(Process program) => program.StandardOutput.ReadLineAsync(EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping);
 
     [Fact]
     public async Task Docker_builds_from_a_context_knows_what_it_built_before_and_exits_with_a_steps_code()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Godwit.Builder;
 using Godwit.Builder.Building;
 using Godwit.Containers;
@@ -92,6 +93,9 @@ internal sealed class DockerLab : IAsyncDisposable
     /// <summary>Runs a client of the Docker API to its end, with this engine as its host.</summary>
     public Task<(int Code, string Output, string Error)> RunAsync(string program, string input, IEnumerable<string> arguments) =>
         DockerClients.RunAsync(program, $"unix://{Socket}", Path.Combine(folder, "config"), input, arguments);
+
+    /// <summary>Starts a client that goes on by itself; whoever starts it ends it.</summary>
+    public Process Begin(string program, params string[] arguments) => DockerClients.Start(program, $"unix://{Socket}", Path.Combine(folder, "config"), arguments);
 
     public async ValueTask DisposeAsync()
     {
