@@ -50,7 +50,7 @@ public sealed class NetworkNamespace
     public static NetworkNamespace Create(string name, IdMap? owner = null)
     {
         var made = Named(name);
-        Directory.CreateDirectory(Folder);
+        ShareNames(); // Before, not after: sharing that makes the folder a mount covers the names that are there, and what is covered cannot be unmounted.
         using (Descriptor.Open(made.path!, OpenFlags.O_RDONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0))
         {
             // Only the place to mount on.

@@ -41,6 +41,23 @@ public sealed class NetworkNamespaceTests
         NetworkNamespace.Delete(name);
     }
 
+    [Fact]
+    public void On_a_host_where_no_namespace_ever_had_a_name_one_that_is_named_before_names_are_shared_can_be_deleted()
+    {
+        var name = $"gwt-{Environment.ProcessId}-first";
+        using var fresh = MountNamespace.Create([], []);
+        var left = fresh.Run(() =>
+        {
+            Mounts.MountMemory("/run", 1 << 20); // Nothing below it is a mount yet, as on a host that has just started.
+            NetworkNamespace.Create(name);
+            NetworkNamespace.ShareNames();
+            NetworkNamespace.Delete(name);
+            return NetworkNamespace.List();
+        });
+
+        Assert.Empty(left);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("..")]
