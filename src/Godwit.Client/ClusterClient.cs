@@ -132,7 +132,7 @@ public sealed partial class ClusterClient : IDisposable
             socket.Dispose();
             throw new ClusterUnreachableException(
                 code > 0 ? $"{server} refused the connection to {path} with HTTP {code}" : $"No connection to {path} at {server}",
-                error);
+                (Exception?)ServerTrustException.In(error) ?? error);
         }
     }
 
@@ -171,6 +171,10 @@ public sealed partial class ClusterClient : IDisposable
             {
                 return (response, null, null);
             }
+        }
+        catch (HttpRequestException error) when (!stopping.IsCancellationRequested && ServerTrustException.In(error) is { } distrust)
+        {
+            return (null, new RequestFailure.Distrusted(), new ClusterUnreachableException($"{request.Method} {request.Path} was not sent to the API server {server}", distrust));
         }
         catch (HttpRequestException error) when (!stopping.IsCancellationRequested)
         {

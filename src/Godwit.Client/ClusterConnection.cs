@@ -32,7 +32,7 @@ public sealed record ClusterConnection
 
     internal SslClientAuthenticationOptions CreateTlsOptions()
     {
-        var options = new SslClientAuthenticationOptions();
+        var options = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = ServerTrustException.Check };
         if (TlsServerName is not null)
         {
             options.TargetHost = TlsServerName;

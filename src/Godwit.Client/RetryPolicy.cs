@@ -11,6 +11,7 @@ namespace Godwit.Client;
 /// <item>429, which a server answers before it looks at the request: any request.</item>
 /// <item>Connection lost after sending, 502, 503, 504: only GET, HEAD, PUT and DELETE. A repeated PUT that names its
 /// resourceVersion, or a repeated DELETE, fails with a conflict or "not found" instead of doing its work twice.</item>
+/// <item>A server whose certificate is not believed: no request, because its next answer would be the same. The next request goes to the next address.</item>
 /// <item>Everything else is an answer, not a failure.</item>
 /// </list>
 /// </summary>
@@ -69,6 +70,9 @@ internal abstract record RequestFailure
 
     /// <summary>No server has seen it.</summary>
     public sealed record NotSent : RequestFailure;
+
+    /// <summary>A server was reached that did not show a certificate to believe, so nothing was said to it.</summary>
+    public sealed record Distrusted : RequestFailure;
 
     /// <summary>It was sent, and whether it took effect is not known.</summary>
     public sealed record Broken : RequestFailure;
