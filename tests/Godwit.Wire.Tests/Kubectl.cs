@@ -52,9 +52,6 @@ public sealed partial class Kubectl : IAsyncDisposable
         return new Kubectl(found!, data, server, memory) { Minor = int.Parse(version.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture) };
     }
 
-    /// <summary>How kubectl prints what the server says of a kind that something is still missing for.</summary>
-    public static string CaveatOf(string kind) => $"Warning: {kind}: {BuiltInKinds.All.Single(each => each.Kind == kind).Caveat ?? throw new InvalidOperationException($"nothing is said of {kind}")}\n";
-
     /// <summary>Runs a command that must succeed; its output, with times and other things that change replaced.</summary>
     public async Task<string> RunAsync(string arguments, string input = "")
     {

@@ -47,9 +47,6 @@ public sealed record ResourceDefinition
     /// <summary>True when <c>/status</c> is a subresource: then writes to the main resource leave status alone, and the other way round.</summary>
     public bool HasStatus { get; init; }
 
-    /// <summary>What nobody does yet for objects of this kind, said to whoever creates one. As the end of a sentence that begins with the kind's name; null when there is nothing to say.</summary>
-    public string? Caveat { get; init; }
-
     /// <summary>Where the scale subresource finds its numbers, or null.</summary>
     public ScalePaths? Scale { get; init; }
 

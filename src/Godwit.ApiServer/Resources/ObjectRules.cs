@@ -133,11 +133,6 @@ internal static class ObjectRules
         }
 
         FieldErrors.ThrowIfAny(errors, write.Subject);
-        if (existing is null && write.Resource.Definition is { Caveat: { } caveat } definition)
-        {
-            write.Warn($"{definition.Kind}: {caveat}");
-        }
-
         foreach (var advice in strategy.Warnings(resource))
         {
             write.Warn(advice);
