@@ -95,6 +95,9 @@ public static class GodwitCli
             ApiException { IsNotFound: true } => (ExitCodes.NotFound, ""),
             ApiException { IsForbidden: true } => (ExitCodes.Failed, "Your user may not do this: use the administrator's kubeconfig (godwit kubeconfig)."),
             ApiException => (ExitCodes.Failed, ""),
+            ClusterUnreachableException { InnerException: ServerTrustException } => (
+                ExitCodes.Unreachable,
+                "Take the kubeconfig of that very cluster (godwit kubeconfig, on its server's host), or name the right server with --server or --kubeconfig; if it is one of dates, set this host's clock."),
             ClusterUnreachableException => (ExitCodes.Unreachable, "Is the server running (godwit up), and is this its address? --server and --kubeconfig name another."),
             KubeconfigException => (ExitCodes.Unreachable, ""),
             _ => (ExitCodes.Failed, ""),

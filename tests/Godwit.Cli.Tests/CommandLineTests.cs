@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Godwit.Cli.Tests;
 
 /// <summary>Mistakes on the command line and around it: each with its exit code and with what to do.</summary>
@@ -38,6 +40,23 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCodes.Unreachable, ran.ExitCode);
         Assert.Contains("https://127.0.0.1:1", ran.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", ran.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_of_another_cluster_is_exit_code_4_and_says_whose_certificate_it_showed_and_what_to_do()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+
+        await using var another = await TestCluster.StartAsync();
+        var address = (await File.ReadAllLinesAsync(another.KubeconfigPath, Stopping)).First(line => line.Contains("server:", StringComparison.Ordinal)).Split("server:")[1].Trim(' ', '"');
+
+        // A clock that never moves: one wait before another attempt and this would not return.
+        var ran = await Ran.RunAsync(cluster.World with { Clock = new FakeTimeProvider() }, ["vm", "list", "--server", address], Stopping);
+
+        Assert.Equal(ExitCodes.Unreachable, ran.ExitCode);
+        Assert.Contains("none of the authorities that are trusted here has signed it", ran.Error, StringComparison.Ordinal);
+        Assert.Contains("SHA-256 ", ran.Error, StringComparison.Ordinal);
+        Assert.Contains("godwit kubeconfig", ran.Error, StringComparison.Ordinal);
     }
 
     [Fact]
