@@ -19,6 +19,9 @@ public abstract partial record SourcePhase
     /// <summary>Memory is copied already; the target's QEMU is still being started.</summary>
     public sealed record Opening : Streaming
     {
+        /// <summary>Often enough for its answers to tell a target that is slow from a link that is dead.</summary>
+        private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
+
         private Opening(Move move, ConvergenceController controller, ProgressWatch watch, Repetition repetition)
             : base(move)
         {
@@ -60,14 +63,18 @@ public abstract partial record SourcePhase
             SourceInput.Observed { Reading: { StreamLives: true } reading } => Saw(reading, now),
             SourceInput.Observed { Reading: { Stream: not StreamStatus.None } reading } => TurnBack(TurnBackKind.StreamFailed, Words(reading), now),
             SourceInput.StreamMoved moved => Go(this with { Watch = Watch.Saw(moved.Bytes, now) }),
+
+            // What is kept for it may be full, but it answers: the link lives.
+            SourceInput.Reported => Go(this with { Watch = Watch with { MovedAt = now } }),
             SourceInput.MachineFailed { Effect: SourceEffect.StartStream or SourceEffect.SetDowntimeLimit } failed =>
                 TurnBack(TurnBackKind.StreamFailed, failed.Reason, now),
             SourceInput.Tick when now - Move.Trace.BeganAt > Plan.Patience.Preparation => TurnBack(
                 TurnBackKind.TargetSilent, $"{Plan.Target} was not ready within {Plan.Patience.Preparation.TotalSeconds:0} s", now),
             SourceInput.Tick when now - Move.Trace.PausedAt > Plan.Patience.Switchover => TurnBack(
                 TurnBackKind.TargetSilent, $"the guest stood still for {Plan.Patience.Switchover.TotalSeconds:0} s and {Plan.Target} was still not ready", now),
+            SourceInput.Tick when Watch.Stands(now, Plan.Patience.Progress) => TurnBack(TurnBackKind.LinkDead, Stood(Plan), now),
             SourceInput.Tick when now >= Repetition.DueAt =>
-                Go(this with { Repetition = Repetition.Next(now, Plan.Patience) }, new SourceEffect.Send(new Order.Prepare())),
+                Go(this with { Repetition = new(now + AskAgain, AskAgain) }, new SourceEffect.Send(new Order.Prepare())),
             _ => Stay,
         };
 

@@ -67,6 +67,17 @@ public sealed class SourceEngineTests
     }
 
     [Fact]
+    public void A_link_that_dies_before_the_target_is_ready_is_noticed_and_a_target_that_is_only_slow_is_waited_for()
+    {
+        var almost = Plan.Patience.Progress - TimeSpan.FromSeconds(1);
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
+        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).See(GuestState.Running, StreamStatus.Active);
+
+        move.Wait(almost).Hear(TargetStanding.Preparing).Wait(almost).ExpectPhase<SourcePhase.Opening>();
+        move.Wait(TimeSpan.FromSeconds(2)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+    }
+
+    [Fact]
     public void A_target_that_cannot_start_after_it_took_the_stream_turns_the_move_back()
     {
         var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);

@@ -45,7 +45,22 @@ internal sealed class HostCluster : IAsyncDisposable
     public Task<CommandResult> GodwitWithInputAsync(string input, params IEnumerable<string> arguments) =>
         Command.RunAsync(GodwitLab.Program, [.. arguments, "--instance", Instance], Bound, input);
 
-    public Task<CommandResult> KubectlAsync(params IEnumerable<string> arguments) => Command.RunAsync("kubectl", ["--kubeconfig", KubeconfigPath, .. arguments], Bound);
+    /// <summary>
+    /// kubectl 1.32 may begin to read before it has made the streams of an <c>exec</c>, and then drops what a program said that has ended by then. It says so
+    /// itself, and only then is it asked again.
+    /// </summary>
+    public async Task<CommandResult> KubectlAsync(params IEnumerable<string> arguments)
+    {
+        const int attemptsMax = 5;
+        for (var attempt = 1; ; attempt++)
+        {
+            var result = await Command.RunAsync("kubectl", ["--kubeconfig", KubeconfigPath, .. arguments], Bound);
+            if (attempt == attemptsMax || !result.Errors.Contains("Unknown stream id", StringComparison.Ordinal))
+            {
+                return result;
+            }
+        }
+    }
 
     public Task<CommandResult> KubectlWithInputAsync(string input, params IEnumerable<string> arguments) =>
         Command.RunAsync("kubectl", ["--kubeconfig", KubeconfigPath, .. arguments], Bound, input);
