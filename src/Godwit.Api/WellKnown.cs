@@ -56,6 +56,9 @@ public static class AnnotationNames
     /// <summary>On a migration: one of <see cref="KubeVirt.V1.MoveHoldPoints"/>, where the move waits until the annotation is taken away or its time is over.</summary>
     public const string HoldAt = "godwit.dev/hold-at";
 
+    /// <summary>On a migration: its guest is one of a service, and this GroupMigration (NAME/UID) decides for all of them. Set by the group controller.</summary>
+    public const string Service = "godwit.dev/service";
+
     /// <summary>On a VMI: the node that it ran on when that was emptied, and to which it can be brought back.</summary>
     public const string HomeNode = "godwit.dev/home-node";
 

@@ -34,22 +34,21 @@ internal enum ServiceMutation
 /// </summary>
 internal sealed class ServiceSimulation
 {
-    /// <summary>The controller's, shorter than the real ones so that both sides' bounds are met before the faults end.</summary>
-    private static readonly TimeSpan GatheringMax = TimeSpan.FromSeconds(25);
-
-    private static readonly TimeSpan SwitchoverMax = TimeSpan.FromSeconds(8);
+    /// <summary>The controller's, shorter than the real one so that both sides' bounds are met before the faults end.</summary>
+    private static readonly ServicePatience Patience = new() { Gathering = TimeSpan.FromSeconds(25) };
 
     private readonly World world;
     private readonly ServiceMutation mutation;
     private readonly List<Member> members = [];
-    private ServiceDecision decision;
-    private TimeSpan? orderedAt;
+    private readonly DateTimeOffset beganAt;
+    private ServiceRecord record = ServiceRecord.New;
     private bool serverUp = true;
 
     public ServiceSimulation(int seed, ServiceMutation mutation = ServiceMutation.None, bool keepsLog = false)
     {
         world = new(seed, keepsLog);
         this.mutation = mutation;
+        beganAt = world.Now;
         for (var i = world.Chance(0.7) ? 2 : 3; i > 0; i--)
         {
             members.Add(new Member(this, $"{i} "));
@@ -58,7 +57,7 @@ internal sealed class ServiceSimulation
 
     public string Story => world.Story;
 
-    public ServiceDecision Decision => decision;
+    public ServiceDecision Decision => record.Decision;
 
     public IEnumerable<string> Seen => members.SelectMany(member => member.Move.Faults.Seen);
 
@@ -104,35 +103,18 @@ internal sealed class ServiceSimulation
     {
         if (serverUp || world.Elapsed > FaultPlan.Calm)
         {
-            if (orderedAt is null && members.TrueForAll(member => member.Told is Word.Gathered or Word.Ready))
-            {
-                orderedAt = world.Elapsed;
-                world.Log("controller", () => "all are in their last rounds");
-            }
-
             var asked = mutation == ServiceMutation.DecidesWithoutAll ? members.Take(1) : members;
-            var isLate = orderedAt is { } since ? world.Elapsed - since > SwitchoverMax : world.Elapsed > GatheringMax;
-            if (asked.All(member => member.Told == Word.Ready))
+            var before = mutation == ServiceMutation.Overwrites ? record with { Decision = ServiceDecision.Undecided } : record;
+            var next = before.Next([.. asked.Select(member => member.Told)], beganAt, Patience, world.Now);
+            if (next != before)
             {
-                Decide(ServiceDecision.RunAll);
-            }
-            else if (isLate || members.Exists(member => member.Told is Word.AsksToReturn or Word.Failed))
-            {
-                Decide(ServiceDecision.ReturnAll);
+                record = next;
+                world.Log("controller", () => $"{next}");
             }
         }
 
         Control();
     });
-
-    private void Decide(ServiceDecision word)
-    {
-        if (decision == ServiceDecision.Undecided || (mutation == ServiceMutation.Overwrites && decision != word))
-        {
-            decision = word;
-            world.Log("controller", () => $"{word}");
-        }
-    }
 
     private void CheckWhole(bool atEnd)
     {
@@ -140,27 +122,17 @@ internal sealed class ServiceSimulation
         {
             var machines = member.Move.Machines;
             var isExcused = machines.AllowedLoss is not null || machines.TargetCouldNotRun;
-            var state = $"{decision}, member {member.Name}source {machines.SourceGuest}, target {machines.TargetGuest}";
-            world.Check(!machines.TargetEverRan || decision == ServiceDecision.RunAll, "ServiceIsWhole", () => state);
+            var state = $"{record.Decision}, member {member.Name}source {machines.SourceGuest}, target {machines.TargetGuest}";
+            world.Check(!machines.TargetEverRan || record.Decision == ServiceDecision.RunAll, "ServiceIsWhole", () => state);
             world.Check(
-                decision != ServiceDecision.RunAll || machines.SourceGuest != GuestState.Running || isExcused,
+                record.Decision != ServiceDecision.RunAll || machines.SourceGuest != GuestState.Running || isExcused,
                 "ServiceIsWhole",
                 () => state);
             world.Check(
-                !atEnd || isExcused || (decision == ServiceDecision.RunAll ? machines.TargetGuest : machines.SourceGuest) == GuestState.Running,
+                !atEnd || isExcused || (record.Decision == ServiceDecision.RunAll ? machines.TargetGuest : machines.SourceGuest) == GuestState.Running,
                 "ServiceIsWhole",
                 () => state);
         }
-    }
-
-    /// <summary>What a member has told of itself.</summary>
-    private enum Word
-    {
-        Nothing,
-        Gathered,
-        Ready,
-        AsksToReturn,
-        Failed,
     }
 
     private sealed class Member : IServiceMember
@@ -180,7 +152,8 @@ internal sealed class ServiceSimulation
 
         public Simulation Move { get; }
 
-        public Word Told { get; private set; }
+        /// <summary>What it has told of itself, as far as it was heard.</summary>
+        public ServiceMember Told { get; private set; }
 
         public bool IsKnownAfterCrash => service.mutation != ServiceMutation.RunsAfterCrash;
 
@@ -193,9 +166,9 @@ internal sealed class ServiceSimulation
                 return;
             }
 
-            var word = WordOf(Move.Source.Phase, Told);
+            var word = (Move.Source.Phase is { } phase ? ServiceMember.Of(phase) : null) ?? Told;
             world.After(world.Between(0.5, world.Chance(0.1) ? 400 : 20), () => Told = word);
-            var (decided, ordered) = (service.decision, service.orderedAt is not null);
+            var (decided, ordered) = (service.record.Decision, service.record.SwitchoverOrderedAt is not null);
             world.After(world.Between(0.5, world.Chance(0.1) ? 400 : 20), () =>
             {
                 if (ordered)
@@ -211,17 +184,6 @@ internal sealed class ServiceSimulation
         }
 
         public void GuestRuns() => service.CheckWhole(atEnd: false);
-
-        private static Word WordOf(SourcePhase? phase, Word before) => phase switch
-        {
-            null => before,
-            SourcePhase.Awaiting { ReturnReason: not null } => Word.AsksToReturn,
-            SourcePhase.Awaiting { IsReady: true } => Word.Ready,
-            SourcePhase.Gathering or SourcePhase.EndingRounds or SourcePhase.FinishingDisks or SourcePhase.SwitchingOver => Word.Gathered,
-            SourcePhase.TurningBack or SourcePhase.Fencing or SourcePhase.Aborted or SourcePhase.GuestLost => Word.Failed,
-            SourcePhase.Awaiting => before,
-            _ => Word.Nothing,
-        };
 
         private void Break(DateTimeOffset now)
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
@@ -87,9 +88,38 @@ internal sealed class GroupMigrationStrategy() : FixedSpecStrategy("delete the g
             }
         }
 
+        foreach (var error in spec.TextAt("promise") == GroupPromises.OneService ? ValidateService(spec) : [])
+        {
+            yield return error;
+        }
+
         foreach (var error in MetadataRules.ValidateLabels(selector.ObjectAt("matchLabels"), "spec.selector.matchLabels"))
         {
             yield return error;
+        }
+    }
+
+    /// <summary>Guests of a service keep step, and none may arrive before all do: that leaves one order, one way to move, and one try.</summary>
+    private static IEnumerable<FieldError> ValidateService(JsonObject? spec)
+    {
+        if (spec.TextAt("strategy") is { } strategy and not (GroupStrategies.Auto or GroupStrategies.Parallel))
+        {
+            yield return FieldError.Invalid("spec.strategy", strategy, "guests that are one service move in parallel");
+        }
+
+        if (spec.TextAt("mode") is { } mode and not (MigrationModes.Auto or MigrationModes.Precopy))
+        {
+            yield return FieldError.Invalid("spec.mode", mode, "guests that are one service move by pre-copy: one that runs at its target before the others are there cannot return");
+        }
+
+        if (JsonAccess.AsInt64(spec.At("parallelMax")) is { } parallel)
+        {
+            yield return FieldError.Invalid("spec.parallelMax", parallel, "guests that are one service all move at a time");
+        }
+
+        if (JsonAccess.AsInt64(spec.At("attemptsMax")) is > 1 and var attempts)
+        {
+            yield return FieldError.Invalid("spec.attemptsMax", attempts, "guests that are one service are tried once: make another group to try again");
         }
     }
 }

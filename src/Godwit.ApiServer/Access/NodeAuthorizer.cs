@@ -8,7 +8,7 @@ namespace Godwit.ApiServer.Access;
 /// <summary>
 /// What a node may ask for, so that a host in wrong hands has no more of the cluster than what it runs:
 /// <code>
-///   read    Nodes, guests, moves, forecasts, Services, EndpointSlices    all: the network is made from them on every node
+///   read    Nodes, guests, moves and groups, forecasts, Services, EndpointSlices    all: the network is made from them on every node
 ///           Pods                                                        its own: by name, or a list or watch of its own
 ///           Secrets, ConfigMaps                                         by name, one that something on it refers to
 ///           Tokens of service accounts (create)                         of an account of something on it; bound to a pod of its own (TokenHandler)
@@ -37,7 +37,7 @@ internal static class NodeAuthorizer
         On(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstancemigrations"], ReadVerbs),
         On(GroupName.KubeVirt, ["virtualmachineinstances", "virtualmachineinstances/status", "virtualmachineinstancemigrations", "virtualmachineinstancemigrations/status"], ChangeVerbs),
         On(GroupName.Migrations, ["migrationpolicies"], ReadVerbs),
-        On(GroupName.Godwit, ["forecasts"], ReadVerbs),
+        On(GroupName.Godwit, ["forecasts", "groupmigrations"], ReadVerbs),
         On(GroupName.Godwit, ["forecasts", "forecasts/status"], ChangeVerbs),
     ];
 

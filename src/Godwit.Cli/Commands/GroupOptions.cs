@@ -13,9 +13,12 @@ internal sealed class GroupOptions
     public GroupOptions()
     {
         Strategy.AcceptOnlyFromAmong(GroupStrategies.Auto, GroupStrategies.Serial, GroupStrategies.Parallel, GroupStrategies.Mixed);
+        Promise.AcceptOnlyFromAmong(GroupPromises.Independent, GroupPromises.OneService);
     }
 
     public Option<string?> Strategy { get; } = new("--strategy") { Description = "In which order: auto, serial, parallel or mixed (default: auto)", HelpName = "STRATEGY" };
+
+    public Option<string?> Promise { get; } = new("--promise") { Description = "independent: each arrives by itself; one-service: all are stopped together and arrive, or all stay (default: independent)", HelpName = "PROMISE" };
 
     public Option<int?> Parallel { get; } = new("--parallel") { Description = "Move at most so many at a time (default: what the cluster's limits allow)", HelpName = "N" };
 
@@ -24,6 +27,7 @@ internal sealed class GroupOptions
     public void AddTo(Command command)
     {
         command.Add(Strategy);
+        command.Add(Promise);
         command.Add(Parallel);
         command.Add(Attempts);
     }
@@ -31,11 +35,13 @@ internal sealed class GroupOptions
     public GroupMigrationSpec Read(ParseResult parsed) => new()
     {
         Strategy = parsed.GetValue(Strategy),
+        Promise = parsed.GetValue(Promise),
         ParallelMax = parsed.GetValue(Parallel),
         AttemptsMax = parsed.GetValue(Attempts),
     };
 
-    public bool AreAsked(ParseResult parsed) => parsed.GetValue(Strategy) is not null || parsed.GetValue(Parallel) is not null || parsed.GetValue(Attempts) is not null;
+    public bool AreAsked(ParseResult parsed) =>
+        parsed.GetValue(Strategy) is not null || parsed.GetValue(Promise) is not null || parsed.GetValue(Parallel) is not null || parsed.GetValue(Attempts) is not null;
 
     public static Option<TimeSpan?> Timeout(string description) => Arguments.DurationOption("--timeout", $"{description} (default: 6h)");
 

@@ -39,7 +39,7 @@ internal static class GroupText
         if (status.Forecasts.Count > 0)
         {
             output.WriteLine();
-            Strategies(printer, status);
+            Strategies(printer, group);
             output.WriteLine();
             output.WriteLine($"Strategy {status.Strategy}: {Reason(status)}. It takes {Human.Milliseconds(Chosen(status)?.TotalMs)}.");
         }
@@ -62,7 +62,14 @@ internal static class GroupText
         var left = status is { EndEarliestTimestamp: { } earliest, EndLatestTimestamp: { } latest } && latest > now
             ? $", ends in {Human.Milliseconds(new Api.Forecasts.V1Alpha1.ForecastRange { Low = (long)Math.Max(0, (earliest - now).TotalMilliseconds), High = (long)(latest - now).TotalMilliseconds })}"
             : "";
-        return $"{moved} of {status.Members.Count} moved{left}";
+        var service = status.Service switch
+        {
+            { Decision: GroupDecisions.ReturnAll } => ", all return",
+            { Decision: GroupDecisions.RunAll } => ", all have arrived",
+            { SwitchoverTimestamp: not null } => ", all stand still",
+            _ => "",
+        };
+        return $"{moved} of {status.Members.Count} moved{service}{left}";
     }
 
     public static void End(TextWriter output, Printer printer, GroupMigration group)
@@ -78,7 +85,7 @@ internal static class GroupText
         printer.Table(
             [
                 new Line("total", Human.Milliseconds(forecast.TotalMs), Human.Milliseconds(measured?.TotalMs)),
-                new Line("longest stop of a guest", Human.Milliseconds(forecast.DowntimeMs), Human.Milliseconds(measured?.DowntimeMs)),
+                new Line(IsService(group) ? "stop of the service" : "longest stop of a guest", Human.Milliseconds(forecast.DowntimeMs), Human.Milliseconds(measured?.DowntimeMs)),
                 new Line("sent", Human.Unknown, Human.Bytes(measured?.Bytes)),
                 new Line("tries that failed", Human.Unknown, Human.Number(measured?.Retries)),
             ],
@@ -87,13 +94,13 @@ internal static class GroupText
 
     public static StrategyForecast? Chosen(GroupMigrationStatus status) => status.Forecasts.FirstOrDefault(forecast => forecast.Strategy == status.Strategy);
 
-    private static void Strategies(Printer printer, GroupMigrationStatus status) => printer.Table(
-        status.Forecasts,
+    private static void Strategies(Printer printer, GroupMigration group) => printer.Table(
+        group.Status.Forecasts,
         [
             new("STRATEGY", forecast => forecast.Strategy),
             new("AT A TIME", forecast => Human.Number(forecast.Parallel)),
             new("TOTAL", forecast => Human.Milliseconds(forecast.TotalMs)),
-            new("LONGEST STOP", forecast => Human.Milliseconds(forecast.DowntimeMs)),
+            new(IsService(group) ? "STOP OF ALL" : "LONGEST STOP", forecast => Human.Milliseconds(forecast.DowntimeMs)),
             new("TEXTBOOK TOTAL", forecast => Book(forecast.TextbookTotalMs)),
             new("TEXTBOOK STOP", forecast => Book(forecast.TextbookDowntimeMs)),
             new("REFUSED", forecast => forecast.Refusal ?? ""),
@@ -103,6 +110,8 @@ internal static class GroupText
 
     private static string Reason(GroupMigrationStatus status) =>
         status.Reason?.StartsWith(status.Strategy + ": ", StringComparison.Ordinal) == true ? status.Reason[(status.Strategy!.Length + 2)..] : status.Reason ?? "";
+
+    private static bool IsService(GroupMigration group) => group.Spec.Promise == GroupPromises.OneService;
 
     private static bool IsRefused(GroupMember member) => member.Phase == GroupMemberPhases.Refused;
 

@@ -144,7 +144,8 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
         }
 
         // By the time that the step was planned at: a try that was a moment too early must not be taken for one that waits for others.
-        return GroupProgress.NextTry(step.Status) is { } next && next > world.Now ? NextLook.After(next - world.Now) : NextLook.After(TimeSpan.FromMinutes(1));
+        DateTimeOffset?[] due = [GroupProgress.NextTry(step.Status), GroupServices.DueAt(written, world.Now)];
+        return due.Min() is { } next && next > world.Now ? NextLook.After(next - world.Now) : NextLook.After(TimeSpan.FromMinutes(1));
     }
 
     /// <summary>Made twice is made once: its name follows from group, guest and try.</summary>
@@ -175,6 +176,11 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
 
     private async Task<NextLook> CancelAsync(GroupMigration group, CancellationToken stopping)
     {
+        if (group.Status.Phase == GroupPhases.Running)
+        {
+            group = await WriteAsync(group, group.Status with { Service = GroupServices.Cancelled(group, Clock.GetUtcNow()) }, stopping);
+        }
+
         var underWay = cluster.Migrations.Current.Items
             .Where(move => move.Metadata.Labels.GetValueOrDefault(LabelNames.Group) == group.Metadata.Name && !MigrationPhases.IsFinal(move.Status.Phase))
             .ToList();

@@ -16,7 +16,8 @@ internal sealed record StrategyPlan(StrategyForecast Forecast, IReadOnlyList<Gro
 /// parallel  k at a time, the longest first: each has a share of the link. Refused when what the k write fills their link (kr ≥ 1)
 /// mixed     the k that write least at a time by pre-copy, then the others, one at a time, by post-copy
 /// </code>
-/// Each guest of a group is one of its own here: its downtime is its own stop, not the time from the first stop to the last start.
+/// A guest's downtime is its own stop. Guests that are one service move in parallel, all of them at a time, and stand still together: there it is
+/// the time from the first stop to the last start.
 /// </summary>
 internal static class GroupForecasts
 {
@@ -25,14 +26,24 @@ internal static class GroupForecasts
 
     private const double DowntimeBudgetMs = 300;
 
+    /// <summary>
+    /// What the guests of a service stand still for beside their own stops: the last one's word that it is ready goes to the server, which
+    /// writes down that all run and tells it to their hosts.
+    /// </summary>
+    private static readonly Interval DecisionMs = new(10, 150);
+
     /// <summary>The status with forecasts, order, strategy and expected end; or Failed, when the wanted strategy is refused.</summary>
     public static GroupMigrationStatus Plan(
         GroupMigrationSpec spec, GroupMigrationStatus begun, IReadOnlyList<MemberForecast> movable, MigrationLimits limits, DateTimeOffset now)
     {
-        var refused = begun.Members.Where(member => member.Phase == GroupMemberPhases.Refused).ToList();
         if (movable.Count == 0)
         {
             return begun with { Reason = begun.Members.Count == 0 ? "there is no guest to move" : "none of the guests can move" };
+        }
+
+        if (GroupServices.IsService(spec))
+        {
+            return Together(begun, movable, limits, now);
         }
 
         var parallel = Math.Min(movable.Count, spec.ParallelMax ?? Math.Max(limits.OutboundForEachNode, 2));
@@ -44,17 +55,42 @@ internal static class GroupForecasts
             Mixed(movable, Math.Min(parallel, Math.Max(1, movable.Count - 1)), limits),
         ];
         var (chosen, reason) = Choose(spec.Strategy ?? GroupStrategies.Auto, plans);
-        var total = chosen.Forecast.TotalMs!;
-        return begun with
+        return Planned(begun, chosen, reason, [.. plans.Select(plan => plan.Forecast)], now);
+    }
+
+    /// <summary>All at once, whatever the limits of independent moves are, and refused if one of them cannot move.</summary>
+    private static GroupMigrationStatus Together(GroupMigrationStatus begun, IReadOnlyList<MemberForecast> movable, MigrationLimits limits, DateTimeOffset now)
+    {
+        var unbounded = limits with { OutboundForEachNode = movable.Count, InboundForEachNode = movable.Count };
+        var alone = Wide(GroupStrategies.Parallel, movable, MigrationModes.Precopy, movable.Count, unbounded);
+        var book = new GroupModel(Textbook(movable), movable.Count).Parallel() is GroupOutcome.Feasible feasible ? feasible.Result : (GroupResult?)null;
+        var refused = begun.Members.Where(member => member.Phase == GroupMemberPhases.Refused).Select(member => $"{member.Name} cannot move ({member.Reason})").ToList();
+        var chosen = alone with
+        {
+            Forecast = alone.Forecast with
+            {
+                DowntimeMs = new()
+                {
+                    Low = alone.Forecast.DowntimeMs!.Low + (long)DecisionMs.Low,
+                    High = alone.Forecast.DowntimeMs.High + (long)DecisionMs.High,
+                },
+                TextbookDowntimeMs = book?.GroupDowntimeSeconds * 1000,
+                Refusal = refused.Count > 0 ? string.Join("; ", refused) : alone.Forecast.Refusal,
+            },
+        };
+        return Planned(begun, chosen, "its guests are one service: all are stopped together and run at their targets, or all stay", [chosen.Forecast], now);
+    }
+
+    private static GroupMigrationStatus Planned(
+        GroupMigrationStatus begun, StrategyPlan chosen, string reason, IReadOnlyList<StrategyForecast> forecasts, DateTimeOffset now) => begun with
         {
             Strategy = chosen.Forecast.Strategy,
             Reason = chosen.Forecast.Refusal is { } refusal ? $"{chosen.Forecast.Strategy} is refused: {refusal}" : reason,
-            Members = [.. chosen.Members, .. refused],
-            Forecasts = [.. plans.Select(plan => plan.Forecast)],
-            EndEarliestTimestamp = now + TimeSpan.FromMilliseconds(total.Low),
-            EndLatestTimestamp = now + TimeSpan.FromMilliseconds(total.High),
+            Members = [.. chosen.Members, .. begun.Members.Where(member => member.Phase == GroupMemberPhases.Refused)],
+            Forecasts = forecasts,
+            EndEarliestTimestamp = now + TimeSpan.FromMilliseconds(chosen.Forecast.TotalMs!.Low),
+            EndLatestTimestamp = now + TimeSpan.FromMilliseconds(chosen.Forecast.TotalMs.High),
         };
-    }
 
     /// <summary>True when the chosen strategy must not be used.</summary>
     public static bool IsRefused(GroupMigrationStatus planned) =>

@@ -19,7 +19,8 @@ internal sealed record HomeNote(VirtualMachineInstance Vmi, string? Node);
 ///    └─┴─▶ Gone: the guest ended, or another move took it away
 /// </code>
 /// A try's migration object is made before the status says Moving, under a name that follows from group, guest and try: so
-/// one that is made twice is made once, and one that is not there any more was cancelled by somebody. Pure.
+/// one that is made twice is made once, and one that is not there any more was cancelled by somebody. Guests that are one
+/// service all begin at once, are tried once, and are decided for together (<see cref="GroupServices"/>). Pure.
 /// </summary>
 internal static class GroupProgress
 {
@@ -33,6 +34,12 @@ internal static class GroupProgress
         var homes = new List<HomeNote>();
         var members = group.Status.Members.Select(member => Look(group, member, world, homes)).ToList();
         var moves = new List<VirtualMachineInstanceMigration>();
+        var service = GroupServices.Next(group, members, world);
+        if (GroupServices.IsReturning(service))
+        {
+            members = [.. members.Select(member => member.Phase == GroupMemberPhases.Waiting ? member with { Phase = GroupMemberPhases.Failed, Reason = $"its service returns: {service!.Reason}" } : member)];
+        }
+
         for (var i = 0; i < members.Count; i++)
         {
             if (members[i].Phase == GroupMemberPhases.Waiting && MayBegin(group.Status, members, i, world.Now))
@@ -43,13 +50,13 @@ internal static class GroupProgress
             }
         }
 
-        var status = group.Status with { Members = members };
+        var status = group.Status with { Members = members, Service = service };
         if (members.Count(IsEnded) > group.Status.Members.Count(IsEnded))
         {
             status = Expect(status, world);
         }
 
-        return new GroupStep(members.TrueForAll(IsEnded) ? End(status, world) : status, moves, homes);
+        return new GroupStep(members.TrueForAll(IsEnded) ? End(group.Spec, status, world) : status, moves, homes);
     }
 
     /// <summary>What is to be written on guests that have arrived, whatever becomes of the group.</summary>
@@ -143,7 +150,7 @@ internal static class GroupProgress
         }
 
         var tried = member.Attempts ?? 1;
-        var isLast = tried >= (group.Spec.AttemptsMax ?? AttemptsMaxDefault) || state?.AbortRequested == true;
+        var isLast = tried >= AttemptsMax(group.Spec) || state?.AbortRequested == true;
         if (isLast)
         {
             return member with { Phase = GroupMemberPhases.Failed, Reason = tried == 1 ? why : $"{tried} tries failed, the last one to {member.TargetNode}: {why}" };
@@ -173,6 +180,8 @@ internal static class GroupProgress
         }
     }
 
+    private static int AttemptsMax(GroupMigrationSpec spec) => GroupServices.IsService(spec) ? 1 : spec.AttemptsMax ?? AttemptsMaxDefault;
+
     private static string MoveName(GroupMigration group, GroupMember member)
     {
         var uid = group.Metadata.Uid ?? "";
@@ -186,7 +195,7 @@ internal static class GroupProgress
             Namespace = member.Namespace,
             Name = member.Migration!,
             Labels = new Dictionary<string, string> { [LabelNames.Group] = group.Metadata.Name },
-            Annotations = new Dictionary<string, string> { [AnnotationNames.Mode] = member.Mode ?? MigrationModes.Auto },
+            Annotations = AnnotationsOf(group, member),
         },
         Spec = new VirtualMachineInstanceMigrationSpec
         {
@@ -195,6 +204,17 @@ internal static class GroupProgress
             Priority = group.Spec.KeepHome == true || !string.IsNullOrEmpty(group.Spec.Selector?.HomeNode) ? MigrationPriorities.SystemMaintenance : null,
         },
     };
+
+    private static Dictionary<string, string> AnnotationsOf(GroupMigration group, GroupMember member)
+    {
+        var annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [AnnotationNames.Mode] = member.Mode ?? MigrationModes.Auto };
+        if (GroupServices.NameOf(group) is { } service)
+        {
+            annotations[AnnotationNames.Service] = service;
+        }
+
+        return annotations;
+    }
 
     /// <summary>The expected end anew, from those that are left.</summary>
     private static GroupMigrationStatus Expect(GroupMigrationStatus status, MigrationWorld world)
@@ -206,11 +226,12 @@ internal static class GroupProgress
         return status with { EndEarliestTimestamp = End(range => range.Low), EndLatestTimestamp = End(range => range.High) };
     }
 
-    private static GroupMigrationStatus End(GroupMigrationStatus status, MigrationWorld world)
+    private static GroupMigrationStatus End(GroupMigrationSpec spec, GroupMigrationStatus status, MigrationWorld world)
     {
+        MigrationMeasurement? Measured(GroupMember member) => member.Migration is { } name ? world.Migrations.Find(member.Namespace, name)?.Status.Measurement : null;
         int Count(string phase) => status.Members.Count(member => member.Phase == phase);
         var left = Count(GroupMemberPhases.Refused) + Count(GroupMemberPhases.Failed);
-        var bytes = status.Members.Sum(member => member.Migration is { } name ? world.Migrations.Find(member.Namespace, name)?.Status.Measurement?.Bytes ?? 0 : 0);
+        var bytes = status.Members.Sum(member => Measured(member)?.Bytes ?? 0);
         return status with
         {
             Phase = left == 0 ? GroupPhases.Succeeded : GroupPhases.Failed,
@@ -219,7 +240,7 @@ internal static class GroupProgress
             Measurement = new GroupMeasurement
             {
                 TotalMs = status.StartTimestamp is { } start ? (long)(world.Now - start).TotalMilliseconds : null,
-                DowntimeMs = status.Members.Max(member => member.DowntimeMs),
+                DowntimeMs = GroupServices.IsService(spec) ? GroupServices.DowntimeMs(status.Members.Select(Measured)) : status.Members.Max(member => member.DowntimeMs),
                 Bytes = bytes,
                 Moved = Count(GroupMemberPhases.Moved),
                 Retries = status.Members.Sum(member => Math.Max(0, (member.Attempts ?? 0) - 1)),

@@ -123,7 +123,7 @@ internal static class MigrationPlanner
         }
 
         var source = vmi.Status.NodeName!;
-        var fromSource = ahead.Count(each => SourceOf(each, world) == source);
+        var fromSource = ahead.Count(each => SourceOf(each, world) == source && !MigrationWorld.IsOfSameService(each, migration));
         return fromSource < world.Limits.OutboundForEachNode
             ? null
             : new MigrationPlan.Wait(
@@ -137,7 +137,7 @@ internal static class MigrationPlanner
     private static MigrationPlan ChooseTarget(VirtualMachineInstanceMigration migration, VirtualMachineInstance vmi, MigrationWorld world)
     {
         var preflight = PreflightOf(migration, vmi, world);
-        var placement = TargetChoice.For(vmi, migration.Spec.AddedNodeSelector, preflight, world.Cluster, node => Busy(node, world));
+        var placement = TargetChoice.For(vmi, migration.Spec.AddedNodeSelector, preflight, world.Cluster, node => Busy(migration, node, world));
         if (placement is Placement.Nowhere nowhere)
         {
             return TargetChoice.IsOnlyBusy(nowhere, TargetBusy)
@@ -157,12 +157,13 @@ internal static class MigrationPlanner
         });
     }
 
-    private static IEnumerable<Obstacle> Busy(NodeFacts node, MigrationWorld world)
+    private static IEnumerable<Obstacle> Busy(VirtualMachineInstanceMigration migration, NodeFacts node, MigrationWorld world)
     {
         var arriving = world.Active.Where(each => each.Status.MigrationState!.TargetNode == node.Name).ToList();
-        if (arriving.Count >= world.Limits.InboundForEachNode)
+        var others = arriving.Count(each => !MigrationWorld.IsOfSameService(each, migration));
+        if (others >= world.Limits.InboundForEachNode)
         {
-            yield return new Obstacle(TargetBusy, $"{arriving.Count} other guests are on their way there", "it is tried again when one has arrived");
+            yield return new Obstacle(TargetBusy, $"{others} other guests are on their way there", "it is tried again when one has arrived");
         }
         else if (arriving.Count(each => IsBeingPrepared(each, world)) >= world.Limits.PreparingForEachNode)
         {

@@ -79,6 +79,11 @@ internal sealed record MigrationWorld
     public static bool IsWaiting(VirtualMachineInstanceMigration migration) =>
         migration.Status.Phase is null or "" or MigrationPhases.Pending or MigrationPhases.Scheduling;
 
+    /// <summary>Guests that are one service do not wait for each other's places: all of them must be under way before any can arrive.</summary>
+    public static bool IsOfSameService(VirtualMachineInstanceMigration one, VirtualMachineInstanceMigration other) =>
+        one.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Service) is { Length: > 0 } service
+        && other.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Service) == service;
+
     public static bool IsOfSameGuest(VirtualMachineInstanceMigration one, VirtualMachineInstanceMigration other) =>
         one.Spec.VmiName == other.Spec.VmiName && one.Metadata.Namespace == other.Metadata.Namespace;
 }

@@ -12,9 +12,9 @@ namespace Godwit.Migration.Protocol;
 /// longer round would leave more for the stop. A guest that comes to the barrier all the same stands still there until the
 /// others come, or until it asks that all return: nothing hangs on this but time. A value; each reading gives the next.
 /// </summary>
-internal sealed record ServicePace
+public sealed record ServicePace
 {
-    /// <summary>QEMU's smallest.</summary>
+    /// <summary>QEMU's smallest: what the stream of a guest of a service is begun with.</summary>
     public const double DowntimeLimitMs = 1;
 
     private const double SpreadSeconds = 0.1;
@@ -24,20 +24,20 @@ internal sealed record ServicePace
     /// <summary>Not changed for less than this: every change makes the looks before it worthless.</summary>
     private const double ChangeFactorMin = 2;
 
-    public static ServicePace Unbounded { get; } = new();
+    internal static ServicePace Unbounded { get; } = new();
 
     /// <summary>What was set; null: no bound but the move's own.</summary>
-    public long? BytesPerSecond { get; private init; }
+    internal long? BytesPerSecond { get; private init; }
 
     private long Round { get; init; }
 
     private long RoundBytes { get; init; }
 
     /// <summary>The fastest seen: what it would be sent with.</summary>
-    public double FullBytesPerSecond { get; init; }
+    internal double FullBytesPerSecond { get; init; }
 
     /// <summary>Takes a reading; the answer says whether <see cref="BytesPerSecond"/> is to be set anew.</summary>
-    public (ServicePace Next, bool IsChanged) Observe(QemuReading reading, TimeSpan elapsed)
+    internal (ServicePace Next, bool IsChanged) Observe(QemuReading reading, TimeSpan elapsed)
     {
         var began = reading.Round != Round;
         var average = elapsed > TimeSpan.Zero ? reading.TransferredBytes / elapsed.TotalSeconds : 0;

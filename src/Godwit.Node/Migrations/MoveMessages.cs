@@ -63,6 +63,9 @@ internal sealed record MovePreparation(string GuestNamespace, string GuestName, 
 {
     /// <summary>The disks that go along.</summary>
     public IReadOnlyList<MovedDisk> Disks { get; init; } = [];
+
+    /// <summary>What decides for the guest together with others; null: it moves alone.</summary>
+    public ServiceReference? Service { get; init; }
 }
 
 /// <summary>What both QEMUs of a stream must be told alike, before it starts.</summary>

@@ -15,6 +15,9 @@ internal sealed record MoveWish
 
     public required long MemoryBytes { get; init; }
 
+    /// <summary>The guest is one of a service.</summary>
+    public bool IsOfService { get; init; }
+
     /// <summary>Why this pair of hosts cannot do post-copy; null: it can.</summary>
     public string? PostcopyObstacle { get; init; }
 }
@@ -31,6 +34,7 @@ internal sealed record MoveDesign(MigrationMode Mode, ConvergenceSettings Conver
         Convergence = Convergence,
         PostcopyOpen = Stream.Postcopy,
         MovesDisks = route.Preparation.Disks.Count > 0,
+        IsOfService = route.Preparation.Service is not null,
     };
 }
 
@@ -61,6 +65,12 @@ internal static class MovePlanner
             return (null, $"the mode '{wish.Mode}' is not known: it is one of auto, cold, precopy, postcopy, hybrid");
         }
 
+        if (wish.IsOfService && mode is not (MigrationMode.Auto or MigrationMode.Precopy))
+        {
+            return (null, $"a guest that is one of a service moves by pre-copy, not by {wish.Mode}: one that runs at its target before the others are there could not return");
+        }
+
+        mode = wish.IsOfService ? MigrationMode.Precopy : mode;
         var obstacle = wish.Policy.AllowPostCopy == false ? "the migration policy forbids it" : wish.PostcopyObstacle;
         if (mode is MigrationMode.Postcopy or MigrationMode.Hybrid && obstacle is not null)
         {
@@ -86,7 +96,7 @@ internal static class MovePlanner
             Direct = wish.Policy.Godwit?.Transport == MigrationTransports.Direct,
             BandwidthBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
             DiskBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
-            DowntimeLimitMs = convergence.DowntimeLimitFirstMs,
+            DowntimeLimitMs = wish.IsOfService ? ServicePace.DowntimeLimitMs : convergence.DowntimeLimitFirstMs,
         };
         return (new(mode, convergence, stream), null);
     }

@@ -18,7 +18,7 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
 
     private readonly ResourceClient<VirtualMachineInstanceMigration> client = parts.Cluster.For<VirtualMachineInstanceMigration>();
     private readonly Signal wanted = new(parts.Time);
-    private readonly Signal ending = new(parts.Time);
+    private readonly Signal urgent = new(parts.Time);
     private readonly Lock gate = new();
     private VirtualMachineInstanceMigrationStatus sent = migration.Status;
     private VirtualMachineInstanceMigrationStatus newest = migration.Status;
@@ -39,11 +39,13 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
     public void Publish(MoveView view, bool last)
     {
         string? entered;
+        bool isUrgent;
         lock (gate)
         {
             var before = newest;
             newest = MoveStatus.For(view, before);
             isLast |= last;
+            isUrgent = last || newest.Service != before.Service;
             entered = newest.Progress?.Phase != before.Progress?.Phase || newest.Phase != before.Phase ? newest.Phase : null;
         }
 
@@ -54,9 +56,9 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
         }
 
         wanted.Set();
-        if (last)
+        if (isUrgent)
         {
-            ending.Set();
+            urgent.Set();
         }
     }
 
@@ -83,7 +85,7 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
                 }
 
                 failures = 0;
-                await ending.WaitAsync(IntervalMin, stopping); // The end is news that people wait for.
+                await urgent.WaitAsync(IntervalMin, stopping); // The end is news that people wait for, and a service stands still until all have told that they are ready.
             }
             catch (ApiException error) when (error.IsNotFound)
             {

@@ -39,6 +39,7 @@ internal static class MoveStatus
             Progress = ProgressFor(view, before.Progress),
             Forecast = view.Forecast ?? before.Forecast,
             Measurement = trace.RunningAt is null ? before.Measurement : MeasurementFor(view, before.Measurement),
+            Service = view.Phase.Plan.IsOfService ? ServiceFor(view.Phase) ?? before.Service : before.Service,
         };
         return phase == before.Phase ? status : status with
         {
@@ -62,8 +63,8 @@ internal static class MoveStatus
     {
         SourcePhase.Recording or SourcePhase.Preparing or SourcePhase.Arming or SourcePhase.Opening => MovePhases.Preparing,
         SourcePhase.Mirroring => MovePhases.CopyingDisks,
-        SourcePhase.Precopying or SourcePhase.EndingRounds => MovePhases.Precopying,
-        SourcePhase.FinishingDisks or SourcePhase.SwitchingOver => MovePhases.SwitchingOver,
+        SourcePhase.Precopying or SourcePhase.Gathering or SourcePhase.EndingRounds => MovePhases.Precopying,
+        SourcePhase.FinishingDisks or SourcePhase.SwitchingOver or SourcePhase.Awaiting => MovePhases.SwitchingOver,
         SourcePhase.Activating => MovePhases.Activating,
         SourcePhase.Postcopying => MovePhases.Postcopying,
         SourcePhase.Recovering => MovePhases.Paused,
@@ -175,6 +176,11 @@ internal static class MoveStatus
         };
     }
 
+    /// <summary>Null while there is nothing to say: what was said before stands.</summary>
+    private static ServiceMemberStatus? ServiceFor(SourcePhase phase) => ServiceMember.Of(phase) is { } member
+        ? new() { Standing = member.Standing.ToString(), Reason = member.Reason is { Length: > 0 } reason ? reason : null }
+        : null;
+
     /// <summary>The observer's part (what the network saw) stays as it is.</summary>
     private static MigrationMeasurement MeasurementFor(MoveView view, MigrationMeasurement? before)
     {
@@ -185,6 +191,8 @@ internal static class MoveStatus
             TotalMs = trace.CompletedAt is { } completed ? Milliseconds(trace.BeganAt, completed) : before?.TotalMs,
             DowntimeMs = trace.QemuDowntimeMs is { } counted ? (long)Math.Round(counted) : before?.DowntimeMs,
             PausedMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : before?.PausedMs,
+            PausedTimestamp = trace.PausedAt ?? before?.PausedTimestamp,
+            RunningTimestamp = trace.RunningAt ?? before?.RunningTimestamp,
             Bytes = view.WireBytes + view.DiskBytes,
             BytesByKind = trace.DisksStartedAt is null ? before?.BytesByKind : (before?.BytesByKind ?? new()) with { Disk = view.DiskBytes },
             DisksMs = trace is { DisksStartedAt: { } began, DisksInStepAt: { } inStep } ? Milliseconds(began, inStep) : null,

@@ -160,12 +160,19 @@ internal sealed partial class MoveSync : IDisposable
             throw new MoveRefusedException(unreadable);
         }
 
+        ServiceReference? service = null;
+        if (migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Service) is { } named && (service = ServiceReference.Parse(named)) is null)
+        {
+            throw new MoveRefusedException($"the annotation {AnnotationNames.Service} does not name a group: it has the form NAME/UID, and the group controller sets it");
+        }
+
         var facts = await parts.Host.GetFactsAsync(stopping);
         var (design, refusal) = MovePlanner.Design(new()
         {
             Mode = migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Mode, ""),
             Policy = wished,
             MemoryBytes = machine.Spec.MemoryBytes,
+            IsOfService = service is not null,
             PostcopyObstacle = facts.PostcopyObstacle ?? await ObstacleAtAsync(target, stopping),
         });
         if (design is null)
@@ -176,6 +183,7 @@ internal sealed partial class MoveSync : IDisposable
         var preparation = new MovePreparation(migration.Metadata.Namespace, migration.Spec.VmiName, migration.Metadata.Name, design.Stream)
         {
             Disks = await new MovingDisks(parts).AgreeAsync(guest, machine, target, stopping),
+            Service = service,
         };
         return (new(machine.Spec.Id, target, preparation), design);
     }

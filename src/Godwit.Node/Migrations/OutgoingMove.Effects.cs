@@ -52,6 +52,9 @@ internal sealed partial class OutgoingMove
             case SourceEffect.SetDowntimeLimit limit:
                 await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
                 break;
+            case SourceEffect.SetBandwidth bandwidth:
+                await machine.Migration.AdjustAsync(Least(bandwidth.BytesPerSecond, route.Preparation.Stream.BandwidthBytesPerSecond), null, stopping);
+                break;
             case SourceEffect.StartPostcopy start:
                 await machine.Migration.LimitPostcopyAsync(start.BackgroundBytesPerSecond, stopping);
                 await machine.Migration.StartPostcopyAsync(stopping);
@@ -75,6 +78,14 @@ internal sealed partial class OutgoingMove
                 break;
         }
     }
+
+    /// <summary>The smaller of two bounds; zero, which is none, when neither bounds.</summary>
+    private static long Least(long? wanted, long allowed) => (wanted, allowed) switch
+    {
+        (null, _) => allowed,
+        ({ } bound, 0) => bound,
+        ({ } bound, _) => Math.Min(bound, allowed),
+    };
 
     /// <summary>Where QEMU connects to, for the attempt that the target listens for.</summary>
     private async Task<string> OpenStreamAsync(IMachine machine, int attempt, CancellationToken stopping)

@@ -85,7 +85,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     /// <summary>After the agent's restart; <paramref name="reading"/> was taken on a session of this life.</summary>
     public static OutgoingMove Recover(MoveParts parts, OutgoingRoute route, MoveRecord record, QemuReading reading, Action<SourcePhase> changed)
     {
-        var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new());
+        var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new(), record.Preparation.Service is not null);
         return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, reading, parts.Time.GetUtcNow()), hold: null) { Changed = changed };
     }
 
@@ -128,7 +128,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public async Task RunAsync(CancellationToken stopping)
     {
         using var ended = new CancellationTokenSource();
-        Task[] helpers = [effects.RunAsync(ended.Token), LookAsync(ended.Token), ListenAsync(ended.Token)];
+        Task[] helpers = [effects.RunAsync(ended.Token), LookAsync(ended.Token), ListenAsync(ended.Token), HeedServiceAsync(ended.Token)];
         Take(First, ended.Token);
         try
         {
@@ -316,10 +316,13 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     {
         SourcePhase.SwitchingOver or SourcePhase.FinishingDisks or SourcePhase.EndingRounds or SourcePhase.Activating or SourcePhase.TurningBack => TimeSpan.FromMilliseconds(10),
         SourcePhase.Mirroring => TimeSpan.FromMilliseconds(50),
-        SourcePhase.Opening or SourcePhase.Precopying => TimeSpan.FromMilliseconds(100),
+        SourcePhase.Opening or SourcePhase.Precopying or SourcePhase.Gathering => TimeSpan.FromMilliseconds(100),
         SourcePhase.Postcopying or SourcePhase.Completing => TimeSpan.FromMilliseconds(25),
         _ => TimeSpan.FromMilliseconds(200),
     };
+
+    private Task HeedServiceAsync(CancellationToken stopping) =>
+        route.Preparation.Service is { } service ? new ServiceWatch(parts, service, Offer).RunAsync(stopping) : Task.CompletedTask;
 
     /// <summary>QEMU's events only say when to look: what they tell is asked for again.</summary>
     private async Task ListenAsync(CancellationToken stopping)

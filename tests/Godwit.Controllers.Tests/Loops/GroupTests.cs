@@ -81,6 +81,63 @@ public sealed class GroupTests
         Assert.Equal("node-1", (await cluster.Client.For<VirtualMachineInstance>().GetAsync(new ResourceKey("default", "two"), Stopping)).Status.NodeName);
     }
 
+    [Fact]
+    public async Task A_service_is_decided_for_once_and_by_what_its_members_tell()
+    {
+        await using var cluster = await StartAsync("one", "two");
+        cluster.Node("node-1").IgnoresMoves = true;
+        await MakeAsync(cluster, "service", new() { Selector = new() { NodeName = "node-1" }, Promise = GroupPromises.OneService });
+        var moves = await BeginServiceAsync(cluster, "service");
+        Assert.All(moves, move => Assert.StartsWith("service/", move.Metadata.Annotations[AnnotationNames.Service], StringComparison.Ordinal));
+
+        await TellAsync(cluster, moves[0], ServiceStandings.Ready);
+        await TellAsync(cluster, moves[1], ServiceStandings.Gathered);
+        await cluster.UntilAsync<GroupMigration>("service", group => group.Status.Service is { SwitchoverTimestamp: not null, Decision: null });
+        await TellAsync(cluster, moves[1], ServiceStandings.Ready);
+        await cluster.UntilAsync<GroupMigration>("service", group => group.Status.Service?.Decision == GroupDecisions.RunAll);
+
+        // Cancelling it now is too late for the record.
+        await cluster.Client.For<GroupMigration>().DeleteAsync(new ResourceKey("", "service"), new DeleteOptions(), Stopping);
+        await cluster.UntilAsync<VirtualMachineInstanceMigration>(moves[0].Metadata.Name, seen => seen.Metadata.DeletionTimestamp is not null);
+        var left = await cluster.Client.For<GroupMigration>().GetAsync(new ResourceKey("", "service"), Stopping);
+        Assert.Equal(GroupDecisions.RunAll, left.Status.Service!.Decision);
+    }
+
+    [Fact]
+    public async Task A_service_that_is_cancelled_returns()
+    {
+        await using var cluster = await StartAsync("one", "two");
+        cluster.Node("node-1").IgnoresMoves = true;
+        await MakeAsync(cluster, "service", new() { Selector = new() { NodeName = "node-1" }, Promise = GroupPromises.OneService });
+        var moves = await BeginServiceAsync(cluster, "service");
+        await TellAsync(cluster, moves[0], ServiceStandings.Ready);
+
+        await cluster.Client.For<GroupMigration>().DeleteAsync(new ResourceKey("", "service"), new DeleteOptions(), Stopping);
+
+        await cluster.UntilAsync<GroupMigration>("service", group => group.Status.Service?.Decision == GroupDecisions.ReturnAll);
+        await cluster.UntilAsync<VirtualMachineInstanceMigration>(moves[1].Metadata.Name, seen => seen.Metadata.DeletionTimestamp is not null);
+    }
+
+    /// <summary>Both moves under way, as their sources would have them.</summary>
+    private static async Task<IReadOnlyList<VirtualMachineInstanceMigration>> BeginServiceAsync(TestCluster cluster, string name)
+    {
+        var group = await cluster.UntilAsync<GroupMigration>(name, seen => seen.Status.Members is [{ Migration: not null }, { Migration: not null }]);
+        var moves = new List<VirtualMachineInstanceMigration>();
+        foreach (var member in group.Status.Members)
+        {
+            // A node prepares for one at a time: the second is scheduled when the first transfers.
+            var scheduled = await cluster.UntilAsync<VirtualMachineInstanceMigration>(member.Migration!, seen => seen.Status.Phase == MigrationPhases.Scheduled);
+            moves.Add(await cluster.Client.For<VirtualMachineInstanceMigration>().PatchStatusAsync(
+                ResourceKey.Of(scheduled), new() { ["status"] = new JsonObject { ["phase"] = MigrationPhases.Running } }, Stopping));
+        }
+
+        return moves;
+    }
+
+    private static Task<VirtualMachineInstanceMigration> TellAsync(TestCluster cluster, VirtualMachineInstanceMigration move, string standing) =>
+        cluster.Client.For<VirtualMachineInstanceMigration>().PatchStatusAsync(
+            ResourceKey.Of(move), new() { ["status"] = new JsonObject { ["service"] = new JsonObject { ["standing"] = standing } } }, Stopping);
+
     private static async Task<TestCluster> StartAsync(params string[] guests)
     {
         var cluster = await TestCluster.StartAsync();

@@ -107,6 +107,82 @@ public sealed class GroupMoveTests(FourGuests four) : IClassFixture<FourGuests>
         }
     }
 
+    /// <summary>A front end and what it keeps its data in: no moment in which one of them ran at its target while the other had not stopped yet.</summary>
+    [Fact]
+    public async Task Two_guests_that_are_one_service_stop_together_and_a_connection_to_each_lives_on()
+    {
+        await AllToAsync("node-1");
+        var counters = await CountersAsync();
+        TinyGuest[] service = [four.All[0], four.All[3]];
+        using var front = await service[0].ConnectAsync();
+        using var store = await service[1].ConnectAsync();
+        await front.RequestAsync();
+        await store.RequestAsync();
+
+        var moved = await RunAsync("migrate", "--group", "front", "store", "--to", "node-2", "--promise", "one-service", "-o", "json");
+
+        Assert.Equal(("Succeeded", 2, "parallel"), (Text(moved, "phase"), Measured(moved, "moved"), Text(moved, "strategy")));
+        Assert.Equal("RunAll", moved["status"]!["service"]!["decision"]!.GetValue<string>());
+        await front.RequestAsync();
+        await store.RequestAsync();
+        await service[0].MustBeWholeAsync("node-2", counters[0]);
+        await service[1].MustBeWholeAsync("node-2", counters[3]);
+
+        var measured = (await MovesOfAsync(moved)).Select(move => move.Status.Measurement!).ToList();
+        Assert.True(
+            measured.Max(each => each.PausedTimestamp) < measured.Min(each => each.RunningTimestamp),
+            string.Join("; ", measured.Select(each => $"stood still from {each.PausedTimestamp:O} to {each.RunningTimestamp:O}")));
+        TestContext.Current.SendDiagnosticMessage($"The service stood still for {Measured(moved, "downtimeMs")} ms; expected: {moved["status"]!["forecasts"]![0]!["downtimeMs"]}.");
+    }
+
+    [Fact]
+    public async Task When_one_guest_of_a_service_loses_its_target_all_return_and_run_on()
+    {
+        await AllToAsync("node-1");
+        var counters = await CountersAsync();
+        var (victim, other) = (four.All[2], four.All[0]);
+        const string Slow = """
+            apiVersion: migrations.kubevirt.io/v1alpha1
+            kind: MigrationPolicy
+            metadata: { name: service-slow }
+            spec: { bandwidthPerMigration: 4M, selectors: { virtualMachineInstanceSelector: { app: back } } }
+            """;
+        (await Lab.KubectlAsync(Slow, "create", "-f", "-")).MustSucceed();
+        try
+        {
+            var source = Assert.Single(victim.ProcessIds());
+            var moving = Lab.GodwitAsync(Bound, "migrate", "--group", "front", "back", "--to", "node-2", "--promise", "one-service", "-o", "json");
+
+            // The other one has come to its last rounds and waits for this one, whose memory is still under way.
+            await Eventually.IsTrueAsync("front waits for back", Bound, async () =>
+                (await MovesAsync()).Any(move => move.Spec.VmiName == other.Name && move.Status.Service?.Standing == ServiceStandings.Gathered)
+                && (await MovesAsync()).Any(move => move.Spec.VmiName == victim.Name && move.Status is { Phase: MigrationPhases.Running, Progress.TransferredBytes: > 0 }));
+            await GodwitLab.KillAsync(Assert.Single(victim.ProcessIds(), process => process != source));
+
+            var ended = await moving;
+            Assert.NotEqual(0, ended.ExitCode);
+            var group = JsonNode.Parse(ended.Output)!;
+            Assert.Equal(("Failed", 0), (Text(group, "phase"), Measured(group, "moved")));
+            Assert.Equal("ReturnAll", group["status"]!["service"]!["decision"]!.GetValue<string>());
+            Assert.StartsWith("back: ", group["status"]!["service"]!["reason"]!.GetValue<string>(), StringComparison.Ordinal);
+            await other.MustBeWholeAsync("node-1", counters[0]);
+            await victim.MustBeWholeAsync("node-1", counters[2]);
+        }
+        finally
+        {
+            await Lab.KubectlAsync(null, "delete", "migrationpolicy", "service-slow", "--ignore-not-found");
+        }
+    }
+
+    private async Task<IReadOnlyList<VirtualMachineInstanceMigration>> MovesAsync() =>
+        (await Lab.Cluster.For<VirtualMachineInstanceMigration>().ListAsync(ListOptions.All, TestContext.Current.CancellationToken)).Items;
+
+    private async Task<IReadOnlyList<VirtualMachineInstanceMigration>> MovesOfAsync(JsonNode group)
+    {
+        var names = Members(group).Select(member => member["migration"]!.GetValue<string>()).ToHashSet();
+        return [.. (await MovesAsync()).Where(move => names.Contains(move.Metadata.Name))];
+    }
+
     /// <summary>Where the case before left them does not matter.</summary>
     private async Task AllToAsync(string node)
     {

@@ -31,6 +31,9 @@ public sealed record GroupMigrationSpec
     /// <summary>One of <see cref="GroupStrategies"/>; <c>auto</c> when absent.</summary>
     public string? Strategy { get; init; }
 
+    /// <summary>One of <see cref="GroupPromises"/>; <c>independent</c> when absent.</summary>
+    public string? Promise { get; init; }
+
     /// <summary>How many move at a time, where the strategy has several do so.</summary>
     public int? ParallelMax { get; init; }
 
@@ -86,6 +89,16 @@ public static class GroupStrategies
     public const string Mixed = "mixed";
 }
 
+/// <summary>What the guests of a group are to each other.</summary>
+public static class GroupPromises
+{
+    /// <summary>Each arrives or stays by itself.</summary>
+    public const string Independent = "independent";
+
+    /// <summary>All are stopped together and run at their targets, or all stay where they are: see docs/decisions/0008.</summary>
+    public const string OneService = "one-service";
+}
+
 public sealed record GroupMigrationStatus
 {
     /// <summary>One of <see cref="GroupPhases"/>.</summary>
@@ -113,8 +126,37 @@ public sealed record GroupMigrationStatus
 
     public DateTimeOffset? EndTimestamp { get; init; }
 
+    /// <summary>Of guests that are one service: what is decided for all of them.</summary>
+    public GroupService? Service { get; init; }
+
     /// <summary>What it took.</summary>
     public GroupMeasurement? Measurement { get; init; }
+}
+
+/// <summary>The one record that decides for all guests of a service. Written by the group controller alone, by compare-and-swap; a decision is never changed.</summary>
+public sealed record GroupService
+{
+    /// <summary>When all guests were in their last rounds and were told to stop.</summary>
+    [JsonConverter(typeof(MicroTimeJsonConverter))]
+    public DateTimeOffset? SwitchoverTimestamp { get; init; }
+
+    /// <summary>One of <see cref="GroupDecisions"/>; absent while nothing is decided.</summary>
+    public string? Decision { get; init; }
+
+    /// <summary>Why, in words.</summary>
+    public string? Reason { get; init; }
+
+    [JsonConverter(typeof(MicroTimeJsonConverter))]
+    public DateTimeOffset? DecisionTimestamp { get; init; }
+}
+
+public static class GroupDecisions
+{
+    /// <summary>Every guest had arrived: each runs at its target.</summary>
+    public const string RunAll = "RunAll";
+
+    /// <summary>Each stays at its source.</summary>
+    public const string ReturnAll = "ReturnAll";
 }
 
 public static class GroupPhases
@@ -206,7 +248,10 @@ public sealed record StrategyForecast
     /// <summary>From the first start to the last end; working-set model.</summary>
     public ForecastRange? TotalMs { get; init; }
 
-    /// <summary>How long the guest stands still that does so longest; working-set model.</summary>
+    /// <summary>
+    /// How long the guest stands still that does so longest; of guests that are one service, from the first that stands still to
+    /// the last that runs. Working-set model.
+    /// </summary>
     public ForecastRange? DowntimeMs { get; init; }
 
     /// <summary>By the textbook's formula for equal guests; absent when it diverges.</summary>
@@ -223,7 +268,10 @@ public sealed record GroupMeasurement
     /// <summary>From the first move's start to the last one's end.</summary>
     public long? TotalMs { get; init; }
 
-    /// <summary>How long the guest stood still that did so longest.</summary>
+    /// <summary>
+    /// How long the guest stood still that did so longest; of guests that are one service, from the first that stood still to the
+    /// last that ran, by the clocks of their sources.
+    /// </summary>
     public long? DowntimeMs { get; init; }
 
     /// <summary>All that went over the wire.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Meta.V1;
 
@@ -57,7 +58,7 @@ public sealed record VirtualMachineInstanceMigrationStatus
 
     public MigrationState? MigrationState { get; init; }
 
-    /// <summary>How far it is; Godwit's own field, as are the next two.</summary>
+    /// <summary>How far it is; Godwit's own field, as are those that follow.</summary>
     public MigrationProgress? Progress { get; init; }
 
     /// <summary>What was expected of it before it began.</summary>
@@ -65,6 +66,34 @@ public sealed record VirtualMachineInstanceMigrationStatus
 
     /// <summary>What it took.</summary>
     public MigrationMeasurement? Measurement { get; init; }
+
+    /// <summary>Of a guest that is one of a service: what its source has to say to the keeper of the service's record.</summary>
+    public ServiceMemberStatus? Service { get; init; }
+}
+
+/// <summary>See docs/decisions/0013: members ask, and the group controller alone decides.</summary>
+public sealed record ServiceMemberStatus
+{
+    /// <summary>One of <see cref="ServiceStandings"/>.</summary>
+    public string? Standing { get; init; }
+
+    /// <summary>Why it returns, in words.</summary>
+    public string? Reason { get; init; }
+}
+
+/// <summary>How far a guest of a service is.</summary>
+public static class ServiceStandings
+{
+    public const string Coming = "Coming";
+
+    /// <summary>In its last rounds: it can be stopped.</summary>
+    public const string Gathered = "Gathered";
+
+    /// <summary>All of it has arrived, and it stands still.</summary>
+    public const string Ready = "Ready";
+
+    /// <summary>It wants all to return, or has returned.</summary>
+    public const string Returns = "Returns";
 }
 
 /// <summary>KubeVirt's phases of a migration object.</summary>
@@ -172,6 +201,14 @@ public sealed record MigrationMeasurement
 
     /// <summary>How long no CPU of the guest ran, from the stop at the source to the target's word that it runs, as the agents saw it.</summary>
     public long? PausedMs { get; init; }
+
+    /// <summary>When the source saw the guest stand still.</summary>
+    [JsonConverter(typeof(MicroTimeJsonConverter))]
+    public DateTimeOffset? PausedTimestamp { get; init; }
+
+    /// <summary>When the source learned that the guest runs on the target.</summary>
+    [JsonConverter(typeof(MicroTimeJsonConverter))]
+    public DateTimeOffset? RunningTimestamp { get; init; }
 
     /// <summary>The longest silence of the guest on the network, as a third host saw it.</summary>
     public long? NetworkDowntimeMs { get; init; }

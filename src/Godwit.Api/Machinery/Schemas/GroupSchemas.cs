@@ -32,7 +32,7 @@ internal static class GroupSchemas
         Field("strategy", Text, "serial, parallel or mixed."),
         Field("parallel", Integer32, "How many would move at a time."),
         Field("totalMs", ForecastSchemas.ForecastRange, "From the first start to the last end."),
-        Field("downtimeMs", ForecastSchemas.ForecastRange, "How long the guest stands still that does so longest."),
+        Field("downtimeMs", ForecastSchemas.ForecastRange, "How long the guest stands still that does so longest; of a service, from the first stop to the last start."),
         Field("textbookTotalMs", Number, "By the textbook's formula for equal guests; absent when it diverges."),
         Field("textbookDowntimeMs", Number, "By the textbook's formula for equal guests; absent when it diverges."),
         Field("refusal", Text, "Why it is not to be used, with the numbers."));
@@ -54,6 +54,7 @@ internal static class GroupSchemas
             Field("matchLabels", TextMap, "Guests with these labels.")), "Picks running guests when the plan is made."),
         Field("targetNode", Text, "Where all go; the scheduler chooses for each when absent."),
         Field("strategy", OneOf("auto", "serial", "parallel", "mixed"), "In which order, and how many at a time."),
+        Field("promise", OneOf("independent", "one-service"), "Whether each guest arrives by itself, or all of them or none."),
         Field("parallelMax", Integer32, "How many move at a time, where the strategy has several do so."),
         Field("mode", OneOf("auto", "cold", "precopy", "postcopy", "hybrid"), "How each guest moves."),
         Field("planOnly", Flag, "True: the plan is made and nothing is moved."),
@@ -76,11 +77,18 @@ internal static class GroupSchemas
             Field("endLatestTimestamp", Time, "It is expected to end no later."),
             Field("startTimestamp", MicroTime, "When its moves began."),
             Field("endTimestamp", Time, "When it ended."),
+            Field("service", new ObjectSchema(
+                Prefix + "GroupService",
+                "What is decided for all guests of a service.",
+                Field("switchoverTimestamp", MicroTime, "When all were in their last rounds and were told to stop."),
+                Field("decision", Text, "RunAll or ReturnAll; absent while nothing is decided."),
+                Field("reason", Text, "Why."),
+                Field("decisionTimestamp", MicroTime, "When.")), "Of guests that are one service: what is decided for all of them."),
             Field("measurement", new ObjectSchema(
                 Prefix + "GroupMeasurement",
                 "What it took.",
                 Field("totalMs", Integer64, "From the first start to the last end."),
-                Field("downtimeMs", Integer64, "How long the guest stood still that did so longest."),
+                Field("downtimeMs", Integer64, "How long the guest stood still that did so longest; of a service, from the first stop to the last start."),
                 Field("bytes", Integer64, "All that went over the wire."),
                 Field("moved", Integer32, "Guests that moved."),
                 Field("retries", Integer32, "Tries that failed.")), "What it took.")), "The plan and how far it is. Written by Godwit."));

@@ -142,6 +142,8 @@ internal static class KubeVirtSchemas
         Field("totalMs", Integer64, "From its start to the guest whole on the target."),
         Field("downtimeMs", Integer64, "How long the guest stood still, as the source's QEMU counts."),
         Field("pausedMs", Integer64, "How long the guest stood still, from source to target, as the agents saw it."),
+        Field("pausedTimestamp", MicroTime, "When the source saw the guest stand still."),
+        Field("runningTimestamp", MicroTime, "When the source learned that the guest runs on the target."),
         Field("networkDowntimeMs", Integer64, "The longest silence on the network, as a third host saw it."),
         Field("bytes", Integer64, "All that went over the wire."),
         Field("bytesByKind", new ObjectSchema(
@@ -176,5 +178,10 @@ internal static class KubeVirtSchemas
             Field("migrationState", MigrationState, "From where to where, and how it ended."),
             Field("progress", Progress, "How far it is. Godwit's own field."),
             Field("forecast", ForecastSchemas.ModeForecast, "What was expected of it. Godwit's own field."),
-            Field("measurement", Measurement, "What it took. Godwit's own field.")), "How the move goes. Written by Godwit."));
+            Field("measurement", Measurement, "What it took. Godwit's own field."),
+            Field("service", new ObjectSchema(
+                Prefix + "ServiceMemberStatus",
+                "What the source of a guest of a service has to say.",
+                Field("standing", Text, "Coming, Gathered, Ready or Returns."),
+                Field("reason", Text, "Why it returns.")), "Of a guest that is one of a service. Godwit's own field.")), "How the move goes. Written by Godwit."));
 }

@@ -1,0 +1,96 @@
+using Godwit.Api.Groups.V1Alpha1;
+using Godwit.Controllers.Migrations;
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Controllers.Groups;
+
+/// <summary>
+/// A group whose guests are one service: what their sources say (<see cref="ServiceMemberStatus"/>) becomes what is decided for all
+/// (<see cref="ServiceRecord"/>, which has the rules). The group controller is the record's only writer, and writes it with the version of the
+/// group that it has read, so that of two controllers one fails and reads what the other wrote. Pure.
+/// </summary>
+internal static class GroupServices
+{
+    public static readonly ServicePatience Patience = new();
+
+    public static bool IsService(GroupMigrationSpec spec) => spec.Promise == GroupPromises.OneService;
+
+    /// <summary>What names this group on the moves of its guests; null when each is a guest of its own.</summary>
+    public static string? NameOf(GroupMigration group) => IsService(group.Spec) ? $"{group.Metadata.Name}/{group.Metadata.Uid}" : null;
+
+    /// <summary>The record as it is to be written with these members.</summary>
+    public static GroupService? Next(GroupMigration group, IReadOnlyList<GroupMember> members, MigrationWorld world)
+    {
+        if (!IsService(group.Spec) || members.Count == 0)
+        {
+            return group.Status.Service;
+        }
+
+        var record = ToRecord(group.Status.Service);
+        return Write(group.Status.Service, record, record.Next([.. members.Select(member => StandingOf(member, world))], BeganAt(group, world.Now), Patience, world.Now), world.Now);
+    }
+
+    /// <summary>The record of a group that is cancelled: all return, unless all were ordered to run before.</summary>
+    public static GroupService? Cancelled(GroupMigration group, DateTimeOffset now)
+    {
+        var record = ToRecord(group.Status.Service);
+        return IsService(group.Spec) ? Write(group.Status.Service, record, record.Return("the group was deleted"), now) : group.Status.Service;
+    }
+
+    public static bool IsReturning(GroupService? service) => service?.Decision == GroupDecisions.ReturnAll;
+
+    /// <summary>When the record is to be looked at again though nothing has changed; null: never.</summary>
+    public static DateTimeOffset? DueAt(GroupMigration group, DateTimeOffset now) =>
+        IsService(group.Spec) && group.Status.Phase == GroupPhases.Running ? ToRecord(group.Status.Service).DueAt(BeganAt(group, now), Patience) : null;
+
+    /// <summary>From the first guest that stood still to the last that ran; null when one did not move.</summary>
+    public static long? DowntimeMs(IEnumerable<MigrationMeasurement?> measured)
+    {
+        var all = measured.ToList();
+        return all.Count > 0 && all.Min(each => each?.PausedTimestamp) is { } first && all.Max(each => each?.RunningTimestamp) is { } last
+            ? Math.Max(0, (long)Math.Round((last - first).TotalMilliseconds))
+            : null;
+    }
+
+    private static DateTimeOffset BeganAt(GroupMigration group, DateTimeOffset now) => group.Status.StartTimestamp ?? now;
+
+    private static ServiceMember StandingOf(GroupMember member, MigrationWorld world)
+    {
+        switch (member.Phase)
+        {
+            case GroupMemberPhases.Moved:
+                return new(ServiceStanding.Ready, "");
+            case GroupMemberPhases.Failed or GroupMemberPhases.Gone or GroupMemberPhases.Refused:
+                return new(ServiceStanding.Returns, $"{member.Name}: {member.Reason}");
+        }
+
+        var told = member.Migration is { } name ? world.Migrations.Find(member.Namespace, name)?.Status.Service : null;
+        return told?.Standing switch
+        {
+            ServiceStandings.Gathered => new(ServiceStanding.Gathered, ""),
+            ServiceStandings.Ready => new(ServiceStanding.Ready, ""),
+            ServiceStandings.Returns => new(ServiceStanding.Returns, $"{member.Name}: {told.Reason}"),
+            _ => new(ServiceStanding.Coming, ""),
+        };
+    }
+
+    private static ServiceRecord ToRecord(GroupService? service) => new()
+    {
+        Decision = service?.Decision switch
+        {
+            GroupDecisions.RunAll => ServiceDecision.RunAll,
+            GroupDecisions.ReturnAll => ServiceDecision.ReturnAll,
+            _ => ServiceDecision.Undecided,
+        },
+        Reason = service?.Reason ?? "",
+        SwitchoverOrderedAt = service?.SwitchoverTimestamp,
+    };
+
+    private static GroupService? Write(GroupService? before, ServiceRecord known, ServiceRecord next, DateTimeOffset now) => next == known ? before : new GroupService
+    {
+        SwitchoverTimestamp = next.SwitchoverOrderedAt,
+        Decision = next.Decision is ServiceDecision.Undecided ? null : next.Decision.ToString(),
+        Reason = next.Reason is { Length: > 0 } reason ? reason : null,
+        DecisionTimestamp = next.Decision is ServiceDecision.Undecided ? null : now,
+    };
+}

@@ -1,0 +1,156 @@
+using Godwit.Api.Forecasts.V1Alpha1;
+using Godwit.Api.Groups.V1Alpha1;
+using Godwit.Controllers.Groups;
+using static Godwit.Controllers.Tests.Plans.GroupWorld;
+
+namespace Godwit.Controllers.Tests.Plans;
+
+/// <summary>A group whose guests are one service: all begin at once, and one record decides for all.</summary>
+public sealed class GroupServiceTests
+{
+    private static readonly string[] Nodes = ["n1", "n2"];
+    private static readonly VirtualMachineInstance[] Guests = [Vmi("a", "n1"), Vmi("b", "n1"), Vmi("c", "n1")];
+
+    [Fact]
+    public void All_of_a_service_are_planned_to_move_at_a_time_by_precopy_whatever_the_limits_are()
+    {
+        var planned = GroupForecasts.Plan(Spec, Begun(), [Measured("a"), Measured("b"), Measured("c")], new(), Now);
+
+        var forecast = Assert.Single(planned.Forecasts);
+        Assert.Equal((GroupStrategies.Parallel, 3, null), (planned.Strategy, forecast.Parallel, forecast.Refusal));
+        Assert.All(planned.Members, member => Assert.Equal(MigrationModes.Precopy, member.Mode));
+        var alone = Measured("a").Alone(MigrationModes.Precopy).DowntimeMs!;
+        Assert.True(forecast.DowntimeMs!.High > alone.High, "All stand still until the last has arrived and that is decided.");
+        Assert.False(GroupForecasts.IsRefused(planned));
+    }
+
+    [Fact]
+    public void A_service_with_a_guest_that_cannot_move_or_that_fills_its_link_is_refused_whole()
+    {
+        var begun = Begun() with { Members = [new() { Namespace = "ns", Name = "x", Phase = GroupMemberPhases.Refused, Reason = "it has a device of its host" }] };
+        var refused = GroupForecasts.Plan(Spec, begun, [Measured("a"), Measured("b")], new(), Now);
+        Assert.True(GroupForecasts.IsRefused(refused));
+        Assert.Contains("x cannot move (it has a device of its host)", refused.Reason, StringComparison.Ordinal);
+
+        var fills = GroupForecasts.Plan(Spec, Begun(), [Measured("a", dirtyMiBPerSecond: 60), Measured("b", dirtyMiBPerSecond: 60)], new(), Now);
+        Assert.True(GroupForecasts.IsRefused(fills));
+        Assert.Contains("2 that write at once (a, b) fill", fills.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_moves_begin_at_once_and_name_the_group_that_decides()
+    {
+        var step = GroupProgress.Next(Group(), Of(Guests, Nodes));
+
+        Assert.Equal(["a", "b", "c"], step.Moves.Select(move => move.Spec.VmiName));
+        Assert.All(step.Moves, move => Assert.Equal("group/12345678-9abc", move.Metadata.Annotations[AnnotationNames.Service]));
+        Assert.Null(step.Status.Service);
+    }
+
+    [Fact]
+    public void Moves_of_one_service_do_not_wait_for_each_others_places()
+    {
+        var step = GroupProgress.Next(Group(), Of(Guests, Nodes));
+        var others = step.Moves.Take(2).Select(move => move with
+        {
+            Status = new() { Phase = MigrationPhases.Running, MigrationState = new() { SourceNode = "n1", TargetNode = "n2" } },
+        });
+        var last = step.Moves[2] with { Status = new() { Phase = MigrationPhases.Pending } };
+
+        var world = Of(Guests, Nodes, [.. others, last]);
+        Assert.IsType<MigrationPlan.Schedule>(MigrationPlanner.For(last, world));
+
+        var alone = last with { Metadata = last.Metadata with { Annotations = new Dictionary<string, string> { [AnnotationNames.Mode] = MigrationModes.Precopy } } };
+        Assert.IsType<MigrationPlan.Wait>(MigrationPlanner.For(alone, Of(Guests, Nodes, [.. others, alone])));
+    }
+
+    [Fact]
+    public void The_record_is_written_from_what_the_members_tell_and_never_changed()
+    {
+        var group = Group();
+        var begun = GroupProgress.Next(group, Of(Guests, Nodes));
+        group = group with { Status = begun.Status };
+
+        group = After(group, begun.Moves, ServiceStandings.Gathered, ServiceStandings.Gathered, ServiceStandings.Coming);
+        Assert.Null(group.Status.Service);
+        group = After(group, begun.Moves, ServiceStandings.Gathered, ServiceStandings.Gathered, ServiceStandings.Gathered);
+        Assert.Equal((Now, null), (group.Status.Service!.SwitchoverTimestamp, group.Status.Service.Decision));
+        group = After(group, begun.Moves, ServiceStandings.Ready, ServiceStandings.Ready, ServiceStandings.Ready);
+        Assert.Equal(GroupDecisions.RunAll, group.Status.Service!.Decision);
+
+        var decided = group.Status.Service;
+        group = After(group, begun.Moves, ServiceStandings.Ready, ServiceStandings.Returns, ServiceStandings.Ready);
+        Assert.Same(decided, group.Status.Service);
+        Assert.Same(decided, GroupServices.Cancelled(group, Now));
+    }
+
+    [Fact]
+    public void One_that_fails_takes_all_back_and_none_is_tried_again()
+    {
+        var group = Group();
+        var begun = GroupProgress.Next(group, Of(Guests, Nodes));
+        group = group with { Status = begun.Status };
+        var failed = begun.Moves[1] with { Status = new() { Phase = MigrationPhases.Failed, MigrationState = new() { FailureReason = "the link broke" } } };
+
+        var step = GroupProgress.Next(group, Of(Guests, Nodes, [begun.Moves[0], failed, begun.Moves[2]]));
+
+        Assert.Equal((GroupDecisions.ReturnAll, "b: the link broke"), (step.Status.Service!.Decision, step.Status.Service.Reason));
+        Assert.Equal([GroupMemberPhases.Moving, GroupMemberPhases.Failed, GroupMemberPhases.Moving], step.Status.Members.Select(member => member.Phase));
+
+        step = GroupProgress.Next(group with { Status = step.Status }, Of(Guests, Nodes, [.. begun.Moves.Select(move => move with { Status = failed.Status })]));
+        Assert.Empty(step.Moves);
+        Assert.Equal(GroupPhases.Failed, step.Status.Phase);
+    }
+
+    [Fact]
+    public void A_service_that_returns_begins_no_more_of_its_moves()
+    {
+        var group = Group();
+        group = group with { Status = group.Status with { Service = new() { Decision = GroupDecisions.ReturnAll, Reason = "the group was deleted" } } };
+
+        var step = GroupProgress.Next(group, Of(Guests, Nodes));
+
+        Assert.Empty(step.Moves);
+        Assert.Equal(GroupPhases.Failed, step.Status.Phase);
+        Assert.All(step.Status.Members, member => Assert.Contains("the group was deleted", member.Reason, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Its_downtime_is_from_the_first_stop_to_the_last_start()
+    {
+        var group = Group();
+        var begun = GroupProgress.Next(group, Of(Guests, Nodes));
+        var ended = begun.Moves.Select((move, index) => move with
+        {
+            Status = new() { Phase = MigrationPhases.Succeeded, Measurement = new() { PausedMs = 40, PausedTimestamp = Now.AddMilliseconds(10 * index), RunningTimestamp = Now.AddMilliseconds(100 + (5 * index)) } },
+        });
+
+        var step = GroupProgress.Next(group with { Status = begun.Status }, Of([Vmi("a", "n2"), Vmi("b", "n2"), Vmi("c", "n2")], Nodes, [.. ended]));
+
+        Assert.Equal((GroupPhases.Succeeded, 110), (step.Status.Phase, step.Status.Measurement!.DowntimeMs));
+    }
+
+    private static GroupMigrationSpec Spec => new() { Promise = GroupPromises.OneService };
+
+    private static GroupMigrationStatus Begun() => new() { Phase = GroupPhases.Planning };
+
+    private static GroupMigration Group() => new()
+    {
+        Metadata = new ObjectMeta { Name = "group", Uid = "12345678-9abc" },
+        Spec = Spec,
+        Status = new()
+        {
+            Phase = GroupPhases.Running,
+            Strategy = GroupStrategies.Parallel,
+            StartTimestamp = Now,
+            Forecasts = [new StrategyForecast { Strategy = GroupStrategies.Parallel, Parallel = 3 }],
+            Members = [.. ((string[])["a", "b", "c"]).Select(name => Measured(name).Member with { Mode = MigrationModes.Precopy })],
+        },
+    };
+
+    private static GroupMigration After(GroupMigration group, IReadOnlyList<VirtualMachineInstanceMigration> moves, params string[] standings)
+    {
+        var told = moves.Zip(standings, (move, standing) => move with { Status = new() { Phase = MigrationPhases.Running, Service = new() { Standing = standing, Reason = standing == ServiceStandings.Returns ? "it has to" : null } } });
+        return group with { Status = GroupProgress.Next(group, Of(Guests, Nodes, [.. told])).Status };
+    }
+}
