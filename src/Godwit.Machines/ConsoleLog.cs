@@ -53,7 +53,7 @@ internal sealed partial class ConsoleLog(MachineFiles files, Monitor? monitor, M
 
                 Append(unwritten);
                 unwritten = [];
-                LogKeeper.Bound(files.ConsoleLog, files.OlderConsoleLog, context);
+                LogKeeper.Bound(files.ConsoleLog, files.OlderConsoleLog, context.Options.LogBytesMax, context);
             }
 
             isTroubled = false;

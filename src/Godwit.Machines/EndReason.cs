@@ -18,12 +18,12 @@ internal static class EndReason
             reason.Append("; the kernel killed it for its memory bound");
         }
 
-        var words = LastWords(files.QemuLog, 0);
+        var words = LastWords(files.QemuLog);
         return words.Length == 0 ? reason.ToString() : reason.Append("; it said: ").Append(words).ToString();
     }
 
-    /// <summary>The end of what QEMU wrote to its standard error, from a position on.</summary>
-    public static string LastWords(string logPath, long from)
+    /// <summary>The end of what QEMU wrote to its standard error.</summary>
+    public static string LastWords(string logPath)
     {
         using var log = GuardedFile.TryOpenRead(logPath);
         if (log is null)
@@ -32,7 +32,7 @@ internal static class EndReason
         }
 
         var length = RandomAccess.GetLength(log);
-        var start = Math.Max(from, length - WordsBytesMax);
+        var start = Math.Max(0, length - WordsBytesMax);
         var buffer = new byte[Math.Max(0, length - start)];
         var read = RandomAccess.Read(log, buffer, start);
         var text = Encoding.UTF8.GetString(buffer, 0, read).Trim();

@@ -154,7 +154,7 @@ internal sealed partial class HostFacts(MachineContext context, ProcessLauncher 
 
     private static string Said(ProbeFolder folder)
     {
-        var words = EndReason.LastWords(folder.LogPath, 0);
+        var words = EndReason.LastWords(folder.LogPath);
         return words.Length == 0 ? "" : $", and said: {words}";
     }
 

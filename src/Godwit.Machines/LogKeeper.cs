@@ -19,23 +19,23 @@ internal static partial class LogKeeper
         while (await timer.WaitForNextTickAsync(stopping))
         {
             await consoleLog.DrainAsync(stopping);
-            Bound(files.QemuLog, files.OlderQemuLog, context);
+            Bound(files.QemuLog, files.OlderQemuLog, Math.Min(QemuLogPlace.LogBytesMax, context.Options.LogBytesMax), context);
             rescue.Drain();
         }
     }
 
     /// <summary>Cuts the log if it is longer than its bound; its end, up to the bound, becomes the older log.</summary>
-    internal static void Bound(string path, string olderPath, MachineContext context)
+    internal static void Bound(string path, string olderPath, long bytesMax, MachineContext context)
     {
         try
         {
             using var log = GuardedFile.TryOpenWrite(path);
-            if (log is null || RandomAccess.GetLength(log) <= context.Options.LogBytesMax)
+            if (log is null || RandomAccess.GetLength(log) <= bytesMax)
             {
                 return;
             }
 
-            var keep = new byte[context.Options.LogBytesMax];
+            var keep = new byte[bytesMax];
             var read = RandomAccess.Read(log, keep, RandomAccess.GetLength(log) - keep.Length);
             var temporary = olderPath + ".new";
             File.WriteAllBytes(temporary, keep.AsSpan(0, read));

@@ -5,6 +5,7 @@ namespace Godwit.Machines;
 /// <code>
 ///   machines/ID/   0700, the machine's own user: qmp.sock  rescue.*  console.*  migrate-*.sock  (and its disks)
 ///   records/ID/    0700, root: place.json  spec.json  process  end.json  *.log  *.log.1
+///   records/ID/log a small tmpfs: qemu.log
 ///   keys/…/        0750, root and the machine's group: what QEMU reads once and can never change
 /// </code>
 /// What lies in the first is opened with the suspicion that QEMU has put something else there.
@@ -31,7 +32,10 @@ internal sealed class MachineFiles(string dataFolder, MachineId id)
 
     public string OlderConsoleLog => Path.Combine(RecordFolder, "console.log.1");
 
-    public string QemuLog => Path.Combine(RecordFolder, "qemu.log");
+    /// <summary>In memory: see <see cref="QemuLogPlace"/>.</summary>
+    public string QemuLogFolder => Path.Combine(RecordFolder, "log");
+
+    public string QemuLog => Path.Combine(QemuLogFolder, "qemu.log");
 
     public string OlderQemuLog => Path.Combine(RecordFolder, "qemu.log.1");
 

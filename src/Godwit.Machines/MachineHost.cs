@@ -133,6 +133,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             // As if it had never been tried: no process, no cgroup, no record of a start. The place stays reserved.
             await group.KillAsync(CancellationToken.None);
             await group.RemoveAsync(CancellationToken.None);
+            QemuLogPlace.Remove(files);
             new MachineRecords(files).ForgetStart();
             throw;
         }
@@ -160,6 +161,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             var group = groups.Open(GroupName(id));
             await group.KillAsync(stopping);
             await group.RemoveAsync(stopping);
+            QemuLogPlace.Remove(files);
             DeleteFolder(files.Folder);
             DeleteFolder(files.RecordFolder);
         }
@@ -168,6 +170,9 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
             throw new MachineException($"cannot remove machine {id}; try again", error);
         }
     }
+
+    /// <summary>What QEMUs that were ended without an agent have left below its data folder and is no file.</summary>
+    public static void RemoveMounts(string dataFolder) => QemuLogPlace.RemoveAll(dataFolder);
 
     /// <summary>Lets go of the machines; they run on.</summary>
     public async ValueTask DisposeAsync()
@@ -193,10 +198,10 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
     {
         var (files, place) = (parts.Files, parts.Place);
         var records = new MachineRecords(files);
-        var said = File.Exists(files.QemuLog) ? new FileInfo(files.QemuLog).Length : 0;
         try
         {
             parts.Group.SetLimits(Limits(spec));
+            QemuLogPlace.Make(files);
             records.Write(new MachineStarted(spec, start));
             using (var rescue = new RescueMonitor(files, context.Clock))
             {
@@ -219,7 +224,7 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
         }
         catch (Exception error) when (error is ProcessLaunchException or LinuxException or IOException or MachineException)
         {
-            var words = EndReason.LastWords(files.QemuLog, said);
+            var words = EndReason.LastWords(files.QemuLog);
             throw new MachineException(words.Length == 0 ? $"cannot start QEMU for {spec.DisplayName}" : $"cannot start QEMU for {spec.DisplayName}; it said: {words}", error);
         }
     }

@@ -49,6 +49,9 @@ public static class AgentHost
     /// <summary>Ends all pods of the agent with this data folder. For a cluster that is taken down, after its agents have ended.</summary>
     public static Task EndPodsAsync(string dataFolder, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping) => PodAgent.EndAllAsync(dataFolder, time, loggers, stopping);
 
+    /// <summary>Unmounts what ended machines have left below this data folder. For a cluster that is taken down, after its guests have ended.</summary>
+    public static void RemoveMachineMounts(string dataFolder) => MachineHost.RemoveMounts(dataFolder);
+
     /// <summary>Runs until cancelled.</summary>
     /// <exception cref="JoinException">The node may not join, or the data folder is another's; asking again would not help.</exception>
     /// <exception cref="MachineException">The host lacks what machines need; says what to do.</exception>

@@ -67,7 +67,7 @@ public sealed class LogStreamTests : IDisposable
         Assert.StartsWith("a second line", await reader.ReadLineAsync(Stopping), StringComparison.Ordinal);
 
         var context = new MachineContext(new MachineHostOptions { DataFolder = folder, LogBytesMax = 8 }, TimeProvider.System, NullLogger.Instance);
-        LogKeeper.Bound(Current, Older, context);
+        LogKeeper.Bound(Current, Older, context.Options.LogBytesMax, context);
         Assert.Equal(8, new FileInfo(Older).Length);
         Assert.Equal(0, new FileInfo(Current).Length);
         await File.AppendAllTextAsync(Current, "after\n", Stopping);

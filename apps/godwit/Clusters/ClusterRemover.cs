@@ -74,6 +74,10 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
     {
         var groups = ControlGroupHost.Detect(time);
         await RemoveGroupAsync(groups, places.ControlGroup, stopping);
+        foreach (var agent in Directory.Exists(places.AgentsFolder) ? Directory.EnumerateDirectories(places.AgentsFolder) : [])
+        {
+            AgentHost.RemoveMachineMounts(agent);
+        }
     }
 
     // Containers outlive their engine too. One that was not started by 'up' has its folders locked: what it runs is not ours to end.

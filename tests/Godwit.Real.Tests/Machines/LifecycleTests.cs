@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Godwit.Base;
+using Godwit.Linux.Files;
 using Godwit.Machines;
 
 namespace Godwit.Real.Tests.Machines;
@@ -174,6 +175,48 @@ public sealed class LifecycleTests
 
         Assert.InRange(older.Length, 1, 64 << 10);
         Assert.InRange(longest, 1, 2 << 20); // What the ring brings at once comes on top.
+    }
+
+    [Fact]
+    public async Task A_QEMU_that_talks_without_end_while_no_agent_lives_fills_nothing_but_its_own_room_and_its_last_words_are_heard()
+    {
+        await using var lab = await MachineLab.CreateAsync();
+        var processId = (await lab.BootAsync(lab.Spec())).ProcessId;
+        await lab.Host.DisposeAsync();
+        Assert.InRange(Say(processId, "qemu: something is wrong\n", timesMax: 1 << 16), 1 << 17, 1 << 18);
+
+        var adopted = Assert.Single(await lab.RestartAgentAsync());
+        var log = lab.QemuLog(adopted);
+        await Until.TrueAsync(() => new FileInfo(log).Length == 0, "the agent that returned cuts the log");
+        Assert.True(Say(processId, "qemu: these are the last words\n", timesMax: 1) > 0);
+        Kill(processId);
+
+        await Until.TrueAsync(() => adopted.RunState == MachineRunState.Gone, "the end is seen");
+        Assert.Contains("these are the last words", adopted.RunStateReason, StringComparison.Ordinal);
+        await lab.Host.RemoveAsync(adopted.Spec.Id, Stopping);
+        Assert.DoesNotContain(Mounts.List(), mount => log.StartsWith(mount.Path + '/', StringComparison.Ordinal) && mount.Type == "tmpfs");
+    }
+
+    /// <summary>Writes as QEMU itself does, to its standard error, until there is no room; the answer is how many bytes that took.</summary>
+    private static long Say(int processId, string words, int timesMax)
+    {
+        var bytes = Encoding.ASCII.GetBytes(words);
+        using var error = new FileStream($"/proc/{processId}/fd/2", new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite, BufferSize = 0 });
+        var said = 0L;
+        try
+        {
+            for (var i = 0; i < timesMax; i++)
+            {
+                error.Write(bytes);
+                said += bytes.Length;
+            }
+        }
+        catch (IOException)
+        {
+            return said; // Full.
+        }
+
+        return timesMax == 1 ? said : throw new InvalidOperationException($"{said} bytes were taken without an end.");
     }
 
     [Fact]

@@ -52,6 +52,8 @@ internal sealed class MachineLab : IAsyncDisposable
 
     public FileInfo ConsoleLog(IMachine machine) => new(Path.Combine(DataFolder, "records", machine.Spec.Id.ToString(), "console.log"));
 
+    public string QemuLog(IMachine machine) => Path.Combine(DataFolder, "records", machine.Spec.Id.ToString(), "log", "qemu.log");
+
     /// <summary>A guest whose user space runs.</summary>
     public async Task<IMachine> BootAsync(MachineSpec spec)
     {
