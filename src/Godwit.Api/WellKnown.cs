@@ -38,6 +38,12 @@ public static class LabelNames
     /// <summary>On a migration or a forecast: the GroupMigration that it belongs to.</summary>
     public const string Group = "godwit.dev/group";
 
+    /// <summary>On a Lease of kube-system that a server renews: what serves there. Kubernetes'.</summary>
+    public const string ServerIdentity = "apiserver.kubernetes.io/identity";
+
+    /// <summary>On an EndpointSlice: the service that the places are behind. Kubernetes'.</summary>
+    public const string ServiceName = "kubernetes.io/service-name";
+
     /// <summary>On a namespace: its own name, so that selectors can find it.</summary>
     public const string NamespaceName = "kubernetes.io/metadata.name";
 }
@@ -73,6 +79,9 @@ public static class AnnotationNames
 
     /// <summary>On a Node: where the server reaches its agent (host:port).</summary>
     public const string AgentEndpoint = "godwit.dev/agent-endpoint";
+
+    /// <summary>On a server's Lease: where pods reach it (an IPv4 address and a port).</summary>
+    public const string ServerEndpoint = "godwit.dev/server-endpoint";
 
     /// <summary>On a Node: <c>kvm</c> or <c>tcg</c>.</summary>
     public const string Accelerator = "godwit.dev/accelerator";

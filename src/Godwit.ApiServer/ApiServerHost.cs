@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Godwit.ApiServer.Access;
@@ -14,6 +15,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -118,16 +120,40 @@ public sealed class ApiServerHost : IAsyncDisposable
         builder.Services.AddSingleton(options.Loggers);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => Bind(endpoint, options.ListenLater.Contains(endpoint)));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             HttpLimits.Apply(kestrel);
             var certificate = pki.ServerCertificate(options.AllServerNames);
-            foreach (var endpoint in options.Listen)
+            foreach (var endpoint in options.Listen.Concat(options.ListenLater))
             {
                 kestrel.Listen(endpoint, listen => UseTls(listen, certificate));
             }
         });
         return builder.Build();
+    }
+
+    private static Socket Bind(EndPoint endpoint, bool isLater)
+    {
+        if (!isLater)
+        {
+            return SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        }
+
+        // ip(7): an address that no interface has yet.
+        const int levelIp = 0, freeBind = 15;
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.SetRawSocketOption(levelIp, freeBind, BitConverter.GetBytes(1));
+            socket.Bind(endpoint);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     private static void UseTls(ListenOptions listen, X509Certificate2 certificate)

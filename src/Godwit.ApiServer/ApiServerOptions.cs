@@ -20,6 +20,12 @@ public sealed record ApiServerOptions
     /// <summary>Where to listen; port 0 takes any free one.</summary>
     public IReadOnlyList<IPEndPoint> Listen { get; init; } = [new(IPAddress.IPv6Any, 6443)];
 
+    /// <summary>
+    /// Where to listen besides, at addresses that this host may only get later, such as the one that it has on the guests' network once its agent runs.
+    /// Nobody reaches the server there before that.
+    /// </summary>
+    public IReadOnlyList<IPEndPoint> ListenLater { get; init; } = [];
+
     /// <summary>Names and addresses that clients reach the server by, beyond loopback and the cluster's own; they go into its certificate.</summary>
     public IReadOnlyList<string> ServerNames { get; init; } = [];
 

@@ -27,6 +27,7 @@ internal sealed class ClusterView
         Nodes = Follow<Node>();
         NodeLeases = Follow<Lease>(NamespaceNames.KubeNodeLease);
         Settings = Follow<ConfigMap>(NamespaceNames.KubeSystem);
+        ServerLeases = Follow<Lease>(NamespaceNames.KubeSystem, $"{LabelNames.ServerIdentity}={ServerPresence.Identity}");
         Namespaces = Follow<Namespace>();
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
@@ -57,6 +58,9 @@ internal sealed class ClusterView
 
     /// <summary>ConfigMaps of kube-system.</summary>
     public ResourceCache<ConfigMap> Settings { get; }
+    /// <summary>By which servers say that they are there.</summary>
+    public ResourceCache<Lease> ServerLeases { get; }
+
 
     public ResourceCache<Namespace> Namespaces { get; }
 
@@ -113,10 +117,10 @@ internal sealed class ClusterView
 
     public Task WaitForSyncAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.WaitForSyncAsync(stopping)));
 
-    private ResourceCache<T> Follow<T>(string? @namespace = null)
+    private ResourceCache<T> Follow<T>(string? @namespace = null, string? labelSelector = null)
         where T : Resource, IResource<T>
     {
-        var cache = new ResourceCache<T>(client.For<T>(), new ListOptions { Namespace = @namespace }, clock, logger);
+        var cache = new ResourceCache<T>(client.For<T>(), new ListOptions { Namespace = @namespace, LabelSelector = labelSelector }, clock, logger);
         caches.Add(cache);
         return cache;
     }

@@ -105,6 +105,7 @@ public sealed class ControllerHost
                 new ServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new PodEvictionController(view, clock, logger),
+                new ServerServiceController(view, clock, logger),
                 new EndedPods(view, clock, logger),
                 new GarbageController(view, clock, logger),
                 new EventExpiry(view.ClientOf<Event>(), clock, logger),

@@ -158,7 +158,7 @@ public static class AgentHost
             mover = new MoveAgent(parts);
             guests = new GuestSync(PartsOf(parts));
             services = new ServiceSync(options.Node, client, new ServicePlane(NetworkNamespace.Own, names, time), overlay, nodeNames, time, loggers);
-            pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Time = time, Loggers = loggers });
+            pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Services = services.KnownAsync, Time = time, Loggers = loggers });
         }
 
         public async Task RunAsync(CancellationToken stopping)

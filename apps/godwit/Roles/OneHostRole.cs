@@ -32,6 +32,7 @@ internal static partial class OneHostRole
             AdvertisedNames = [IPAddress.Loopback.ToString()],
             Network = new ClusterNetworkSettings(ClusterNumber.GuestNetwork(number), ClusterNumber.GuestNetworkId(number), Member: null) { ServiceNetwork = ClusterNumber.ServiceNetwork(number) },
             LinkPrefix = places.LinkPrefix,
+            IsWithAgent = true,
         };
         var agent = new AgentOptions
         {

@@ -36,6 +36,9 @@ internal sealed record ServerRoleOptions
     /// <summary>What this host's links to the guests' network begin with.</summary>
     public required string LinkPrefix { get; init; }
 
+    /// <summary>Whether this process is the agent of its host too, and the only node's: then pods reach the server at their gateway.</summary>
+    public bool IsWithAgent { get; init; }
+
     /// <summary>What must be free for it to start.</summary>
     /// <param name="owner">The command that runs it.</param>
     /// <param name="flag">That command's way to choose another address.</param>
@@ -46,7 +49,7 @@ internal sealed record ServerRoleOptions
 /// The control plane in one process: store, API server, and, as ordinary clients of that server, the controllers and the
 /// observer that looks at moves from a third place.
 /// </summary>
-internal static class ServerRole
+internal static partial class ServerRole
 {
     /// <summary>In the data folder; held by the one server that runs on it.</summary>
     public const string LockFileName = "lock";
@@ -58,15 +61,18 @@ internal static class ServerRole
         using var only = Claim(options.DataFolder);
         var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, Commands.StoreCommand.StoreFileName)) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
         await using var store = new CachingRevisionStore(SqliteRevisionStore.Open(storeOptions), new CacheOptions { Time = time, Logger = loggers.CreateLogger<CachingRevisionStore>() });
+        var registry = new ResourceRegistry(BuiltInKinds.All);
+        var place = await ServerPlace.FindAsync(options, store, registry, stopping);
         ControllerHost? controllers = null;
         await using var server = await ApiServerHost.StartAsync(
             new ApiServerOptions
             {
                 DataFolder = options.DataFolder,
                 Store = store,
-                Registry = new ResourceRegistry(BuiltInKinds.All),
+                Registry = registry,
                 Listen = options.Listen,
-                ServerNames = options.AdvertisedNames,
+                ListenLater = place is { IsLater: true, Endpoint: { } later } ? [later] : [],
+                ServerNames = [.. options.AdvertisedNames, place.ServiceAddress.ToString(), .. place.Endpoint is { } at ? new[] { at.Address.ToString() } : []],
                 AdvertisedHost = options.AdvertisedNames[0],
                 Clock = time,
                 Loggers = loggers,
@@ -77,10 +83,21 @@ internal static class ServerRole
         var connection = Kubeconfig.Parse(server.ControllersKubeconfig, options.DataFolder, "the controllers' kubeconfig");
         using var cluster = new ClusterClient(connection, time, loggers.CreateLogger<ClusterClient>());
         await options.Network.EnsureAsync(cluster, stopping);
-        controllers = new ControllerHost(cluster, new ControllerOptions { Identity = $"{Environment.MachineName}-{Environment.ProcessId}" }, time, loggers);
+        var identity = $"{Environment.MachineName}-{Environment.ProcessId}";
+        controllers = new ControllerHost(cluster, new ControllerOptions { Identity = identity }, time, loggers);
         var history = new HistoryKeeper(store, HistoryKeeper.DefaultPeriod, time, loggers.CreateLogger<HistoryKeeper>());
         answering?.TrySetResult();
         List<Func<CancellationToken, Task>> parts = [controllers.RunAsync, history.RunAsync];
+        var logger = loggers.CreateLogger(nameof(ServerRole));
+        if (place.Endpoint is { } endpoint)
+        {
+            parts.Add(part => ServerPresence.RunAsync(cluster, endpoint, identity, time, logger, part));
+        }
+        else
+        {
+            Log.OutOfReach(logger);
+        }
+
         if (options.UnderlayAddress is { } underlay)
         {
             var observer = new ObserverOptions { Connection = connection, UnderlayAddress = underlay, LinkPrefix = options.LinkPrefix };
@@ -105,5 +122,11 @@ internal static class ServerRole
             ?? throw new ClusterException($"Another server runs on the data folder {folder}: stop it, or give this one its own with --data");
         DurableFile.RemoveLeftovers(folder);
         return only;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 9102, Level = LogLevel.Warning, Message = "Pods cannot reach this server, for it listens on the loopback alone: the service default/kubernetes leads nowhere. Give it an address of this host with --listen")]
+        public static partial void OutOfReach(ILogger logger);
     }
 }

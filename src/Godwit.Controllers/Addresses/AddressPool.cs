@@ -28,6 +28,9 @@ internal sealed class AddressPool
     /// <summary>How many guests it can hold: all but the gateway and, where one is named, the observer.</summary>
     public long Capacity => count - (observer is null || observer == gateway ? 1 : 2);
 
+    /// <summary>The address that nobody is given: the gateway's, or where there is none the range's first.</summary>
+    public string Router => Format(gateway);
+
     /// <param name="settings">The ConfigMap.</param>
     /// <param name="pool">The pool, when the settings make one.</param>
     /// <param name="error">What is wrong with the settings, for people.</param>

@@ -167,7 +167,7 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
     {
         var objects = new PodObjects(parts.Client, pod.Metadata.Namespace);
         var image = await parts.Images.EnsureAsync(pod, start.Container, objects, stopping);
-        var environment = await PodEnvironment.BuildAsync(pod, start.Container, objects, parts.HostAddress, stopping);
+        var environment = await PodEnvironment.BuildAsync(pod, start.Container, objects, new PodSurroundings(parts.HostAddress, await parts.Services(stopping)), stopping);
         var mounts = new List<MountSpec>();
         foreach (var mount in start.Container.VolumeMounts)
         {

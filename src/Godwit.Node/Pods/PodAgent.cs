@@ -23,6 +23,9 @@ internal sealed record PodAgentParts
 
     public required IPodNetwork Network { get; init; }
 
+    /// <summary>All services, once they are known.</summary>
+    public required Func<CancellationToken, Task<IEnumerable<Service>>> Services { get; init; }
+
     public required TimeProvider Time { get; init; }
 
     public required ILoggerFactory Loggers { get; init; }
@@ -144,6 +147,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             Network = parts.Network,
             ControlGroup = options.ControlGroupParent,
             Time = parts.Time,
+            Services = parts.Services,
             Logger = parts.Loggers.CreateLogger<PodSync>(),
         });
         Door = new PodDoor(sync, engine, parts.Time);

@@ -3,13 +3,13 @@ using Godwit.Api.Core.V1;
 
 namespace Godwit.Node.Pods;
 
-/// <summary>A container's variables: of whole ConfigMaps and Secrets first, then its own, each of which may refer to those before it.</summary>
+/// <summary>A container's variables: of services first, then of whole ConfigMaps and Secrets, then its own, each of which may refer to those before it.</summary>
 internal static class PodEnvironment
 {
     /// <exception cref="PodConfigException">What a variable is taken from is not there.</exception>
-    public static async Task<IReadOnlyDictionary<string, string>> BuildAsync(Pod pod, Container container, PodObjects objects, string hostAddress, CancellationToken stopping)
+    public static async Task<IReadOnlyDictionary<string, string>> BuildAsync(Pod pod, Container container, PodObjects objects, PodSurroundings around, CancellationToken stopping)
     {
-        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        var values = ServiceVariables.For(pod, around.Services);
         foreach (var source in container.EnvFrom)
         {
             var data = source.ConfigMapRef is { } map ? await objects.ReadMapAsync(map.Name ?? "", map.Optional == true, stopping)
@@ -26,7 +26,7 @@ internal static class PodEnvironment
 
         foreach (var variable in container.Env)
         {
-            if (await ReadAsync(pod, container, variable, values, objects, hostAddress, stopping) is { } value)
+            if (await ReadAsync(pod, container, variable, values, objects, around.HostAddress, stopping) is { } value)
             {
                 values[variable.Name] = value;
             }
@@ -65,3 +65,6 @@ internal static class PodEnvironment
         return optional == true ? null : throw new PodConfigException($"couldn't find key {key} in {place}");
     }
 }
+
+/// <summary>What a container may be told of where its pod runs.</summary>
+internal sealed record PodSurroundings(string HostAddress, IEnumerable<Service> Services);

@@ -27,6 +27,9 @@ internal sealed record PodSyncParts
 
     public required IPodNetwork Network { get; init; }
 
+    /// <summary>All services, once they are known.</summary>
+    public required Func<CancellationToken, Task<IEnumerable<Service>>> Services { get; init; }
+
     /// <summary>The cgroup that pods' cgroups are made in.</summary>
     public required string ControlGroup { get; init; }
 

@@ -57,6 +57,13 @@ internal sealed partial class ServiceSync
         }
     }
 
+    /// <summary>All services, once the server has told of them.</summary>
+    public async Task<IEnumerable<Service>> KnownAsync(CancellationToken stopping)
+    {
+        await services.WaitForSyncAsync(stopping);
+        return services.Current.Items;
+    }
+
     private void Wake() => changed.Writer.TryWrite(true);
 
     private async Task FollowAsync(CancellationToken stopping)

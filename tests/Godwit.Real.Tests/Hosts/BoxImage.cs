@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text;
@@ -14,11 +15,13 @@ internal static class BoxImage
     private static readonly string[] Applets = ["sh", "cat", "echo", "sleep", "tar", "nc", "ls", "hostname", "id", "kill", "test", "true", "wget", "httpd", "env", "head", "mkdir", "rm", "nslookup", "ps", "seq"];
 
     /// <summary>Writes it to where the nodes of an images folder look.</summary>
-    public static void WriteTo(string imagesFolder)
+    /// <param name="imagesFolder">The folder.</param>
+    /// <param name="programs">Programs of this host that are in it besides, with the libraries that they are linked with.</param>
+    public static void WriteTo(string imagesFolder, params IReadOnlyList<string> programs)
     {
         Assert.SkipUnless(File.Exists(Busybox), "busybox is not installed (package busybox-static)");
         var folder = Directory.CreateDirectory(Path.Combine(imagesFolder, "containers")).FullName;
-        var layer = Layer();
+        var layer = Layer(programs);
         var config = new JsonObject
         {
             ["architecture"] = "amd64",
@@ -34,7 +37,7 @@ internal static class BoxImage
         }
     }
 
-    private static byte[] Layer()
+    private static byte[] Layer(IReadOnlyList<string> programs)
     {
         const UnixFileMode everybody = (UnixFileMode)0b111_101_101;
         using var bytes = new MemoryStream();
@@ -50,8 +53,28 @@ internal static class BoxImage
             {
                 tar.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, $"bin/{applet}") { LinkName = "busybox" });
             }
+
+            foreach (var program in programs)
+            {
+                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, $"bin/{Path.GetFileName(program)}") { Mode = everybody, DataStream = new MemoryStream(File.ReadAllBytes(program)) });
+            }
+
+            foreach (var library in programs.SelectMany(LibrariesOf).Distinct(StringComparer.Ordinal))
+            {
+                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, library.TrimStart('/')) { Mode = everybody, DataStream = new MemoryStream(File.ReadAllBytes(library)) });
+            }
         }
 
         return bytes.ToArray();
+    }
+
+    /// <summary>What ldd(1) says that a program is linked with, the loader itself among it.</summary>
+    private static IEnumerable<string> LibrariesOf(string program)
+    {
+        using var process = Process.Start(new ProcessStartInfo("ldd", [program]) { RedirectStandardOutput = true })!;
+        var text = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"ldd {program} ended with {process.ExitCode}: {text}");
+        return text.Split([' ', '\t', '\n'], StringSplitOptions.RemoveEmptyEntries).Where(word => word.StartsWith('/'));
     }
 }
