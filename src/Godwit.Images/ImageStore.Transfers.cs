@@ -31,11 +31,11 @@ public sealed partial class ImageStore
     });
 
     /// <summary>Whether the registry accepts these credentials.</summary>
-    /// <param name="registryName">Host and port; null is the default registry.</param>
+    /// <param name="registryName">Host and port, or what else clients call it; null is the default registry.</param>
     /// <exception cref="ImageException">It does not, or cannot be asked.</exception>
     public Task CheckCredentialsAsync(string? registryName, RegistryCredentials credentials, CancellationToken stopping) => TransferErrors.ExplainAsync($"Logging in to {registryName ?? "the default registry"}", async () =>
     {
-        await registry.CheckAsync(registryName, credentials, stopping);
+        await registry.CheckAsync(RegistryOf(registryName), credentials, stopping);
         return true;
     });
 

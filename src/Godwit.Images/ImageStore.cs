@@ -82,6 +82,9 @@ public sealed partial class ImageStore : IDisposable
         }
     }
 
+    /// <summary>The registry that a client means by this name (host and port); null is the default registry.</summary>
+    public string? RegistryOf(string? name) => options.Registries.References.Registry(name);
+
     /// <exception cref="ImageException">It is no name of an image (<see cref="ImageErrorKind.Invalid"/>).</exception>
     public ImageReference ParseReference(string text)
     {

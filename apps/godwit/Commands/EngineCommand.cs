@@ -22,13 +22,15 @@ internal static class EngineCommand
         var names = new Option<string[]>("--default-registry-name") { Description = "Name by which the default registry is also called; may be repeated", HelpName = "HOST" };
         var mirror = new Option<string[]>("--registry-mirror") { Description = "URL of a mirror that is asked before the default registry; may be repeated", HelpName = "URL" };
         var insecure = new Option<string[]>("--insecure-registry") { Description = "HOST[:PORT] that may be spoken to without TLS; may be repeated, loopback always is", HelpName = "HOST" };
+        var trust = new Option<string>("--registry-certificates")
+        { Description = "Folder of folders HOST:PORT with authorities (*.crt) of that registry, and a certificate to show it (*.cert, *.key)", HelpName = "DIR", DefaultValueFactory = _ => RegistryOptions.CertificatesFolderDefault };
         var host = new Option<string[]>("--host") { Description = "tcp://ADDRESS:PORT to answer on besides the socket, to clients with a certificate; may be repeated", HelpName = "URL" };
         var authority = new Option<string?>("--tlscacert") { Description = "PEM file of the authorities that sign clients' certificates", HelpName = "FILE" };
         var certificate = new Option<string?>("--tlscert") { Description = "PEM file of this engine's certificate", HelpName = "FILE" };
         var key = new Option<string?>("--tlskey") { Description = "PEM file of its key", HelpName = "FILE" };
         var users = new Option<string?>("--userns-remap") { Description = "USER[:GROUP] whose subordinate ids stand behind containers' users, or 'default': containers' root is not this host's root", HelpName = "WHO" };
         var command = new Command("engine", "Run the container engine: images and containers behind the Docker API")
-        { shared.Data, socket, registry, names, mirror, insecure, host, authority, certificate, key, users, shared.LogFormat, shared.LogLevel };
+        { shared.Data, socket, registry, names, mirror, insecure, trust, host, authority, certificate, key, users, shared.LogFormat, shared.LogLevel };
         Help.Add(
             command,
             [
@@ -55,6 +57,7 @@ internal static class EngineCommand
                     Mirrors = parsed.GetValue(mirror) is { Length: > 0 } mirrors
                         ? new Dictionary<string, IReadOnlyList<Uri>>(StringComparer.OrdinalIgnoreCase) { [""] = [.. mirrors.Select(one => RegistryUrl("--registry-mirror", one))] }
                         : new RegistryOptions().Mirrors,
+                    CertificatesFolder = Path.GetFullPath(parsed.GetValue(trust)!),
                     Insecure = new HashSet<string>(parsed.GetValue(insecure) ?? [], StringComparer.OrdinalIgnoreCase),
                 },
                 Version = version,

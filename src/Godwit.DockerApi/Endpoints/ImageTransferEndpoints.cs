@@ -49,6 +49,11 @@ internal sealed class ImageTransferEndpoints(EngineServices services)
         {
             return await images.PullAsync(name, options, progress, stopping);
         }
+        catch (ImageException reason) when (reason.Kind is ImageErrorKind.Unauthorized)
+        {
+            // As Docker has it: to another status the command answers with a prompt for a password, and waits for it in scripts too.
+            throw new DockerException(404, $"pull access denied for {name.Name}, it does not exist or may require 'docker login'", reason);
+        }
         catch (ImageException reason) when (name.Name.EndsWith("moby/buildkit", StringComparison.Ordinal))
         {
             throw new ImageException(reason.Kind, "BuildKit (docker buildx) is not here, and its image is not to be had: build with DOCKER_BUILDKIT=0 in the environment, or with 'godwit build'", reason);

@@ -42,7 +42,7 @@ internal static class BuildReader
             }
         }
 
-        var credentials = ReadCredentials(exchange.Http.Request.Headers[CredentialsHeader]);
+        var credentials = ReadCredentials(exchange.Http.Request.Headers[CredentialsHeader], images);
         return new BuildRequest
         {
             ContextFolder = "",
@@ -72,7 +72,7 @@ internal static class BuildReader
         }
     }
 
-    private static Dictionary<string, RegistryCredentials> ReadCredentials(string? header)
+    private static Dictionary<string, RegistryCredentials> ReadCredentials(string? header, ImageStore images)
     {
         var found = new Dictionary<string, RegistryCredentials>(StringComparer.Ordinal);
         if (string.IsNullOrEmpty(header))
@@ -85,7 +85,7 @@ internal static class BuildReader
             var bytes = header.Length <= CredentialsLengthMax ? Base64Url.DecodeFromChars(header.Replace('+', '-').Replace('/', '_').TrimEnd('=')) : throw new FormatException("it is too long");
             foreach (var (server, body) in JsonSerializer.Deserialize(bytes, DockerJson.Default.DictionaryStringAuthBody) ?? [])
             {
-                found[RegistryCredentialsHeader.ServerName(server) ?? ""] = RegistryCredentialsHeader.Read(body);
+                found[images.RegistryOf(RegistryCredentialsHeader.ServerName(server)) ?? ""] = RegistryCredentialsHeader.Read(body);
             }
 
             return found;

@@ -27,7 +27,7 @@ internal static class TransferErrors
         RegistryFailure.NotFound => ImageErrorKind.NotFound,
         RegistryFailure.Unauthorized => ImageErrorKind.Unauthorized,
         RegistryFailure.Refused => ImageErrorKind.Invalid,
-        RegistryFailure.Unavailable => ImageErrorKind.Unavailable,
+        RegistryFailure.Unavailable or RegistryFailure.Untrusted => ImageErrorKind.Unavailable,
         _ => ImageErrorKind.Corrupt,
     };
 }

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Godwit.Base;
 
@@ -30,6 +29,7 @@ internal sealed class RegistryConnection(RegistryOptions options, TimeProvider t
 
     private readonly ConcurrentDictionary<string, HttpClient> clients = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, string> schemes = new(StringComparer.OrdinalIgnoreCase); // Which one a host that may be plain turned out to speak.
+    private readonly RegistryCertificates certificates = new(options.CertificatesFolder);
     private readonly RegistryTokens tokens = new(time);
 
     public TimeProvider Time => time;
@@ -99,7 +99,7 @@ internal sealed class RegistryConnection(RegistryOptions options, TimeProvider t
         }
         catch (HttpRequestException failure)
         {
-            throw new RegistryException(RegistryFailure.Unavailable, $"The token server of {endpoint.Base.Authority} cannot be reached.", failure);
+            throw Explain($"The token server of {endpoint.Base.Authority}", endpoint, failure);
         }
     }
 
@@ -144,7 +144,7 @@ internal sealed class RegistryConnection(RegistryOptions options, TimeProvider t
         }
         catch (HttpRequestException failure)
         {
-            throw new RegistryException(RegistryFailure.Unavailable, $"The registry {endpoint.Base.Authority} cannot be reached.", failure);
+            throw Explain($"The registry {endpoint.Base.Authority}", endpoint, failure);
         }
         catch (IOException failure)
         {
@@ -170,6 +170,15 @@ internal sealed class RegistryConnection(RegistryOptions options, TimeProvider t
 
     private static bool IsAt(RegistryEndpoint endpoint, Uri address) => address.Authority.Equals(endpoint.Base.Authority, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Distrust is told at once, with what to do; whatever else kept it from answering may pass.</summary>
+    private RegistryException Explain(string who, RegistryEndpoint endpoint, HttpRequestException failure) => RegistryTrustException.In(failure) is { } distrust
+        ? new RegistryException(RegistryFailure.Untrusted, $"{who} is not trusted{certificates.Advice(endpoint.Base.Authority)}.", distrust)
+        : IsPlain(failure) ? new RegistryException(RegistryFailure.Untrusted, $"{who} does not speak TLS; if that is meant, name it as an insecure registry (--insecure-registry).", failure)
+        : new RegistryException(RegistryFailure.Unavailable, $"{who} cannot be reached.", failure);
+
+    /// <summary>What came instead of a handshake is no TLS at all.</summary>
+    private static bool IsPlain(HttpRequestException failure) => failure is { HttpRequestError: HttpRequestError.SecureConnectionError, InnerException: AuthenticationException { InnerException: null } };
+
     private HttpClient Connect(RegistryEndpoint endpoint)
     {
         var handler = new SocketsHttpHandler
@@ -182,20 +191,9 @@ internal sealed class RegistryConnection(RegistryOptions options, TimeProvider t
             UseCookies = false,
             SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13 },
         };
-        if (options.CertificateAuthorities.TryGetValue(endpoint.Base.Authority, out var path))
-        {
-            var roots = new X509Certificate2Collection();
-            roots.ImportFromPemFile(path);
-            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
-        }
-        else if (endpoint.MayBePlain)
-        {
-#pragma warning disable CA5359 // The operator has named this registry as one whose certificate cannot be checked, or it is on loopback.
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-#pragma warning restore CA5359
-        }
-
+        var authority = endpoint.Base.Authority;
+        handler.SslOptions.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) => certificates.Check(authority, isChecked: !endpoint.MayBePlain, sender, certificate, chain, errors);
+        handler.SslOptions.LocalCertificateSelectionCallback = (_, target, _, _, _) => target.Equals(endpoint.Base.IdnHost, StringComparison.OrdinalIgnoreCase) ? certificates.OwnFor(authority)! : null!; // Not to whom it sends us.
         var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan }; // Each wait has its own bound.
         client.DefaultRequestHeaders.UserAgent.ParseAdd(options.UserAgent);
         return client;

@@ -20,8 +20,8 @@ internal sealed record RegistryEndpoint(Uri Base, bool IsMirror, bool MayBePlain
 
         if (registry is not null)
         {
-            var plain = AllowsPlain(registry, options);
-            places.Add(new RegistryEndpoint(new Uri($"https://{registry}/"), IsMirror: false, plain));
+            var address = new Uri($"https://{registry}/");
+            places.Add(new RegistryEndpoint(address, IsMirror: false, AllowsPlain(address.Authority, options)));
         }
         else if (options.DefaultEndpoint is { } standard)
         {
@@ -35,6 +35,11 @@ internal sealed record RegistryEndpoint(Uri Base, bool IsMirror, bool MayBePlain
 
     private static bool AllowsPlain(string authority, RegistryOptions options)
     {
+        if (new RegistryCertificates(options.CertificatesFolder).Has(authority))
+        {
+            return false; // Whoever said how to know it does not want it unchecked.
+        }
+
         var host = authority.StartsWith('[') ? authority[1..authority.IndexOf(']', StringComparison.Ordinal)]
             : authority.LastIndexOf(':') is > 0 and var colon ? authority[..colon] : authority;
         return host.Equals("localhost", StringComparison.OrdinalIgnoreCase)

@@ -14,6 +14,9 @@ public enum RegistryFailure
     /// <summary>It refused for another reason that asking again will not change.</summary>
     Refused,
 
+    /// <summary>It does not show a certificate that is believed, or does not speak TLS where it must.</summary>
+    Untrusted,
+
     /// <summary>It could not be reached, or failed, and may do better later.</summary>
     Unavailable,
 

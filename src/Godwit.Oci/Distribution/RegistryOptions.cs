@@ -15,8 +15,11 @@ public sealed record RegistryOptions
     /// <summary>Registries (<c>host[:port]</c>) that may be spoken to without TLS, or with a certificate that cannot be checked. Loopback addresses always are.</summary>
     public IReadOnlySet<string> Insecure { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Additional trusted roots per registry, as the path of a PEM file.</summary>
-    public IReadOnlyDictionary<string, string> CertificateAuthorities { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+    /// <summary>Folder with a folder <c>HOST:PORT</c> for each registry whose authorities (<c>*.crt</c>) are not the host's, or that wants a certificate (<c>*.cert</c>, <c>*.key</c>); null for none. Also such a registry on loopback, or an insecure one, is then believed by them alone.</summary>
+    public string? CertificatesFolder { get; init; } = CertificatesFolderDefault;
+
+    /// <summary>Where operators lay them down for the container engines that they know.</summary>
+    public const string CertificatesFolderDefault = "/etc/docker/certs.d";
 
     public string UserAgent { get; init; } = "godwit";
 }

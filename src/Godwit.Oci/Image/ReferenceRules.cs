@@ -106,8 +106,11 @@ public sealed record ReferenceRules
         }
 
         var registry = name[..slash].ToString();
-        return (DefaultRegistryNames.Contains(registry, StringComparer.OrdinalIgnoreCase) ? null : registry, name[(slash + 1)..].ToString());
+        return (Registry(registry), name[(slash + 1)..].ToString());
     }
+
+    /// <summary>The registry that a client means by this name (host and port); null is the default registry.</summary>
+    public string? Registry(string? name) => name is null || DefaultRegistryNames.Contains(name, StringComparer.OrdinalIgnoreCase) ? null : name;
 
     private static bool LooksLikeRegistry(ReadOnlySpan<char> part) =>
         part.ContainsAny('.', ':') || part is "localhost" || part.ContainsAnyInRange('A', 'Z');

@@ -25,17 +25,25 @@ internal sealed class EngineProcess : IAsyncDisposable
     /// <summary>What its bridges' names begin with.</summary>
     public string LinkPrefix { get; private set; } = "";
 
+    private string Program { get; init; } = GodwitLab.Program;
+
+    private IReadOnlyList<string> Arguments { get; init; } = [];
+
     private string RunFolder => $"/run/godwit-{instance}";
 
     public static Task<EngineProcess> StartAsync() => StartAsync(dataBytes: null);
 
     /// <param name="dataBytes">What its data folder has room for; null is the disk that it lies on.</param>
-    public static async Task<EngineProcess> StartAsync(long? dataBytes)
+    /// <param name="arguments">What else it is told.</param>
+    public static Task<EngineProcess> StartAsync(long? dataBytes, params string[] arguments) => StartAsync(GodwitLab.Program, dataBytes, arguments);
+
+    /// <param name="program">Which build.</param>
+    public static async Task<EngineProcess> StartAsync(string program, long? dataBytes = null, params string[] arguments)
     {
         Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
-        Assert.SkipUnless(File.Exists(GodwitLab.Program), $"needs the program {GodwitLab.Program}: run eng/publish.sh");
+        Assert.SkipUnless(File.Exists(program), $"needs the program {program}: run eng/publish.sh");
         Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
-        var made = new EngineProcess();
+        var made = new EngineProcess { Program = program, Arguments = arguments };
         if (dataBytes is { } bytes)
         {
             Directory.CreateDirectory(made.DataFolder);
@@ -46,9 +54,19 @@ internal sealed class EngineProcess : IAsyncDisposable
         return made;
     }
 
+    /// <summary>Tries to start it, where that must fail; what it says.</summary>
+    public async Task<string> FailToStartAsync()
+    {
+        var result = await Command.RunAsync(Program, CommandLine, EngineLab.Bound);
+        Assert.NotEqual(0, result.ExitCode);
+        return result.Output + result.Errors;
+    }
+
+    private IReadOnlyList<string> CommandLine => ["engine", "--instance", instance, "--data", DataFolder, "--socket", $"{folder}/docker.sock", .. Arguments];
+
     public async Task StartAgainAsync()
     {
-        var start = new ProcessStartInfo(GodwitLab.Program, ["engine", "--instance", instance, "--data", DataFolder, "--socket", $"{folder}/docker.sock"]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Program, CommandLine) { RedirectStandardError = true, RedirectStandardOutput = true };
         engine = Process.Start(start)!;
         engine.OutputDataReceived += (_, _) => { };
         engine.ErrorDataReceived += (_, _) => { };
@@ -67,7 +85,10 @@ internal sealed class EngineProcess : IAsyncDisposable
         engine = null;
     }
 
-    public Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerClients.RunAsync(DockerClients.Newest!, Host, Path.Combine(folder, "config"), "", arguments);
+    public Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerAsync("", arguments);
+
+    /// <summary>With this as its standard input.</summary>
+    public Task<(int Code, string Output, string Error)> DockerAsync(string input, string[] arguments) => DockerClients.RunAsync(DockerClients.Newest!, Host, Path.Combine(folder, "config"), input, arguments);
 
     /// <summary>The same; a failure is the test's.</summary>
     public async Task<string> MustAsync(params string[] arguments)
@@ -94,7 +115,7 @@ internal sealed class EngineProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (engine is null)
+        if (engine is null or { HasExited: true })
         {
             await StartAgainAsync();
         }

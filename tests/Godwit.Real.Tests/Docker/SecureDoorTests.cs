@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Godwit.DockerApi;
 using Godwit.Real.Tests.Containers;
@@ -58,49 +57,5 @@ public sealed class SecureDoorTests
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
-
-    /// <summary>Authorities and what they signed, as PEM files.</summary>
-    private sealed class CertificateFolder : IDisposable
-    {
-        private readonly string path = Directory.CreateTempSubdirectory("gwd-pki-").FullName;
-        private readonly Dictionary<string, X509Certificate2> authorities = new(StringComparer.Ordinal);
-
-        public string Certificate(string name) => Path.Combine(path, name + ".pem");
-
-        public string Key(string name) => Path.Combine(path, name + ".key");
-
-        public void Authority(string name)
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
-            request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
-            authorities[name] = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(30));
-            File.WriteAllText(Certificate(name), authorities[name].ExportCertificatePem());
-        }
-
-        public void Issue(string authority, string name, string purpose)
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], critical: false));
-            var names = new SubjectAlternativeNameBuilder();
-            names.AddIpAddress(IPAddress.Loopback);
-            request.CertificateExtensions.Add(names.Build());
-            using var made = request.Create(authorities[authority], TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(20), RandomNumberGenerator.GetBytes(8));
-            File.WriteAllText(Certificate(name), made.ExportCertificatePem());
-            File.WriteAllText(Key(name), key.ExportPkcs8PrivateKeyPem());
-        }
-
-        public void Dispose()
-        {
-            foreach (var authority in authorities.Values)
-            {
-                authority.Dispose();
-            }
-
-            Directory.Delete(path, recursive: true);
-        }
     }
 }
