@@ -27,7 +27,7 @@ internal sealed record CopyPlan
     public required int Line { get; init; }
 
     /// <summary>Files whose contents stand in the Dockerfile, or were fetched, by their source's text.</summary>
-    public IReadOnlyDictionary<string, (string Name, byte[] Contents)> Given { get; init; } = new Dictionary<string, (string, byte[])>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, GivenFile> Given { get; init; } = new Dictionary<string, GivenFile>(StringComparer.Ordinal);
 }
 
 /// <summary>
@@ -76,9 +76,14 @@ internal sealed class CopyStep(CopyPlan plan, HeldFolder source, CancellationTok
             }
         }
 
-        foreach (var (_, (name, contents)) in plan.Given)
+        foreach (var file in plan.Given.Values)
         {
-            tar.Add(Change(new TarEntry { Name = Encoding.UTF8.GetBytes(intoFolder ? $"{destination}/{name}" : destination), Kind = TarKind.File, Mode = 0x1a4 }), contents);
+            if (file.Name.Length == 0 && intoFolder && !isForDigest)
+            {
+                throw new BuildException($"ADD failed: its address names no file that could go into the folder {plan.Destination}: give the destination a whole name", plan.Line);
+            }
+
+            file.Pack(intoFolder ? $"{destination}/{file.Name}" : destination, tar, Change, stopping);
         }
     }
 

@@ -16,8 +16,24 @@ internal sealed partial class StageBuilder
 
     private async Task CopyAsync(Step.Copy step)
     {
+        var given = new Dictionary<string, GivenFile>(StringComparer.Ordinal);
+        try
+        {
+            await CopyAsync(step, given);
+        }
+        finally
+        {
+            foreach (var file in given.Values)
+            {
+                file.Dispose();
+            }
+        }
+    }
+
+    private async Task CopyAsync(Step.Copy step, Dictionary<string, GivenFile> given)
+    {
         var rules = Rules(step);
-        var plan = await PlanAsync(step, rules);
+        var plan = await PlanAsync(step, rules, given);
         await using var tree = await OpenTreeAsync(step.Options.FromStage is { } from ? Expansion.Word(from, rules) : null, step.Line);
         plan = plan with { Owner = plan.Owner ?? (step.Options.FromStage is null ? (0u, 0u) : null) };
         var copying = new CopyStep(plan, tree.Root, stopping);
@@ -29,31 +45,32 @@ internal sealed partial class StageBuilder
 
     private string Epoch => session.Epoch?.ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "";
 
-    private async Task<CopyPlan> PlanAsync(Step.Copy step, ExpansionRules rules)
+    /// <param name="given">Takes the files that lie in no tree; whoever has it disposes them.</param>
+    private async Task<CopyPlan> PlanAsync(Step.Copy step, ExpansionRules rules, Dictionary<string, GivenFile> given)
     {
-        var given = new Dictionary<string, (string Name, byte[] Contents)>(StringComparer.Ordinal);
         foreach (var document in step.Source.Documents)
         {
-            given[$"<<{document.Name}"] = (document.Name, Encoding.UTF8.GetBytes(document.IsExpanded ? Expansion.Document(document.Contents, rules) : document.Contents));
+            given[$"<<{document.Name}"] = GivenFile.Of(document.Name, document.IsExpanded ? Expansion.Document(document.Contents, rules) : document.Contents);
         }
 
-        var sources = new List<string>();
-        foreach (var written in step.Sources)
-        {
-            var source = written.StartsWith("<<", StringComparison.Ordinal) ? "<<" + written[2..].TrimStart('-').Trim('"', '\'') : Expansion.Word(written, rules);
-            sources.Add(source);
-            if (step.Options.IsAdd && source.StartsWith("http://", StringComparison.Ordinal) | source.StartsWith("https://", StringComparison.Ordinal))
-            {
-                given[source] = await Download.FetchAsync(source, step.Options.Checksum, step.Line, stopping);
-            }
-        }
-
+        var sources = step.Sources.Select(written => written.StartsWith("<<", StringComparison.Ordinal) ? "<<" + written[2..].TrimStart('-').Trim('"', '\'') : Expansion.Word(written, rules)).ToList();
         var destination = Expansion.Word(step.Destination, rules);
         var path = "/" + CopySources.Clean(destination.StartsWith('/') ? destination : $"{state.WorkingDirectory}/{destination}");
         path = path.Length > 1 && (destination.EndsWith('/') || destination.EndsWith("/.", StringComparison.Ordinal) || destination == ".") ? path + "/" : path;
         if (sources.Count > 1 && !path.EndsWith('/'))
         {
             throw new BuildException($"When using {step.Source.Name} with more than one source file, the destination must be a directory and end with a /", step.Line);
+        }
+
+        if (step.Options.IsAdd)
+        {
+            Download.RefuseRepositories(sources, step.Line);
+        }
+
+        var checksum = ReadChecksum(step, sources, rules);
+        foreach (var source in sources.Where(source => step.Options.IsAdd && Download.IsAddress(source) && !given.ContainsKey(source)))
+        {
+            given[source] = await new Download(session.Parts.Folder, new DownloadBounds(), session.Parts.Time).FetchAsync(source, checksum, step.Line, stopping);
         }
 
         return new CopyPlan
@@ -66,6 +83,22 @@ internal sealed partial class StageBuilder
             Line = step.Line,
             Given = given,
         };
+    }
+
+    private static Digest? ReadChecksum(Step.Copy step, List<string> sources, ExpansionRules rules)
+    {
+        if (step.Options.Checksum is not { } written)
+        {
+            return null;
+        }
+
+        if (sources is not [var only] || !Download.IsAddress(only))
+        {
+            throw new BuildException("ADD --checksum goes with one source, and that an http or https address", step.Line);
+        }
+
+        var text = Expansion.Word(written, rules);
+        return Digest.TryParse(text, out var checksum) ? checksum : throw new BuildException($"--checksum={text} is no digest such as sha256: with 64 hexadecimal digits", step.Line);
     }
 
     private async Task<(uint UserId, uint GroupId)> ReadOwnerAsync(string owner, int line)
