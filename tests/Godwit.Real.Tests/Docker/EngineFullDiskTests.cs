@@ -73,6 +73,40 @@ public sealed class EngineFullDiskTests
         }
     }
 
+    /// <summary>
+    /// Beyond the room that is set aside, a long line meets the end of the disk somewhere in itself: the kernel takes what fits, the monitor drops the rest, and the line
+    /// that comes when there is room again follows it in the file without an end between.
+    /// </summary>
+    [Fact]
+    public async Task A_log_line_that_the_full_disk_cut_off_is_ended_and_the_next_is_whole()
+    {
+        await using var engine = await EngineProcess.StartAsync(32L << 20);
+        await engine.ImportBusyboxAsync();
+        await engine.MustAsync("run", "-d", "--name", "long", "--network", "none", DockerLab.Busybox, "sh", "-c", "l=$(/bin/busybox printf '%02999d' 0 | /bin/busybox tr 0 x); i=0; while i=$((i+1)); do echo $i $l; usleep 2000; done");
+        var log = Path.Combine(engine.DataFolder, "engine", "containers", await engine.MustAsync("inspect", "--format", "{{.Id}}", "long"), "log");
+        Assert.Equal(1, (await engine.DockerAsync("run", "--name", "filler", "--network", "none", DockerLab.Busybox, "/bin/busybox", "dd", "if=/dev/zero", "of=/big", "bs=4k")).Code);
+        var length = 0L;
+        await Eventually.IsTrueAsync("the log takes nothing more", EngineLab.Bound, async () =>
+        {
+            var before = length;
+            length = new FileInfo(log).Length;
+            await engine.MustAsync("exec", "long", "usleep", "200000"); // A hundred lines' time.
+            return length == before && length == new FileInfo(log).Length;
+        });
+        await engine.MustAsync("rm", "filler");
+        await Eventually.IsTrueAsync("the log goes on", EngineLab.Bound, () => Task.FromResult(new FileInfo(log).Length > length + (64 << 10)));
+        await engine.MustAsync("stop", "-t", "0", "long");
+
+        Assert.Matches(@"x\d{4}-\d\d-\d\dT[^ ]+ stdout F \d+ x", await File.ReadAllTextAsync(log, EngineLab.Stopping)); // The disk did cut one off.
+        var lines = (await engine.MustAsync("logs", "long")).Split('\n');
+        var whole = lines.Where(line => line.EndsWith(' ' + new string('x', 2999), StringComparison.Ordinal)).ToList();
+        Assert.All(whole, line => Assert.Matches(@"^\d+ x+$", line));
+        var cut = lines.Except(whole, StringComparer.Ordinal).ToList();
+        Assert.All(cut, line => Assert.Matches(@"^\d+ x*$", line)); // The beginning of a line, and nothing of the next.
+        Assert.InRange(cut.Count, 1, 8);
+        Assert.True(Array.IndexOf(lines, cut[0]) < lines.Length - 1 && whole.Contains(lines[Array.IndexOf(lines, cut[0]) + 1], StringComparer.Ordinal), "the line after the cut one is whole");
+    }
+
     /// <summary>While it prints, lines may come after the tail was found.</summary>
     private static async Task<long> LastPrintedAsync(EngineProcess engine) => long.Parse((await engine.MustAsync("logs", "--tail", "1", "prints")).Split('\n')[^1], CultureInfo.InvariantCulture);
 
