@@ -38,6 +38,9 @@ public interface IMachineDiskCopies
     /// <param name="stopping">Gives up waiting.</param>
     Task StartAsync(string socketPath, IReadOnlyCollection<DiskMirror> disks, long bytesPerSecond, CancellationToken stopping);
 
+    /// <summary>Source: changes what the mirrors that run may copy, in bytes a second for all together; zero: no bound.</summary>
+    Task LimitAsync(long bytesPerSecond, CancellationToken stopping);
+
     Task<IReadOnlyList<DiskMirrorStatus>> QueryAsync(CancellationToken stopping);
 
     /// <summary>Source: a write of the guest waits for the copy from now on. The mirrors have copied all once.</summary>

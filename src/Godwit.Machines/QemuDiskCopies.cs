@@ -45,12 +45,21 @@ internal sealed class QemuDiskCopies(Monitor? monitor, string displayName, TimeP
     public async Task StartAsync(string socketPath, IReadOnlyCollection<DiskMirror> disks, long bytesPerSecond, CancellationToken stopping)
     {
         await AbandonAsync(stopping);
-        var share = bytesPerSecond == 0 ? 0 : Math.Max(1, bytesPerSecond / disks.Count);
+        var share = Share(bytesPerSecond, disks.Count);
         foreach (var disk in disks)
         {
             await TellAsync(
                 "connect to the copy of a disk of", QmpCommands.AddNbdNode(Copy(disk.Index), socketPath, Node(disk.Index)) with { Bound = ConnectBound }, stopping);
             await TellAsync("copy a disk of", QmpCommands.Mirror(Job(disk.Index), Node(disk.Index), Copy(disk.Index), disk.TopOnly, share), stopping);
+        }
+    }
+
+    public async Task LimitAsync(long bytesPerSecond, CancellationToken stopping)
+    {
+        var jobs = await JobsAsync(stopping);
+        foreach (var (index, _) in jobs.Where(entry => entry.Job.Status != Concluded))
+        {
+            await TellAsync("bound the copy of a disk of", QmpCommands.SetBlockJobSpeed(Job(index), Share(bytesPerSecond, jobs.Count)), stopping);
         }
     }
 
@@ -113,6 +122,8 @@ internal sealed class QemuDiskCopies(Monitor? monitor, string displayName, TimeP
         IsInStep = job is { Ready: true, ActivelySynced: true },
         Failure = job.Status == Concluded ? job.Error ?? "its mirror ended before it was told to" : null,
     };
+
+    private static long Share(long bytesPerSecond, int count) => bytesPerSecond == 0 ? 0 : Math.Max(1, bytesPerSecond / count);
 
     private static string Node(int disk) => QemuCommandLine.DiskNode(disk);
 

@@ -45,6 +45,8 @@ internal static class QmpArguments
     internal sealed record BlockMirror(
         string JobId, string Device, string Target, string Sync, long Speed, string CopyMode, string OnSourceError, string OnTargetError, bool AutoDismiss);
 
+    internal sealed record BlockJobSpeed(string Device, long Speed);
+
     internal sealed record BlockJobChange(string Id, string Type, string CopyMode);
 
     internal sealed record BlockJobCancel(string Device, bool Force);

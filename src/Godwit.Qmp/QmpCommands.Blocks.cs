@@ -42,6 +42,10 @@ public static partial class QmpCommands
     public static QmpCommand<QmpNothing> MirrorSynchronously(string job) =>
         Order("block-job-change", new QmpArguments.BlockJobChange(job, "mirror", "write-blocking"), QmpJson.Default.BlockJobChange);
 
+    /// <summary>Bounds what a job may copy, in bytes a second; zero: no bound.</summary>
+    public static QmpCommand<QmpNothing> SetBlockJobSpeed(string job, long bytesPerSecond) =>
+        Order("block-job-set-speed", new QmpArguments.BlockJobSpeed(job, bytesPerSecond), QmpJson.Default.BlockJobSpeed);
+
     /// <summary>A mirror that is ready ends with both sides alike and flushed; with <paramref name="force"/> it ends at once, however it stands.</summary>
     public static QmpCommand<QmpNothing> EndBlockJob(string job, bool force) =>
         Order("block-job-cancel", new QmpArguments.BlockJobCancel(job, force), QmpJson.Default.BlockJobCancel);

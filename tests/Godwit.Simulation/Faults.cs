@@ -1,3 +1,6 @@
+using Godwit.Migration.Convergence;
+using Godwit.Migration.Protocol;
+
 namespace Godwit.Simulation;
 
 internal enum FaultKind
@@ -15,6 +18,9 @@ internal enum FaultKind
     FailSourceDisk,
     FailTargetDisk,
     Cancel,
+
+    /// <summary>No fault, but as untimely: what the move may cost is another from now on.</summary>
+    ChangeBudget,
 }
 
 /// <summary>One fault and when it strikes: a moment after a phase is entered, which finds every narrow window, or at a time.</summary>
@@ -41,6 +47,12 @@ internal sealed class FaultPlan
     /// <summary>The phases of those moves that are one service together.</summary>
     public static readonly string[] ServicePhases = ["source:Gathering", "source:Awaiting"];
 
+    /// <summary>Where a changed budget can be obeyed, or just not any more.</summary>
+    private static readonly string[] BudgetPhases =
+    [
+        "source:Preparing", "source:Arming", "source:Opening", "source:Precopying", "source:Precopying", "source:EndingRounds", "source:SwitchingOver", "source:Postcopying",
+    ];
+
     private readonly World world;
     private readonly Simulation simulation;
     private readonly List<Fault> pending = [];
@@ -49,7 +61,7 @@ internal sealed class FaultPlan
     {
         this.world = world;
         this.simulation = simulation;
-        var kinds = Enum.GetValues<FaultKind>();
+        FaultKind[] kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.ChangeBudget)];
         var count = world.Random.Next(simulation.Member is null ? 5 : 3); // Of each member.
         string[] own = simulation.Member is null ? Phases : [.. Phases, .. ServicePhases, .. ServicePhases];
         string[] phases = simulation.MovesDisks ? [.. own, .. DiskPhases, .. DiskPhases] : own;
@@ -58,6 +70,12 @@ internal sealed class FaultPlan
             var phase = world.Chance(0.8) ? phases[world.Random.Next(phases.Length)] : null;
             var delay = phase is null ? world.Between(0, 6000) : world.Chance(0.4) ? TimeSpan.Zero : world.Between(0, world.Chance(0.5) ? 10 : 300);
             pending.Add(new(kinds[world.Random.Next(kinds.Length)], phase, delay));
+        }
+
+        for (var changes = world.Chance(0.3) ? world.Random.Next(1, 4) : 0; changes > 0; changes--)
+        {
+            var phase = world.Chance(0.5) ? BudgetPhases[world.Random.Next(BudgetPhases.Length)] : null;
+            pending.Add(new(FaultKind.ChangeBudget, phase, world.Between(0, phase is null ? 3000 : 300)));
         }
     }
 
@@ -145,10 +163,26 @@ internal sealed class FaultPlan
                 simulation.Target.Disk.FailsNext = true;
                 break;
             case FaultKind.Cancel:
-                simulation.Source.Input(new Migration.Protocol.SourceInput.CancelRequested("asked to"));
+                simulation.Source.Input(new SourceInput.CancelRequested("asked to"));
+                break;
+            case FaultKind.ChangeBudget:
+                simulation.Source.Input(new SourceInput.BudgetChanged(AnyBudget()));
                 break;
         }
     }
+
+    private MoveBudget AnyBudget() => new()
+    {
+        DowntimeBudgetMs = world.Between(1, world.Chance(0.5) ? 50 : 3000).TotalMilliseconds,
+        Termination = new()
+        {
+            RoundsMax = world.Random.Next(1, 31),
+            CopiedFactorMax = 1 + (world.Random.NextDouble() * 2),
+            Deadline = world.Chance(0.3) ? world.Between(100, 20_000) : TimeSpan.MaxValue,
+        },
+        Action = (NonConvergenceAction)world.Random.Next(3),
+        BandwidthBytesPerSecond = world.Chance(0.3) ? 0 : world.Random.Next(10_000_000, 200_000_000),
+    };
 
     private void LoseSource()
     {

@@ -29,7 +29,7 @@ internal sealed partial class SimulatedMachines
             return;
         }
 
-        var bytes = Math.Min(leftBytes, BytesPerSecond * TickMs / 1000);
+        var bytes = Math.Min(leftBytes, Rate * TickMs / 1000);
         switch (SourceStream)
         {
             case StreamStatus.Setup:
@@ -68,8 +68,8 @@ internal sealed partial class SimulatedMachines
     /// <summary>When what is left seems to fit the limit, QEMU looks at what was dirtied meanwhile: only if that fits too it stops the guest.</summary>
     private void AdvanceRound()
     {
-        var fitsBytes = Math.Max(1, BytesPerSecond * limitMs / 1000);
-        if (!postcopyWanted && leftBytes > Math.Max(fitsBytes, BytesPerSecond * TickMs / 1000))
+        var fitsBytes = Math.Max(1, Rate * limitMs / 1000);
+        if (!postcopyWanted && leftBytes > Math.Max(fitsBytes, Rate * TickMs / 1000))
         {
             return;
         }

@@ -25,6 +25,7 @@ internal sealed partial class SimulatedMachines
     private bool pausedByAgent;
     private bool postcopyWanted;
     private bool packageLoaded;
+    private double boundBytesPerSecond;
     private double limitMs = ConvergenceSettings.DowntimeLimitFirstMsDefault;
     private double roundBytes;
     private double leftBytes;
@@ -52,6 +53,9 @@ internal sealed partial class SimulatedMachines
     public StreamStatus TargetStream { get; private set; }
 
     public required Func<bool> TargetAgentAlive { get; init; }
+
+    /// <summary>As the source's agent has it now.</summary>
+    public required Func<MigrationPlan> Plan { get; init; }
 
     /// <summary>As set before the stream begins.</summary>
     public double DowntimeLimitMs
@@ -104,7 +108,13 @@ internal sealed partial class SimulatedMachines
             case SourceEffect.StartPostcopy:
                 postcopyWanted = SourceStream == StreamStatus.Active;
                 return postcopyWanted ? null : "not active";
-            case SourceEffect.LiftPostcopyBandwidth or SourceEffect.SetBandwidth:
+            case SourceEffect.SetBandwidth bandwidth:
+                Bound(bandwidth.BytesPerSecond);
+                return null;
+            case SourceEffect.LiftPostcopyBandwidth:
+                Bound(null);
+                return null;
+            case SourceEffect.SetDiskBandwidth:
                 return null;
             case SourceEffect.ContinueSwitchover:
                 return Continue();
@@ -257,6 +267,8 @@ internal sealed partial class SimulatedMachines
         }
 
         SourceStream = StreamStatus.Setup;
+        limitMs = Plan().DowntimeLimitFirstMs;
+        Bound(null);
         leftBytes = roundBytes = FirstPassBytes;
         round = 1;
         whole = (TargetGuest == GuestState.Waiting || targetTakesStream) && network.LinkUp && (!relayed || TargetAgentAlive());

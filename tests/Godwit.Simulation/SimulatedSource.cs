@@ -40,6 +40,8 @@ internal sealed class SimulatedSource
 
     public SourcePhase? Phase => engine?.Phase;
 
+    public MigrationPlan Plan => engine?.Phase.Plan ?? plan;
+
     /// <summary>How the move ended, as the last life of the agent saw it.</summary>
     public SourcePhase? End { get; private set; }
 
@@ -164,6 +166,11 @@ internal sealed class SimulatedSource
             return;
         }
 
+        if (Phase is SourcePhase.Precopying && worker.DoneCount == engine.EffectCount)
+        {
+            simulation.Machines.CheckBudget(Plan);
+        }
+
         var current = epoch;
         var reading = simulation.Machines.ReadSource(worker.DoneCount);
         if (simulation.Mutation == Mutation.RunsBeforeCompleted && reading.Stream == StreamStatus.Device)
@@ -190,6 +197,11 @@ internal sealed class SimulatedSource
         if (simulation.Mutation == Mutation.FinishesNoDisks && effect is SourceEffect.FinishMirrors)
         {
             Input(new SourceInput.DisksFinished());
+            return null;
+        }
+
+        if (simulation.Mutation == Mutation.ObeysNoBudget && effect is SourceEffect.SetBandwidth)
+        {
             return null;
         }
 

@@ -17,6 +17,7 @@ internal enum Mutation
     RefusesWithoutKilling,
     TrustsOldReadings,
     FinishesNoDisks,
+    ObeysNoBudget,
 }
 
 /// <summary>Where a member stands in its service; a guest that moves alone has none.</summary>
@@ -43,6 +44,7 @@ internal interface IServiceMember
 /// <item><b>DiskOfTheSameMoment</b>: the target never runs with a disk that is not of the moment of its memory, and QEMU never leaves the barrier with a mirror.</item>
 /// <item><b>NoneLostUnlessHostLost</b>: at the end one copy runs, unless a host or a QEMU was killed.</item>
 /// <item><b>AbortReturnsToSource</b>: a move that was turned back leaves the guest running on the source.</item>
+/// <item><b>WithinItsBudget</b>: while rounds go on QEMU's bounds are never wider than the newest budget that the engine has taken.</item>
 /// <item><b>NothingLeftBehind</b>: at the end there is no second QEMU.</item>
 /// <item><b>EverythingEnds</b>: once faults stop, every move comes to an end.</item>
 /// </list>
@@ -72,6 +74,7 @@ internal sealed class Simulation
             MovesDisks = MovesDisks,
             DowntimeLimitMs = member is null ? 30 : 1,
             GuestRuns = () => member?.GuestRuns(),
+            Plan = () => Source!.Plan,
         };
         Faults = new(world, this);
         Source = new(world, this, Plan());

@@ -74,6 +74,7 @@ public sealed class SimulationTests
     [InlineData(nameof(Mutation.RefusesWithoutKilling), "NothingLeftBehind,NeverTwoRunning")]
     [InlineData(nameof(Mutation.TrustsOldReadings), "NeverTwoRunning,NeverBackInTime,EverythingEnds,NoneLostUnlessHostLost,AbortReturnsToSource,NothingLeftBehind")]
     [InlineData(nameof(Mutation.FinishesNoDisks), "DiskOfTheSameMoment")]
+    [InlineData(nameof(Mutation.ObeysNoBudget), "WithinItsBudget")]
     public void A_broken_engine_is_caught_by_name(string mutation, string invariants)
     {
         var kind = Enum.Parse<Mutation>(mutation);

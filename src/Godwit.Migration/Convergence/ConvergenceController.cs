@@ -90,10 +90,39 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     /// <summary>u(t) as the finished rounds showed it: how long each took, and what the guest had dirtied when it ended. Bounded: the first rounds tell most.</summary>
     public IReadOnlyList<DirtyPoint> RoundsSeen { get; private init; } = [];
 
+    /// <summary>False: the bandwidth was changed, and no round has shown R since.</summary>
+    public bool IsRateSettled => !IsRateUnsettled && RateFrom is null;
+
     private int StallCount { get; init; }
+
+    /// <summary>The bandwidth was changed, and no reading has been taken since.</summary>
+    private bool IsRateUnsettled { get; init; }
+
+    /// <summary>Where the bandwidth was changed within the round that runs: only what came after it tells R.</summary>
+    private (TimeSpan At, long TransferredBytes)? RateFrom { get; init; }
 
     /// <summary>What the newest reading within the round had left: what of it still was left when the round ended was not dirtied in it.</summary>
     private long LeftBytes { get; init; }
+
+    /// <summary>
+    /// What may be done and must be kept has changed. A limit above the new budget is lowered at once. One that the budget held down while
+    /// rounds stalled is raised at once, as the round that stalled would have raised it.
+    /// </summary>
+    /// <param name="settings">From now on.</param>
+    /// <param name="isRateChanged">The bandwidth is another: what the rounds so far showed of R holds no more, and until one shows it anew none is called hopeless.</param>
+    public ConvergenceController Under(ConvergenceSettings settings, bool isRateChanged)
+    {
+        var next = this with
+        {
+            Settings = settings,
+            DowntimeLimitMs = Math.Max(Math.Min(DowntimeLimitMs, settings.DowntimeBudgetMs), Math.Min(settings.DowntimeLimitFirstMs, settings.DowntimeBudgetMs)),
+            StallCount = isRateChanged || settings.DowntimeBudgetMs > Settings.DowntimeBudgetMs ? 0 : StallCount,
+            IsRateUnsettled = IsRateUnsettled || isRateChanged,
+            RateFrom = isRateChanged ? null : RateFrom,
+        };
+        var neededMs = BytesPerSecond > 0 ? Current.RemainingBytes / BytesPerSecond * 1000 : double.MaxValue;
+        return StallCount > 0 && !next.IsRateUnsettled && neededMs <= settings.DowntimeBudgetMs ? next with { DowntimeLimitMs = next.Raised(neededMs) } : next;
+    }
 
     /// <summary>Takes a reading and says what to do.</summary>
     public (ConvergenceController Next, ConvergenceAdvice Advice) Observe(PrecopySample sample)
@@ -103,15 +132,24 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             return EndOfRound(sample);
         }
 
-        var next = this with { LeftBytes = sample.RemainingBytes, Current = Current.Round == 0 && sample.Round > 0 ? RoundStart.At(sample) : Current };
+        var settling = IsRateUnsettled && Current.Round > 0;
+        var next = this with
+        {
+            LeftBytes = sample.RemainingBytes,
+            IsRateUnsettled = false,
+            RateFrom = settling ? (sample.Elapsed, sample.TransferredBytes) : RateFrom,
+            Current = Current.Round == 0 && sample.Round > 0 ? RoundStart.At(sample) : Current,
+        };
         return (next, LimitReached(sample) is { } rule ? new ConvergenceAdvice.EndRounds(rule) : ConvergenceAdvice.CarryOn.Instance);
     }
 
     private (ConvergenceController Next, ConvergenceAdvice Advice) EndOfRound(PrecopySample sample)
     {
         var seconds = (sample.Elapsed - Current.StartedAt).TotalSeconds;
-        var sentBytes = sample.TransferredBytes - Current.TransferredBytes;
-        var rate = seconds > 0 && sentBytes > 0 ? sentBytes / seconds : BytesPerSecond;
+        var from = RateFrom ?? (At: Current.StartedAt, Current.TransferredBytes);
+        var (rateSeconds, sentBytes) = ((sample.Elapsed - from.At).TotalSeconds, sample.TransferredBytes - from.TransferredBytes);
+        var isSettled = !IsRateUnsettled && (RateFrom is null || rateSeconds >= RoundSecondsMin);
+        var rate = isSettled && rateSeconds > 0 && sentBytes > 0 ? sentBytes / rateSeconds : BytesPerSecond;
         var next = this with
         {
             Current = RoundStart.At(sample),
@@ -119,15 +157,17 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             DirtyBytesPerSecond = seconds > 0 ? sample.RemainingBytes / seconds : DirtyBytesPerSecond,
             RoundsSeen = Seen(sample, seconds, rate),
             LeftBytes = sample.RemainingBytes,
+            IsRateUnsettled = false,
+            RateFrom = null,
         };
-        var rule = Settings.OnePassOnly ? TerminationRule.Rounds : LimitReached(sample) ?? next.Hopeless(sample);
+        var rule = Settings.OnePassOnly ? TerminationRule.Rounds : LimitReached(sample) ?? AtThreshold(sample) ?? (isSettled ? next.Hopeless(sample) : null);
         if (rule is { } ended)
         {
             return (next, new ConvergenceAdvice.EndRounds(ended));
         }
 
         var shrank = sample.RemainingBytes <= Current.RemainingBytes * ShrinkShare;
-        return shrank || rate <= 0 ? (next with { StallCount = 0 }, ConvergenceAdvice.CarryOn.Instance) : next.Stalled(sample.RemainingBytes / rate * 1000);
+        return shrank || rate <= 0 || !isSettled ? (next with { StallCount = 0 }, ConvergenceAdvice.CarryOn.Instance) : next.Stalled(sample.RemainingBytes / rate * 1000);
     }
 
     /// <summary>A pass stops short, with what fits the limit left: that is in the next round's bytes, but was not dirtied in this one.</summary>
@@ -144,7 +184,7 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     {
         if (neededMs <= Settings.DowntimeBudgetMs && DowntimeLimitMs < Settings.DowntimeBudgetMs)
         {
-            var raised = Math.Min(Settings.DowntimeBudgetMs, Math.Max(DowntimeLimitMs * RaiseFactorMin, neededMs * RaiseHeadroom));
+            var raised = Raised(neededMs);
             return (this with { DowntimeLimitMs = raised, StallCount = 0 }, new ConvergenceAdvice.SetDowntimeLimit(raised));
         }
 
@@ -153,6 +193,8 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             ? new ConvergenceAdvice.EndRounds(TerminationRule.NotConverging)
             : ConvergenceAdvice.CarryOn.Instance);
     }
+
+    private double Raised(double neededMs) => Math.Min(Settings.DowntimeBudgetMs, Math.Max(DowntimeLimitMs * RaiseFactorMin, neededMs * RaiseHeadroom));
 
     /// <summary>
     /// The forecast's curve, and what the link really carries, say that no round will ever fit the budget. Then further
@@ -182,9 +224,12 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
         return sample.Round > rules.RoundsMax + 1 ? TerminationRule.Rounds
             : sample.MemoryBytes > 0 && sample.TransferredBytes >= rules.CopiedFactorMax * sample.MemoryBytes ? TerminationRule.CopiedMemory
             : sample.Elapsed >= rules.Deadline ? TerminationRule.Deadline
-            : sample.Round > 1 && sample.RemainingBytes <= rules.ThresholdBytes ? TerminationRule.Threshold
             : null;
     }
+
+    /// <summary>At the end of a round: within one, all that was left may have been sent, and what the guest wrote meanwhile is not counted yet.</summary>
+    private TerminationRule? AtThreshold(PrecopySample sample) =>
+        Settings.Termination.ThresholdBytes > 0 && sample.RemainingBytes <= Settings.Termination.ThresholdBytes ? TerminationRule.Threshold : null;
 }
 
 /// <summary>Where a round began: QEMU's pass number (1 is the first copy), time, bytes sent before it and bytes to send in it.</summary>

@@ -14,7 +14,7 @@ public readonly record struct HostName(string Value)
     public override string ToString() => Value;
 }
 
-/// <summary>What was decided before the move began; it does not change while the move runs.</summary>
+/// <summary>What was decided before the move began. Only what it may cost (<see cref="MoveBudget"/>) and what is expected of the guest changes while it runs.</summary>
 public sealed record MigrationPlan
 {
     public required MoveId Id { get; init; }
@@ -27,6 +27,9 @@ public sealed record MigrationPlan
 
     public ConvergenceSettings Convergence { get; init; } = new();
 
+    /// <summary>What memory, and what disks, may take of the link, in bytes per second; zero: all of it.</summary>
+    public long BandwidthBytesPerSecond { get; init; }
+
     public PatienceSettings Patience { get; init; } = new();
 
     /// <summary>The stream was opened so that post-copy can follow: it cannot be switched on later.</summary>
@@ -38,6 +41,9 @@ public sealed record MigrationPlan
     /// <summary>The guest is one of several that are one service: it is switched over with all of them, or stays with all of them.</summary>
     public bool IsOfService { get; init; }
 
+    /// <summary>What QEMU is begun with: it stops the guest as soon as the rest fits that.</summary>
+    public double DowntimeLimitFirstMs => IsOfService ? ServicePace.DowntimeLimitMs : Math.Min(Convergence.DowntimeLimitFirstMs, Convergence.DowntimeBudgetMs);
+
     /// <summary>
     /// The stream may begin before the target's QEMU listens. Not that of a guest that is stopped first, which would stand still for longer, nor one
     /// that follows disks, which only a QEMU can take, nor those of a service, which keep step.
@@ -45,7 +51,7 @@ public sealed record MigrationPlan
     internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks && !IsOfService;
 
     /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
-    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience, bool isOfService = false) => new()
+    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience, bool isOfService = false, long bandwidthBytesPerSecond = 0) => new()
     {
         Id = id,
         Source = source,
@@ -53,6 +59,7 @@ public sealed record MigrationPlan
         Mode = MigrationMode.Auto,
         Patience = patience,
         IsOfService = isOfService,
+        BandwidthBytesPerSecond = bandwidthBytesPerSecond,
     };
 }
 

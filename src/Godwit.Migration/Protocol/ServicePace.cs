@@ -36,6 +36,10 @@ public sealed record ServicePace
     /// <summary>The fastest seen: what it would be sent with.</summary>
     internal double FullBytesPerSecond { get; init; }
 
+    /// <summary>The link carries no more than this from now on, as far as it is known; zero: no bound.</summary>
+    internal ServicePace Under(long bandwidthBytesPerSecond) =>
+        bandwidthBytesPerSecond == 0 ? this : this with { FullBytesPerSecond = Math.Min(FullBytesPerSecond, bandwidthBytesPerSecond) };
+
     /// <summary>Takes a reading; the answer says whether <see cref="BytesPerSecond"/> is to be set anew.</summary>
     internal (ServicePace Next, bool IsChanged) Observe(QemuReading reading, TimeSpan elapsed)
     {

@@ -43,6 +43,9 @@ public abstract record SourceEffect
     /// <summary>Bound what the rounds may send, in bytes per second; null: what the move itself may.</summary>
     public sealed record SetBandwidth(long? BytesPerSecond) : Machine;
 
+    /// <summary>Bound what the mirrors may send, all together, by what the move itself may now.</summary>
+    public sealed record SetDiskBandwidth : Machine;
+
     /// <summary>
     /// Go on by post-copy. At first no more than <paramref name="BackgroundBytesPerSecond"/> is pushed unasked, so that the pages
     /// which the guest waits for do not queue behind it.
@@ -102,6 +105,9 @@ public abstract record SourceInput
 
     /// <summary>What the forecast, made while the target prepared, knows of the guest's writes.</summary>
     public sealed record Forecasted(DirtyCurve Dirty) : SourceInput;
+
+    /// <summary>What the move may cost has changed; repeating it changes nothing. See <c>SourcePhase.Budget.cs</c>.</summary>
+    public sealed record BudgetChanged(MoveBudget Budget) : SourceInput;
 
     /// <summary>All guests of the service are in their last round: stop this one now.</summary>
     public sealed record SwitchoverOrdered : SourceInput;

@@ -51,7 +51,7 @@ public abstract partial record SourcePhase
     /// the push is held down from the switch until <see cref="BackgroundHush"/> after the guest runs, while it touches its hot
     /// pages one after the other; that cuts the silence seen outside and delays the end by little more than that time.
     /// </remarks>
-    public sealed record Postcopying : Irrevocable
+    public sealed partial record Postcopying : Irrevocable
     {
         internal static readonly TimeSpan BackgroundHush = TimeSpan.FromMilliseconds(300);
         private const double BackgroundShare = 0.1;

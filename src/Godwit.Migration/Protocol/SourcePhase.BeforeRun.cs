@@ -188,7 +188,7 @@ public abstract partial record SourcePhase
     }
 
     /// <summary>A rule has ended the rounds; QEMU has been told to go to the barrier, and takes the next chance to.</summary>
-    public sealed record EndingRounds : Streaming
+    public sealed partial record EndingRounds : Streaming
     {
         /// <summary>QEMU's largest: the guest is stopped at once, however long the rest takes.</summary>
         internal const double DowntimeLimitMaxMs = 2_000_000;

@@ -22,7 +22,7 @@ namespace Godwit.Migration.Protocol;
 public abstract partial record SourcePhase
 {
     /// <summary>The guest runs here while its disks are copied; memory follows when they are in step.</summary>
-    public sealed record Mirroring : Streaming
+    public sealed partial record Mirroring : Streaming
     {
         private Mirroring(Move move, ProgressWatch watch)
             : base(move) => Watch = watch;

@@ -17,7 +17,7 @@ namespace Godwit.Migration.Protocol;
 public abstract partial record SourcePhase
 {
     /// <summary>Memory is copied already; the target's QEMU is still being started.</summary>
-    public sealed record Opening : Streaming
+    public sealed partial record Opening : Streaming
     {
         /// <summary>Often enough for its answers to tell a target that is slow from a link that is dead.</summary>
         private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
@@ -31,7 +31,7 @@ public abstract partial record SourcePhase
         }
 
         /// <summary>It sees the rounds, so that it knows them when its advice begins to count.</summary>
-        private ConvergenceController Controller { get; init; }
+        internal ConvergenceController Controller { get; private init; }
 
         private ProgressWatch Watch { get; init; }
 

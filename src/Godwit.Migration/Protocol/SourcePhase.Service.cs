@@ -49,7 +49,7 @@ public abstract partial record SourcePhase
     }
 
     /// <summary>The guest runs here, its memory nearly in step, until all of its service have come so far.</summary>
-    public sealed record Gathering : Streaming
+    public sealed partial record Gathering : Streaming
     {
         private Gathering(Move move, ProgressWatch watch, ServicePace pace, DateTimeOffset since)
             : base(move)

@@ -1,4 +1,5 @@
 using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Client;
 using Godwit.Linux.Hosts;
 using Godwit.Machines;
@@ -32,6 +33,7 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
             Cluster = services.Client,
             Guests = services.Instances,
             Migrations = new(services.Client.For<VirtualMachineInstanceMigration>(), ListOptions.All, services.Time, logger),
+            Policies = new(services.Client.For<MigrationPolicy>(), ListOptions.All, services.Time, logger),
             Nodes = services.Nodes,
             Events = services.Events,
             Host = services.MachineHost,
@@ -70,6 +72,7 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
         await incoming.StartAsync(stopping);
         await Task.WhenAll(
             parts.Migrations.RunAsync(stopping),
+            parts.Policies.RunAsync(stopping),
             asked.RunAsync(stopping),
             outgoing.RunAsync(stopping),
             forecasts.RunAsync(stopping),

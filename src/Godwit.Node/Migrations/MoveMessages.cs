@@ -78,11 +78,8 @@ internal sealed record StreamSettings
     /// <summary>From QEMU to QEMU; else through both agents.</summary>
     public bool Direct { get; init; }
 
-    /// <summary>In bytes a second; zero: all that the link gives.</summary>
+    /// <summary>As the move began, for memory, and for disks all together, in bytes a second; zero: all that the link gives.</summary>
     public long BandwidthBytesPerSecond { get; init; }
-
-    /// <summary>For disks, all together; zero: all that the link gives.</summary>
-    public long DiskBytesPerSecond { get; init; }
 
     public double DowntimeLimitMs { get; init; }
 

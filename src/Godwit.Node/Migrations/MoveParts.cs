@@ -1,4 +1,5 @@
 using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Client;
 using Godwit.Machines;
 using Godwit.Node.Guests;
@@ -21,6 +22,8 @@ internal sealed record MoveParts
     public required ResourceCache<VirtualMachineInstance> Guests { get; init; }
 
     public required ResourceCache<VirtualMachineInstanceMigration> Migrations { get; init; }
+
+    public required ResourceCache<MigrationPolicy> Policies { get; init; }
 
     public required ResourceCache<KubeNode> Nodes { get; init; }
 

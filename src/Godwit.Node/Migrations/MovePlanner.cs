@@ -32,6 +32,7 @@ internal sealed record MoveDesign(MigrationMode Mode, ConvergenceSettings Conver
         Target = new(route.Target.Node.Value),
         Mode = Mode,
         Convergence = Convergence,
+        BandwidthBytesPerSecond = Stream.BandwidthBytesPerSecond,
         PostcopyOpen = Stream.Postcopy,
         MovesDisks = route.Preparation.Disks.Count > 0,
         IsOfService = route.Preparation.Service is not null,
@@ -79,27 +80,33 @@ internal static class MovePlanner
 
         // In auto the later choice stays open: what is not switched on before the start cannot be used at all.
         var postcopy = mode is MigrationMode.Postcopy or MigrationMode.Hybrid || (mode == MigrationMode.Auto && obstacle is null);
-        var budgetMs = wish.Policy.Godwit?.DowntimeLimitMs ?? DowntimeBudgetMsDefault;
-        var convergence = new ConvergenceSettings
-        {
-            DowntimeBudgetMs = budgetMs,
-            DowntimeLimitFirstMs = Math.Min(budgetMs, ConvergenceSettings.DowntimeLimitFirstMsDefault),
-            OnePassOnly = mode == MigrationMode.Postcopy,
-            Action = ActionFor(wish.Policy, postcopy),
-            Termination = TerminationFor(wish),
-        };
+        var budget = Budget(wish.Policy, postcopy, wish.MemoryBytes);
+        var convergence = budget.ApplyTo(new ConvergenceSettings { OnePassOnly = mode == MigrationMode.Postcopy });
         var stream = new StreamSettings
         {
             Postcopy = postcopy,
-            AutoConverge = !postcopy && mode != MigrationMode.Cold
-                && (wish.Policy.AllowAutoConverge == true || wish.Policy.Godwit?.OnNotConverging == NotConvergingActions.AutoConverge),
+            AutoConverge = !postcopy && mode != MigrationMode.Cold && SlowsGuest(wish.Policy),
             Direct = wish.Policy.Godwit?.Transport == MigrationTransports.Direct,
-            BandwidthBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
-            DiskBytesPerSecond = wish.Policy.BandwidthPerMigration?.ToInt64() ?? 0,
+            BandwidthBytesPerSecond = budget.BandwidthBytesPerSecond,
             DowntimeLimitMs = wish.IsOfService ? ServicePace.DowntimeLimitMs : convergence.DowntimeLimitFirstMs,
         };
         return (new(mode, convergence, stream), null);
     }
+
+    /// <summary>What a move may cost by this policy, also one that is changed while the move runs.</summary>
+    /// <param name="policy">With the move's own wishes in it.</param>
+    /// <param name="postcopy">The stream was opened, or is going to be opened, so that post-copy can follow.</param>
+    /// <param name="memoryBytes">The guest's.</param>
+    public static MoveBudget Budget(MigrationPolicySpec policy, bool postcopy, long memoryBytes) => new()
+    {
+        DowntimeBudgetMs = policy.Godwit?.DowntimeLimitMs ?? DowntimeBudgetMsDefault,
+        Action = ActionFor(policy, postcopy),
+        Termination = TerminationFor(policy, memoryBytes),
+        BandwidthBytesPerSecond = policy.BandwidthPerMigration?.ToInt64() ?? 0,
+    };
+
+    /// <summary>The policy lets a guest that writes too much be slowed down.</summary>
+    public static bool SlowsGuest(MigrationPolicySpec policy) => policy.AllowAutoConverge == true || policy.Godwit?.OnNotConverging == NotConvergingActions.AutoConverge;
 
     private static NonConvergenceAction ActionFor(MigrationPolicySpec policy, bool postcopy) => policy.Godwit?.OnNotConverging switch
     {
@@ -108,15 +115,15 @@ internal static class MovePlanner
         _ => postcopy ? NonConvergenceAction.Postcopy : NonConvergenceAction.SwitchOver,
     };
 
-    private static TerminationSettings TerminationFor(MoveWish wish)
+    private static TerminationSettings TerminationFor(MigrationPolicySpec policy, long memoryBytes)
     {
         var usual = new TerminationSettings();
-        var seconds = (wish.Policy.CompletionTimeoutPerGiB ?? SecondsPerGiBDefault) * Math.Max(1, wish.MemoryBytes / GiB);
+        var seconds = (policy.CompletionTimeoutPerGiB ?? SecondsPerGiBDefault) * Math.Max(1, memoryBytes / GiB);
         return new()
         {
-            RoundsMax = wish.Policy.Godwit?.RoundsMax ?? usual.RoundsMax,
-            CopiedFactorMax = wish.Policy.Godwit?.CopiedMemoryFactorMax ?? usual.CopiedFactorMax,
-            ThresholdBytes = wish.Policy.Godwit?.ThresholdBytes ?? usual.ThresholdBytes,
+            RoundsMax = policy.Godwit?.RoundsMax ?? usual.RoundsMax,
+            CopiedFactorMax = policy.Godwit?.CopiedMemoryFactorMax ?? usual.CopiedFactorMax,
+            ThresholdBytes = policy.Godwit?.ThresholdBytes ?? usual.ThresholdBytes,
             Deadline = TimeSpan.FromSeconds(Math.Clamp(seconds, 1, TimeSpan.FromDays(7).TotalSeconds)),
         };
     }

@@ -13,6 +13,9 @@ internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBy
     /// <summary>One of <see cref="MoveHoldPoints"/> while the move is held there; null: it is not held.</summary>
     public string? HeldAt { get; init; }
 
+    /// <summary>What became of the last change of what the move may cost; null: there was none.</summary>
+    public TermsNote? Terms { get; init; }
+
     /// <summary>Bytes of disks on the wire, not in <see cref="WireBytes"/>.</summary>
     public long DiskBytes { get; init; }
 
@@ -25,6 +28,9 @@ internal static class MoveStatus
 {
     public const string ConditionType = "Moving";
 
+    /// <summary>There is one on a move whose policy, or own wishes, changed while it ran.</summary>
+    public const string BudgetConditionType = "BudgetChanged";
+
     /// <summary>There is one on a move that was ever held.</summary>
     public const string HeldConditionType = "Held";
 
@@ -34,7 +40,7 @@ internal static class MoveStatus
         var trace = view.Phase.Move.Trace;
         var status = before with
         {
-            Conditions = WithHold(With(before.Conditions, Condition(view)), view),
+            Conditions = WithTerms(WithHold(With(before.Conditions, Condition(view)), view), view),
             MigrationState = StateFor(view, before.MigrationState ?? new MigrationState()),
             Progress = ProgressFor(view, before.Progress),
             Forecast = view.Forecast ?? before.Forecast,
@@ -100,6 +106,15 @@ internal static class MoveStatus
             LastTransitionTime = view.Now,
         });
     }
+
+    private static IReadOnlyList<Condition> WithTerms(IReadOnlyList<Condition> conditions, MoveView view) => view.Terms is not { } terms ? conditions : With(conditions, new()
+    {
+        Type = BudgetConditionType,
+        Status = terms.IsObeyed ? ConditionStatuses.True : ConditionStatuses.False,
+        Reason = terms.Reason,
+        Message = terms.Message,
+        LastTransitionTime = view.Now,
+    });
 
     private static string ReasonOf(SourcePhase phase) => phase switch
     {

@@ -36,6 +36,7 @@ internal sealed partial class MoveSync : IDisposable
         queue = new(parts.Time, new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15)));
         loop = new("moves", queue, ReconcileAsync, parts.Logger);
         parts.Migrations.Subscribe(change => queue.Add(change.Key));
+        parts.Policies.Subscribe(_ => HeedPolicies());
     }
 
     /// <summary>Takes the targets' reports in.</summary>
@@ -82,6 +83,7 @@ internal sealed partial class MoveSync : IDisposable
         if (Guid.TryParseExact(migration.Metadata.Uid, "D", out var uid) && moves.TryGetValue(new(uid), out var running))
         {
             running.Attach(parts, migration, stopping);
+            running.Heed(migration);
             if (deleted)
             {
                 running.Move.Cancel("its migration object was deleted");
@@ -109,6 +111,15 @@ internal sealed partial class MoveSync : IDisposable
         }
 
         return NextLook.OnChange;
+    }
+
+    /// <summary>A policy changed: each move that runs looks whether it was its own.</summary>
+    private void HeedPolicies()
+    {
+        foreach (var preparation in moves.Values.Select(running => running.Move.Route.Preparation))
+        {
+            queue.Add(new(preparation.GuestNamespace, preparation.MigrationName));
+        }
     }
 
     private async Task BeginAsync(VirtualMachineInstanceMigration migration, MoveId id, CancellationToken stopping)
@@ -154,6 +165,11 @@ internal sealed partial class MoveSync : IDisposable
         var target = EndpointOf(migration.Status.MigrationState!.TargetNode);
         var policyName = migration.Status.MigrationState.MigrationPolicyName;
         var policy = string.IsNullOrEmpty(policyName) ? null : await parts.Cluster.For<MigrationPolicy>().FindAsync(new("", policyName), stopping);
+        if (policy is not null)
+        {
+            parts.Policies.Observe(policy); // A watch that is late must not seem to change it back.
+        }
+
         var (wished, unreadable) = MoveOverrides.Apply(policy?.Spec ?? new(), migration.Metadata.Annotations);
         if (unreadable is not null)
         {

@@ -25,7 +25,7 @@ internal sealed partial class OutgoingMove
         try
         {
             await machine.DiskCopies.StartAsync(
-                path, [.. disks.Select(disk => new DiskMirror(disk.Index, TopOnly: disk.ImageDigest is not null))], route.Preparation.Stream.DiskBytesPerSecond, stopping);
+                path, [.. disks.Select(disk => new DiskMirror(disk.Index, TopOnly: disk.ImageDigest is not null))], Bandwidth, stopping);
         }
         catch (MachineException error) when (error.IsOutcomeUnknown)
         {

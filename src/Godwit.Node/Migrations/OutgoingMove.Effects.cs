@@ -43,7 +43,9 @@ internal sealed partial class OutgoingMove
                 await FinishMirrorsAsync(machine, stopping);
                 break;
             case SourceEffect.StartStream:
-                await machine.Migration.ConfigureAsync(StreamConfiguration.For(route.Preparation.Stream), stopping);
+                var plan = engine.Phase.Plan; // As it is now: the budget may have changed since the target was told.
+                var settings = StreamConfiguration.For(route.Preparation.Stream) with { MaxBandwidthBytesPerSecond = plan.BandwidthBytesPerSecond, DowntimeLimitMs = plan.DowntimeLimitFirstMs };
+                await machine.Migration.ConfigureAsync(settings, stopping);
                 await machine.Migration.StartOutgoingAsync(await OpenStreamAsync(machine, 0, stopping), stopping);
                 break;
             case SourceEffect.RecoverStream recover:
@@ -53,14 +55,17 @@ internal sealed partial class OutgoingMove
                 await machine.Migration.AdjustAsync(null, limit.LimitMs, stopping);
                 break;
             case SourceEffect.SetBandwidth bandwidth:
-                await machine.Migration.AdjustAsync(Least(bandwidth.BytesPerSecond, route.Preparation.Stream.BandwidthBytesPerSecond), null, stopping);
+                await machine.Migration.AdjustAsync(Least(bandwidth.BytesPerSecond, Bandwidth), null, stopping);
+                break;
+            case SourceEffect.SetDiskBandwidth:
+                await machine.DiskCopies.LimitAsync(Bandwidth, stopping);
                 break;
             case SourceEffect.StartPostcopy start:
-                await machine.Migration.LimitPostcopyAsync(start.BackgroundBytesPerSecond, stopping);
+                await machine.Migration.LimitPostcopyAsync(Least(start.BackgroundBytesPerSecond, Bandwidth), stopping);
                 await machine.Migration.StartPostcopyAsync(stopping);
                 break;
             case SourceEffect.LiftPostcopyBandwidth:
-                await machine.Migration.LimitPostcopyAsync(route.Preparation.Stream.BandwidthBytesPerSecond, stopping);
+                await machine.Migration.LimitPostcopyAsync(Bandwidth, stopping);
                 break;
             case SourceEffect.ContinueSwitchover:
                 await PassAsync(MoveHoldPoints.Barrier, stopping); // Passed already when there were disks to finish.

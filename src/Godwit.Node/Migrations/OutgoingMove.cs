@@ -85,7 +85,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     /// <summary>After the agent's restart; <paramref name="reading"/> was taken on a session of this life.</summary>
     public static OutgoingMove Recover(MoveParts parts, OutgoingRoute route, MoveRecord record, QemuReading reading, Action<SourcePhase> changed)
     {
-        var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new(), record.Preparation.Service is not null);
+        var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new(), record.Preparation.Service is not null, record.Preparation.Stream.BandwidthBytesPerSecond);
         return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, reading, parts.Time.GetUtcNow()), hold: null) { Changed = changed };
     }
 
@@ -135,7 +135,9 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             while (!engine.Phase.IsEnd)
             {
                 var input = await inputs.Reader.ReadAsync(stopping);
+                var phase = engine.Phase;
                 Take(engine.Step(input, parts.Time.GetUtcNow()), ended.Token);
+                NoteBudget(input, phase);
             }
 
             await ForgetAsync(stopping);
@@ -304,6 +306,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
                 }
 
                 await LookAtDisksAsync(settled, stopping);
+                OfferBudget();
             }
 
             Offer(new SourceInput.Tick());

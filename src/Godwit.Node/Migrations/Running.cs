@@ -1,3 +1,4 @@
+using Godwit.Api.Core.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Migrations.V1Alpha1;
@@ -13,9 +14,15 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
 
     private readonly Lock gate = new();
     private volatile MoveReporter? reporter = migration is null ? null : new(parts, migration);
+    private readonly bool isTakenUp = migration is null;
     private Task reporting = Task.CompletedTask;
     private OutgoingMove? move;
     private MoveForecast? forecast;
+    private MigrationPolicySpec? policy;
+    private MoveTerms? wanted;
+    private MoveTerms? obeyed;
+    private string? unreadable;
+    private volatile TermsNote? note;
 
     public OutgoingMove Move => move ?? throw new InvalidOperationException("The move has not begun.");
 
@@ -72,6 +79,49 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
         Publish(Move.Phase);
     }
 
+    /// <summary>Compares what the policy and the object ask for now with what the move was told last, and tells it. A policy that is gone is remembered.</summary>
+    public void Heed(VirtualMachineInstanceMigration asked)
+    {
+        var name = asked.Status.MigrationState?.MigrationPolicyName;
+        policy = string.IsNullOrEmpty(name) ? new() : parts.Policies.Current.Find(new("", name))?.Spec ?? policy;
+        if (policy is null || parts.Machines.Find(Move.Route.Machine) is not { } machine)
+        {
+            return;
+        }
+
+        var (wished, refusal) = MoveOverrides.Apply(policy, asked.Metadata.Annotations);
+        if (refusal is not null)
+        {
+            if (Interlocked.Exchange(ref unreadable, refusal) != refusal)
+            {
+                Note(asked, new(TermsNote.Refused, $"what was asked for before holds: {refusal}"));
+            }
+
+            return;
+        }
+
+        unreadable = null;
+        var plan = Move.Phase.Plan;
+        var next = MoveTerms.Of(wished, plan, machine.Spec.MemoryBytes);
+
+        // One that an earlier agent began has forgotten all but its bandwidth: the rest is taken as it is found.
+        obeyed ??= next with { Budget = isTakenUp ? next.Budget with { BandwidthBytesPerSecond = plan.BandwidthBytesPerSecond } : MoveBudget.Of(plan) };
+        if (next == (wanted ?? obeyed))
+        {
+            return;
+        }
+
+        wanted = next;
+        Move.Change(next.Budget, phase =>
+        {
+            var before = Interlocked.Exchange(ref obeyed, next);
+            if (TermsNote.Between(before, next, phase) is { } made)
+            {
+                Note(asked, made);
+            }
+        });
+    }
+
     public void Expect(MoveForecast made)
     {
         forecast = made;
@@ -87,12 +137,20 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
         }
     }
 
+    private void Note(VirtualMachineInstanceMigration asked, TermsNote made)
+    {
+        note = made;
+        parts.Events.Record(asked, made.Reason == TermsNote.Refused ? EventTypes.Warning : EventTypes.Normal, $"Budget{made.Reason}", made.Message);
+        Publish(Move.Phase);
+    }
+
     private void Publish(SourcePhase phase)
     {
         var memoryBytes = parts.Machines.Find(Move.Route.Machine) is { } machine ? machine.Spec.MemoryBytes : reporter?.Newest.Progress?.TotalBytes ?? 0;
         var view = new MoveView(phase, Move.WireBytes, memoryBytes, forecast?.Chosen, parts.Time.GetUtcNow())
         {
             HeldAt = Move.HeldAt,
+            Terms = note,
             DiskBytes = Move.DiskBytes,
             Transport = Move.Route.Preparation.Stream.Direct ? MigrationTransports.Direct : MigrationTransports.Tls,
         };

@@ -105,6 +105,21 @@ public sealed class ConvergenceControllerTests
         Assert.Equal(TerminationRule.Threshold, With(new() { ThresholdBytes = 300 * MiB }));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4 * MiB)]
+    public void A_pass_that_is_all_sent_is_not_at_the_threshold_before_what_was_written_meanwhile_is_counted(long thresholdBytes)
+    {
+        var controller = new ConvergenceController(new() { Termination = new() { ThresholdBytes = thresholdBytes } });
+        controller = controller.Observe(new(TimeSpan.Zero, 1, 0, 64 * MiB, 64 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(8), 2, 64 * MiB, 16 * MiB, 64 * MiB)).Next;
+
+        // A link that is bounded to 8 MiB/s sends in bursts: QEMU sleeps with nothing left, and looks at what was dirtied when it wakes.
+        var (after, advice) = controller.Observe(new(TimeSpan.FromSeconds(10), 2, 80 * MiB, 0, 64 * MiB));
+        Assert.IsType<ConvergenceAdvice.CarryOn>(advice);
+        Assert.IsNotType<ConvergenceAdvice.EndRounds>(after.Observe(new(TimeSpan.FromSeconds(10.1), 3, 80 * MiB, 12 * MiB, 64 * MiB)).Advice);
+    }
+
     [Fact]
     public void The_limit_never_passes_the_budget_and_the_rounds_always_end() =>
         Gen.Select(Gen.Double[0, 3000], Gen.Double[0, 600], Gen.Double[5, 2000], Gen.Enum<NonConvergenceAction>())

@@ -36,6 +36,8 @@ internal sealed class TroubledMove
         (Source, Target) = (source, target);
     }
 
+    public string Name => key.Name;
+
     public string Source { get; }
 
     public string Target { get; }

@@ -1,0 +1,75 @@
+using Godwit.Api;
+using Godwit.Api.KubeVirt.V1;
+
+namespace Godwit.Real.Tests.Labs;
+
+/// <summary>What a move may cost is changed by kubectl while a real guest moves.</summary>
+[Collection(LabCollection.Name)]
+[Trait("Needs", "qemu")]
+public sealed class BudgetTests(SharedGuest shared) : IClassFixture<SharedGuest>
+{
+    /// <summary>Writes more in a second than the bandwidths below carry, all over its working set.</summary>
+    private const string Settings = "tiny.rate=20M tiny.set=16M tiny.ballast=16M";
+
+    private readonly GodwitLab lab = shared.Lab;
+
+    [Fact]
+    public async Task A_move_that_would_not_end_is_freed_by_raising_its_bandwidth()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", bandwidth: "1M");
+        await move.HasSentAsync(1 << 20);
+        var progress = (await move.FindAsync())!.Status.Progress!;
+        Assert.True(progress.RemainingBytes > 10 << 20, $"At 1 MB/s so little is left that it might have ended by itself: {progress}.");
+
+        (await lab.KubectlAsync(null, "annotate", "vmim", move.Name, $"{AnnotationNames.Bandwidth}=500M", "--overwrite")).MustSucceed();
+
+        var condition = await move.HasConditionAsync("BudgetChanged", "True", "Changed");
+        Assert.Equal("bandwidth from 1000000 bytes/s to 500000000 bytes/s", condition.Message);
+        var status = (await move.EndsAsync())!;
+        Assert.Equal(MigrationPhases.Succeeded, status.Phase);
+        Assert.True(status.Measurement!.ThroughputBytesPerSecond > 2_000_000, $"It went on slowly: {status.Measurement}.");
+        Assert.Contains("BudgetChanged", await move.EventReasonsAsync());
+        await guest.MustBeWholeAsync(move.Target, counter);
+        shared.GiveBack(guest);
+    }
+
+    [Fact]
+    public async Task A_policy_that_is_edited_while_its_move_runs_holds_it_to_the_smaller_downtime()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+
+        // By this policy the guest would be stopped for the two seconds that its working set takes.
+        const string Policy = """
+            apiVersion: migrations.kubevirt.io/v1alpha1
+            kind: MigrationPolicy
+            metadata: { name: patient }
+            spec:
+              selectors: { virtualMachineInstanceSelector: {} }
+              bandwidthPerMigration: 8M
+              godwit: { downtimeLimitMs: 5000, onNotConverging: GiveUp }
+            """;
+        (await lab.KubectlAsync(Policy, "create", "-f", "-")).MustSucceed();
+        try
+        {
+            var move = await TroubledMove.StartAsync(lab, guest, "precopy");
+            await move.HasSentAsync(1 << 20);
+            var editor = new Dictionary<string, string> { ["KUBE_EDITOR"] = "sed -i s/downtimeLimitMs:.5000/downtimeLimitMs:\\ 50/" };
+            (await Command.RunAsync("kubectl", ["--kubeconfig", lab.KubeconfigPath, "edit", "migrationpolicy", "patient"], TimeSpan.FromMinutes(1), environment: editor)).MustSucceed();
+
+            var condition = await move.HasConditionAsync("BudgetChanged", "True", "Changed");
+            Assert.Equal("downtime budget from 5000 ms to 50 ms", condition.Message);
+            var status = (await move.EndsAsync())!;
+            Assert.Equal(MigrationPhases.Failed, status.Phase);
+            Assert.True(status.MigrationState!.FailureReason!.Contains("by the rule NotConverging and the policy is to leave the guest", StringComparison.Ordinal), status.MigrationState.FailureReason);
+            await guest.MustBeWholeAsync(move.Source, counter);
+            shared.GiveBack(guest);
+        }
+        finally
+        {
+            (await lab.KubectlAsync(null, "delete", "migrationpolicy", "patient")).MustSucceed();
+        }
+    }
+}
