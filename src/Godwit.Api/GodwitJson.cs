@@ -16,6 +16,8 @@ using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
+using Godwit.Api.Metrics;
+using Godwit.Api.Metrics.V1Beta1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
 using Godwit.Api.Rbac.V1;
@@ -138,4 +140,7 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<MigrationPolicy>))]
 [JsonSerializable(typeof(ResourceList<Forecast>))]
 [JsonSerializable(typeof(ResourceList<GroupMigration>))]
+[JsonSerializable(typeof(ResourceList<NodeMetrics>))]
+[JsonSerializable(typeof(ResourceList<PodMetrics>))]
+[JsonSerializable(typeof(UsageReport))]
 internal sealed partial class GodwitJsonContext : JsonSerializerContext;

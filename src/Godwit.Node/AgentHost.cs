@@ -110,6 +110,7 @@ public static class AgentHost
         private readonly GuestSync guests;
         private readonly PodAgent pods;
         private readonly ServiceSync services;
+        private readonly UsageReporter reporter;
 
         public RunningAgent(AgentFoundation foundation)
         {
@@ -159,6 +160,7 @@ public static class AgentHost
             guests = new GuestSync(PartsOf(parts));
             services = new ServiceSync(options.Node, client, new ServicePlane(NetworkNamespace.Own, names, time), overlay, nodeNames, time, loggers);
             pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Services = services.KnownAsync, Time = time, Loggers = loggers });
+            reporter = new UsageReporter(() => pods.Engine, foundation.Machines, usage, time, loggers.CreateLogger<UsageReporter>());
         }
 
         public async Task RunAsync(CancellationToken stopping)
@@ -189,6 +191,7 @@ public static class AgentHost
                 ("names", nodeNames.RunAsync),
                 ("moves", mover.RunAsync),
                 ("usage", usage.RunAsync),
+                ("use of pods", reporter.RunAsync),
                 ("heartbeat", registration.RunAsync),
                 ("certificate", ending => foundation.Join.RenewForEverAsync(renewed => identity.Renew(renewed, foundation.Credentials.Authorities), ending)));
         }
@@ -235,6 +238,7 @@ public static class AgentHost
             Handovers = mover,
             Pods = () => pods.Door,
             Metrics = metrics.Write,
+            Usage = () => reporter.Current,
             Time = foundation.Time,
             Loggers = foundation.Loggers,
         };

@@ -24,6 +24,9 @@ internal sealed class FakeAgent : IAsyncDisposable
     /// <summary>What it answers to orders instead of doing them.</summary>
     public (int Code, string Words)? Refusal { get; set; }
 
+    /// <summary>What it says of what is used on its node.</summary>
+    public string Usage { get; set; } = "{}";
+
     /// <summary>Ends the consoles that are open, as a guest does that moves away.</summary>
     public TaskCompletionSource ConsolesEnd { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -71,6 +74,9 @@ internal sealed class FakeAgent : IAsyncDisposable
 
         switch (http.Request.Path.Value!.Split('/')[^1])
         {
+            case "usage":
+                await http.Response.WriteAsync(Usage, TestServer.Stopping);
+                break;
             case "log":
                 await http.Response.WriteAsync("first\n", TestServer.Stopping);
                 await http.Response.Body.FlushAsync(TestServer.Stopping);

@@ -23,7 +23,7 @@ public sealed record ApiSurface(
     IReadOnlyList<VerbSubresource> VerbSubresources)
 {
     /// <summary>What a Godwit server serves.</summary>
-    public static ApiSurface Godwit { get; } = new(BuiltInKinds.All, BuiltInKinds.Questions,
+    public static ApiSurface Godwit { get; } = new([.. BuiltInKinds.All, .. BuiltInKinds.Measured], BuiltInKinds.Questions,
     [
         new("", "v1", "pods", "attach", "PodAttachOptions", ["create", "get"]),
         new("", "v1", "pods", "binding", "Binding", ["create"]),
@@ -62,6 +62,9 @@ internal readonly record struct GroupVersion(string Group, string Version)
 internal static class Verbs
 {
     public static readonly string[] Resource = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    public static readonly string[] Measured = ["get", "list"];
     public static readonly string[] Subresource = ["get", "patch", "update"];
     public static readonly string[] Question = ["create"];
+
+    public static string[] Of(ResourceDefinition resource) => resource.IsMeasured ? Measured : Resource;
 }

@@ -85,7 +85,7 @@ public sealed class Discovery
     {
         foreach (var resource in ResourcesOf(version))
         {
-            var entry = Entry(resource.Plural, resource.Singular, resource.Namespaced, resource.Kind, Verbs.Resource);
+            var entry = Entry(resource.Plural, resource.Singular, resource.Namespaced, resource.Kind, Verbs.Of(resource));
             AddNames(entry, resource);
             yield return entry;
             if (resource.HasStatus)
@@ -178,7 +178,7 @@ public sealed class Discovery
     {
         foreach (var resource in ResourcesOf(version))
         {
-            var entry = AggregateEntry(resource.Plural, resource.Singular, resource.Namespaced, KindOf(version, resource.Kind), Verbs.Resource);
+            var entry = AggregateEntry(resource.Plural, resource.Singular, resource.Namespaced, KindOf(version, resource.Kind), Verbs.Of(resource));
             AddNames(entry, resource);
             var subresources = new JsonArray();
             if (resource.HasStatus)

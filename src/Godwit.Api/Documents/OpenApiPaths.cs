@@ -69,17 +69,26 @@ internal sealed class OpenApiPaths(OpenApiSchemas schemas, bool isV3)
         var root = $"/{version.Path}";
         var collection = resource.Namespaced ? $"{root}/namespaces/{{namespace}}/{resource.Plural}" : $"{root}/{resource.Plural}";
         var scope = resource.Namespaced ? new[] { "namespace" } : [];
-        var options = schemas.AddType(BuiltInKinds.DeleteOptions, "", "v1", "DeleteOptions");
+        var (lists, reads) = (Operation("list", $"list{resource.Kind}", kind, list, ListParameters), Operation("get", $"read{resource.Kind}", kind, item, []));
+        if (resource.IsMeasured)
+        {
+            paths[collection] = Path(scope, ("get", lists));
+            paths[$"{collection}/{{name}}"] = Path([.. scope, "name"], ("get", reads));
+        }
+        else
+        {
+            var options = schemas.AddType(BuiltInKinds.DeleteOptions, "", "v1", "DeleteOptions");
+            paths[collection] = Path(scope,
+                ("get", lists),
+                ("post", Operation("post", $"create{resource.Kind}", kind, item, WriteParameters, item)),
+                ("delete", Operation("deletecollection", $"deleteCollection{resource.Kind}", kind, list, [.. ListParameters, .. DeleteParameters], options)));
+            paths[$"{collection}/{{name}}"] = Path([.. scope, "name"],
+                ("get", reads),
+                ("put", Operation("put", $"replace{resource.Kind}", kind, item, WriteParameters, item)),
+                ("patch", Patch($"patch{resource.Kind}", kind, item)),
+                ("delete", Operation("delete", $"delete{resource.Kind}", kind, item, DeleteParameters, options)));
+        }
 
-        paths[collection] = Path(scope,
-            ("get", Operation("list", $"list{resource.Kind}", kind, list, ListParameters)),
-            ("post", Operation("post", $"create{resource.Kind}", kind, item, WriteParameters, item)),
-            ("delete", Operation("deletecollection", $"deleteCollection{resource.Kind}", kind, list, [.. ListParameters, .. DeleteParameters], options)));
-        paths[$"{collection}/{{name}}"] = Path([.. scope, "name"],
-            ("get", Operation("get", $"read{resource.Kind}", kind, item, [])),
-            ("put", Operation("put", $"replace{resource.Kind}", kind, item, WriteParameters, item)),
-            ("patch", Patch($"patch{resource.Kind}", kind, item)),
-            ("delete", Operation("delete", $"delete{resource.Kind}", kind, item, DeleteParameters, options)));
         if (resource.Namespaced)
         {
             paths[$"{root}/{resource.Plural}"] = Path([],

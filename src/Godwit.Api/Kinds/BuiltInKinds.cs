@@ -1,6 +1,7 @@
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Kinds.Access;
+using Godwit.Api.Kinds.Metrics;
 using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Kinds.Policies;
 using Godwit.Api.Kinds.Quotas;
@@ -51,6 +52,9 @@ public static class BuiltInKinds
         MigrationKinds.ForecastDefinition,
         GroupKinds.GroupMigrationDefinition,
     ];
+
+    /// <summary>Kinds that are made when they are asked for.</summary>
+    public static IReadOnlyList<ResourceDefinition> Measured { get; } = [MetricsKinds.NodeMetricsDefinition, MetricsKinds.PodMetricsDefinition];
 
     /// <summary>Kinds that are questions: created, answered at once, never stored.</summary>
     public static IReadOnlyList<QuestionKind> Questions { get; } =

@@ -47,6 +47,9 @@ public sealed record ResourceDefinition
     /// <summary>True when <c>/status</c> is a subresource: then writes to the main resource leave status alone, and the other way round.</summary>
     public bool HasStatus { get; init; }
 
+    /// <summary>True when its objects are made when they are asked for and stored nowhere: they can be got and listed, and nothing else.</summary>
+    public bool IsMeasured { get; init; }
+
     /// <summary>Where the scale subresource finds its numbers, or null.</summary>
     public ScalePaths? Scale { get; init; }
 

@@ -80,6 +80,7 @@ internal static class DefaultRoles
         Make("system:auth-delegator", On("authentication.k8s.io", ["tokenreviews"], "create"), On("authorization.k8s.io", ["subjectaccessreviews"], "create")),
         Make("system:node-bootstrapper", On("certificates.k8s.io", ["certificatesigningrequests"], [.. Read, "create"])),
         Make(User.ControllersName, ControllerRules()),
+        Aggregated("system:aggregated-metrics-reader", On("metrics.k8s.io", ["nodes", "pods"], Read)),
         Aggregating("view", [], ViewRules),
         Aggregating("edit", ["view"], [.. ViewRules, .. EditRules]),
         Aggregating("admin", ["edit", "view"], [.. ViewRules, .. EditRules, .. AdminRules]),
@@ -116,6 +117,13 @@ internal static class DefaultRoles
     private static PolicyRule Paths(IReadOnlyList<string> verbs, params IReadOnlyList<string> paths) => new() { Verbs = verbs, NonResourceUrls = paths };
 
     private static ClusterRole Make(string name, params IReadOnlyList<PolicyRule> rules) => new() { Metadata = Labelled(name), Rules = rules };
+
+    /// <summary>Whose rules <c>view</c> takes up, and with it the others.</summary>
+    private static ClusterRole Aggregated(string name, params IReadOnlyList<PolicyRule> rules)
+    {
+        var role = Make(name, rules);
+        return role with { Metadata = role.Metadata with { Labels = new Dictionary<string, string>(role.Metadata.Labels, StringComparer.Ordinal) { [AggregateLabel + "view"] = "true" } } };
+    }
 
     private static ClusterRole Aggregating(string name, IReadOnlyList<string> lesser, IReadOnlyList<PolicyRule> rules) => new()
     {

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json.Nodes;
 using Godwit.Api;
+using Godwit.Api.Machinery;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Resources;
 using Godwit.Store;
@@ -28,10 +30,13 @@ internal sealed class AgentRelay(IRevisionStore store, ServedResources resources
             throw StatusException.Conflict(request.Info.Subject, $"there is no Node \"{node}\" any more, on which it ran");
         }
 
-        var endpoint = (string?)nodes!.Form.Decode(item.Value.Span, item.ModRevision)["metadata"]?["annotations"]?[AnnotationNames.AgentEndpoint];
-        return new AgentAddress(node, ParseEndpoint(endpoint)
-            ?? throw StatusException.ServiceUnavailable($"Node \"{node}\" does not say where its agent listens (annotation {AnnotationNames.AgentEndpoint})"));
+        return AddressOf(nodes!.Form.Decode(item.Value.Span, item.ModRevision))
+            ?? throw StatusException.ServiceUnavailable($"Node \"{node}\" does not say where its agent listens (annotation {AnnotationNames.AgentEndpoint})");
     }
+
+    /// <summary>Where a Node says that its agent listens; null when it does not.</summary>
+    public static AgentAddress? AddressOf(JsonObject node) =>
+        node.TextAt("metadata", "name") is { } name && ParseEndpoint(node.TextAt("metadata", "annotations", AnnotationNames.AgentEndpoint)) is { } endpoint ? new AgentAddress(name, endpoint) : null;
 
     /// <summary>Sends a request without a body, and the answer to the client as it comes.</summary>
     public async Task PassOnAsync(ApiRequest request, HttpMethod method, AgentAddress agent, string pathAndQuery)

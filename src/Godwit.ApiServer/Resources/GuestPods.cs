@@ -69,7 +69,7 @@ internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedReso
         return new StoredObject(pods, pods.Key(meta.Namespace, meta.Name), pods.Form.Encode(pod), guest.Revision);
     }
 
-    private static void WriteList(IBufferWriter<byte> output, ObjectView view, List<StoredObject> found, long revision)
+    internal static void WriteList(IBufferWriter<byte> output, ObjectView view, List<StoredObject> found, long revision)
     {
         view.WriteListHead(output, new ListHead(revision, "", 0));
         for (var index = 0; index < found.Count; index++)
@@ -85,7 +85,11 @@ internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedReso
         ObjectView.WriteListTail(output);
     }
 
-    private static string GuestNameOf(string pod) => pod.StartsWith(NamePrefix, StringComparison.Ordinal) && pod.Length > NamePrefix.Length ? pod[NamePrefix.Length..] : pod + "/";
+    /// <summary>The pod that stands for a guest.</summary>
+    internal static string NameOf(string guest) => NamePrefix + guest;
+
+    /// <summary>The guest that a pod stands for; a name that no guest has when it stands for none.</summary>
+    internal static string GuestNameOf(string pod) => pod.StartsWith(NamePrefix, StringComparison.Ordinal) && pod.Length > NamePrefix.Length ? pod[NamePrefix.Length..] : pod + "/";
 
     private static JsonObject PodOf(JsonObject guest)
     {

@@ -1,4 +1,5 @@
 using Godwit.Api.Machinery.Selectors;
+using Godwit.ApiServer.Measuring;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Resources;
@@ -119,6 +120,11 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         if (TokenHandler.Handles(request.Info))
         {
             return parts.Tokens.HandleAsync(request);
+        }
+
+        if (MetricsHandler.Handles(request.Info))
+        {
+            return parts.Measurements.HandleAsync(request);
         }
 
         return ReviewHandler.Find(request.Info) is { } question

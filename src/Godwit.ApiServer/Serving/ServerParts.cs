@@ -1,5 +1,7 @@
 using Godwit.Api.Documents;
+using Godwit.Api.Kinds;
 using Godwit.ApiServer.Access;
+using Godwit.ApiServer.Measuring;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Resources;
 using Godwit.ApiServer.Security;
@@ -38,7 +40,8 @@ internal sealed class ServerParts : IDisposable
         var relay = new AgentRelay(store, Resources, agents, options.Clock);
         Machines = new MachineSubresources(store, Resources, Writer, relay);
         Pods = new PodSubresources(store, Resources, Writer, new DisruptionGuard(lists, Resources, Writer, options.Clock), relay);
-        var surface = ApiSurface.Godwit with { Resources = options.Registry.All };
+        Measurements = new MetricsHandler(lists, views, Resources, new UsageSource(agents, options.Clock, options.Loggers.CreateLogger<UsageSource>()));
+        var surface = ApiSurface.Godwit with { Resources = [.. options.Registry.All, .. BuiltInKinds.Measured] };
         GuestPods = new GuestPods(lists, views, Resources);
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);
         Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
@@ -69,6 +72,8 @@ internal sealed class ServerParts : IDisposable
     public PodSubresources Pods { get; }
 
     public GuestPods GuestPods { get; }
+
+    public MetricsHandler Measurements { get; }
 
     public SystemPaths System { get; }
 

@@ -17,6 +17,9 @@ public static class HostFacts
     /// <summary>The kernel's estimate of what new programs could have without swapping, in bytes.</summary>
     public static long MemoryAvailableBytes => ReadMemory("MemAvailable");
 
+    /// <summary>Time that all processors together have worked since the host started: neither idle nor waiting for devices.</summary>
+    public static TimeSpan BusyCpuTime => ParseBusyCpuTime(File.ReadLines("/proc/stat").First());
+
     /// <summary>The distribution in words, for example <c>Debian GNU/Linux 12 (bookworm)</c>.</summary>
     public static string OperatingSystem => File.Exists("/etc/os-release")
         ? File.ReadLines("/etc/os-release").FirstOrDefault(line => line.StartsWith("PRETTY_NAME=", StringComparison.Ordinal))?["PRETTY_NAME=".Length..].Trim('"') ?? "Linux"
@@ -57,6 +60,16 @@ public static class HostFacts
 
         Array.Sort(features, StringComparer.Ordinal);
         return (model, features);
+    }
+
+    /// <summary>The first line of <c>/proc/stat</c> (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal in hundredths of a second; guests' time is in the users' already.</summary>
+    internal static TimeSpan ParseBusyCpuTime(string line)
+    {
+        const int firstField = 1, idle = 4, waiting = 5, fieldCount = 8, millisecondsPerTick = 10;
+        var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var ticks = Enumerable.Range(firstField, fieldCount).Where(field => field is not (idle or waiting) && field < fields.Length)
+            .Sum(field => long.TryParse(fields[field], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0);
+        return TimeSpan.FromMilliseconds(ticks * millisecondsPerTick);
     }
 
     private static long ReadMemory(string key)

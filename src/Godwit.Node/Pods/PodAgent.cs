@@ -44,12 +44,14 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
 
     private readonly ILogger logger = parts.Loggers.CreateLogger<PodAgent>();
     private ImageStore? images;
-    private ContainerEngine? engine;
     private PodImages? pulled;
     private PodSync? sync;
 
     /// <summary>What streams are asked of; null before pods are run here.</summary>
     public PodDoor? Door { get; private set; }
+
+    /// <summary>What runs the pods' containers; null before pods are run here.</summary>
+    public ContainerEngine? Engine { get; private set; }
 
     /// <summary>Where archives of images lie that pods of this node may use without a registry.</summary>
     public static string ArchivesFolder(string imagesFolder) => Path.Combine(imagesFolder, "containers");
@@ -114,9 +116,9 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         sync?.Dispose();
-        if (engine is not null)
+        if (Engine is not null)
         {
-            await engine.DisposeAsync();
+            await Engine.DisposeAsync();
         }
 
         pulled?.Dispose();
@@ -131,7 +133,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         // Shared before any monitor has its own view of the mounts.
         var volumes = new PodVolumes(Path.Combine(home, "volumes"), options.UnderlayAddress.ToString());
         images = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, parts.Time, parts.Loggers.CreateLogger<ImageStore>());
-        engine = await ContainerEngine.OpenAsync(
+        Engine = await ContainerEngine.OpenAsync(
             OptionsOf(options.DataFolder, options.LinkPrefix, options.ControlGroupParent), new ImageRootFileSystems(Path.Combine(home, "images"), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
         pulled = new PodImages(images, ArchivesFolder(options.ImagesFolder), parts.Loggers.CreateLogger<PodImages>());
         sync = new PodSync(new PodSyncParts
@@ -141,16 +143,16 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             Client = parts.Client,
             Cache = cache,
             Events = parts.Events,
-            Engine = engine,
+            Engine = Engine,
             Images = pulled,
             Volumes = volumes,
             Network = parts.Network,
+            Services = parts.Services,
             ControlGroup = options.ControlGroupParent,
             Time = parts.Time,
-            Services = parts.Services,
             Logger = parts.Loggers.CreateLogger<PodSync>(),
         });
-        Door = new PodDoor(sync, engine, parts.Time);
+        Door = new PodDoor(sync, Engine, parts.Time);
     }
 
     private static EngineOptions OptionsOf(string dataFolder, string linkPrefix, string controlGroup) => new()

@@ -35,6 +35,9 @@ internal sealed record AgentServerParts
     /// <summary>The text of <c>/metrics</c>.</summary>
     public required Func<string> Metrics { get; init; }
 
+    /// <summary>What is used here, for <c>/usage</c>.</summary>
+    public required Func<Api.Metrics.UsageReport> Usage { get; init; }
+
     public required TimeProvider Time { get; init; }
 
     public required ILoggerFactory Loggers { get; init; }
@@ -161,6 +164,13 @@ internal sealed class AgentServer : IAsyncDisposable
         {
             http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
             await http.Response.WriteAsync(parts.Metrics(), stopping);
+            return;
+        }
+
+        if (path == "/usage" && HttpMethods.IsGet(http.Request.Method))
+        {
+            http.Response.ContentType = "application/json";
+            await http.Response.Body.WriteAsync(Api.GodwitJson.SerializeToUtf8(parts.Usage()), stopping);
             return;
         }
 

@@ -16,6 +16,7 @@ using Godwit.Api.Kinds;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Machinery;
 using Godwit.Api.Meta.V1;
+using Godwit.Api.Metrics.V1Beta1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
 using Godwit.Api.Rbac.V1;
@@ -61,6 +62,8 @@ public sealed class SchemaAgreementTests
         [typeof(MigrationPolicy)] = MigrationPolicy.Type,
         [typeof(Forecast)] = Forecast.Type,
         [typeof(GroupMigration)] = GroupMigration.Type,
+        [typeof(NodeMetrics)] = NodeMetrics.Type,
+        [typeof(PodMetrics)] = PodMetrics.Type,
         [typeof(SelfSubjectReview)] = SelfSubjectReview.Type,
         [typeof(SelfSubjectAccessReview)] = SelfSubjectAccessReview.Type,
         [typeof(SelfSubjectRulesReview)] = SelfSubjectRulesReview.Type,
@@ -96,7 +99,7 @@ public sealed class SchemaAgreementTests
     [Fact]
     public void Each_served_kind_has_a_typed_record_of_the_same_names()
     {
-        var served = BuiltInKinds.All.Select(kind => new ResourceType(kind.Group, kind.Version, kind.Kind, kind.Plural, kind.Namespaced))
+        var served = BuiltInKinds.All.Concat(BuiltInKinds.Measured).Select(kind => new ResourceType(kind.Group, kind.Version, kind.Kind, kind.Plural, kind.Namespaced))
             .Concat(BuiltInKinds.Questions.Where(kind => !kind.Type.Version.Contains("beta", StringComparison.Ordinal)).Select(kind => kind.Type)).Append(BuiltInKinds.Scale.Type).Append(BuiltInKinds.TokenRequest.Type);
 
         Assert.Equal(Types.Values.ToHashSet(), served.ToHashSet());
@@ -106,7 +109,7 @@ public sealed class SchemaAgreementTests
     public void Each_field_is_described_and_each_definition_has_one_name()
     {
         var byName = new Dictionary<string, ObjectSchema>(StringComparer.Ordinal);
-        foreach (var schema in BuiltInKinds.All.Select(kind => kind.Schema).SelectMany(Objects))
+        foreach (var schema in BuiltInKinds.All.Concat(BuiltInKinds.Measured).Select(kind => kind.Schema).SelectMany(Objects))
         {
             Assert.All(schema.Fields, field => Assert.NotEmpty(field.Description));
             Assert.NotEmpty(schema.Description);
@@ -125,7 +128,7 @@ public sealed class SchemaAgreementTests
     private static ObjectSchema SchemaOf(Type type)
     {
         var wanted = Types[type];
-        return BuiltInKinds.All.FirstOrDefault(kind => kind.Kind == wanted.Kind && kind.Group == wanted.Group)?.Schema
+        return BuiltInKinds.All.Concat(BuiltInKinds.Measured).FirstOrDefault(kind => kind.Kind == wanted.Kind && kind.Group == wanted.Group && kind.Version == wanted.Version)?.Schema
             ?? BuiltInKinds.Questions.Append(BuiltInKinds.Scale).Append(BuiltInKinds.TokenRequest).Single(kind => kind.Type == wanted).Schema;
     }
 

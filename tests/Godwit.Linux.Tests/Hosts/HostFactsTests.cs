@@ -14,6 +14,13 @@ public sealed class HostFactsTests
         Assert.Equal(["fpu", "vmx"], features);
     }
 
+    [Theory]
+    [InlineData("cpu  100 1 20 5000 700 3 4 2 90 9", 1300)] // Neither idle nor waiting; guests' time is in the users'.
+    [InlineData("cpu  100 1 20", 1210)]
+    [InlineData("cpu", 0)]
+    public void Processors_are_busy_when_they_neither_idle_nor_wait(string line, int expectedMs) =>
+        Assert.Equal(TimeSpan.FromMilliseconds(expectedMs), HostFacts.ParseBusyCpuTime(line));
+
     [Fact]
     public void This_host_has_memory_a_kernel_and_a_disk()
     {

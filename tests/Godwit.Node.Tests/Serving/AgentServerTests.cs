@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.WebSockets;
 using System.Security.Cryptography.X509Certificates;
+using Godwit.Api.Metrics;
 using Godwit.Machines;
 using Godwit.Node.Guests;
 using Godwit.Node.Serving;
@@ -99,6 +100,16 @@ public sealed class AgentServerTests
     }
 
     [Fact]
+    public async Task What_is_used_here_is_told_to_the_server_alone()
+    {
+        await using var agent = await TestDoor.OpenAsync();
+
+        var told = Api.GodwitJson.Deserialize<UsageReport>(await agent.Client(Server).GetByteArrayAsync("/usage", Bound.Token()));
+        Assert.Equal((7, 9), (told.Node!.CpuNanocores, told.Node.MemoryBytes));
+        Assert.Equal(HttpStatusCode.Forbidden, (await agent.Client("O=system:nodes, CN=system:node:node-2").GetAsync("/usage", Bound.Token())).StatusCode);
+    }
+
+    [Fact]
     public void Metrics_are_written_in_families_with_escaped_labels()
     {
         var text = MetricText.Write(
@@ -148,6 +159,7 @@ public sealed class AgentServerTests
                     Handovers = handovers,
                     Pods = () => null,
                     Metrics = () => "up 1\n",
+                    Usage = () => new UsageReport { Node = new UsageFigures { CpuNanocores = 7, MemoryBytes = 9 } },
                     Time = TimeProvider.System,
                     Loggers = NullLoggerFactory.Instance,
                 },
