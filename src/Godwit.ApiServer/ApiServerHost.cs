@@ -55,9 +55,15 @@ public sealed class ApiServerHost : IAsyncDisposable
 
     /// <summary>Starts a server; when this returns it answers requests.</summary>
     /// <exception cref="IOException">An address cannot be listened on.</exception>
+    /// <exception cref="InvalidDataException">The keys of <c>pki/</c> are damaged, or not those of the other servers.</exception>
     public static async Task<ApiServerHost> StartAsync(ApiServerOptions options, CancellationToken stopping)
     {
         var pki = PkiFolder.Open(Path.Combine(options.DataFolder, "pki"), options.Clock);
+        if (options.SharesStore)
+        {
+            await SharedAuthority.CheckAsync(options.Store, pki, stopping);
+        }
+
         var stop = new CancellationTokenSource();
         var web = Build(options, pki);
         var parts = new ServerParts(options, pki);

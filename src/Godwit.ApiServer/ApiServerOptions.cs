@@ -14,6 +14,12 @@ public sealed record ApiServerOptions
     /// <summary>Where all state lies. The server uses it and does not own it.</summary>
     public required IRevisionStore Store { get; init; }
 
+    /// <summary>
+    /// Other servers may serve the same store: then creates that a quota bounds take turns among all of them, and a server
+    /// with another authority than theirs is refused.
+    /// </summary>
+    public bool SharesStore { get; init; }
+
     /// <summary>The kinds to serve.</summary>
     public required ResourceRegistry Registry { get; init; }
 

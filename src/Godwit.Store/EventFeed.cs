@@ -28,7 +28,7 @@ public sealed class EventFeed
     private readonly Lock gate = new();
     private readonly EventFeedLimits limits;
     private readonly string storeName;
-    private readonly StoreEvent?[] recent; // The event of revision r is in slot r modulo the length: one write, one revision.
+    private readonly StoreEvent?[] recent; // The event of revision r is in slot r modulo the length; none where r changed nothing of this store.
     private long recentBytes;
     private long forgotten;
     private long compacted;
@@ -74,6 +74,28 @@ public sealed class EventFeed
         signal.TrySetResult();
     }
 
+    /// <summary>
+    /// Makes visible what a log that others write to as well holds up to a revision: events that rise, and revisions between
+    /// and after them that changed nothing of this store.
+    /// </summary>
+    public void PublishSparse(IReadOnlyList<StoreEvent> events, long upToRevision)
+    {
+        TaskCompletionSource signal;
+        lock (gate)
+        {
+            foreach (var change in events)
+            {
+                PassOver(change.Revision - 1);
+                Append(change);
+            }
+
+            PassOver(upToRevision);
+            signal = TakeSignal();
+        }
+
+        signal.TrySetResult();
+    }
+
     /// <summary>Says that the log has moved on to a revision whose events memory does not have; watchers read them from the log.</summary>
     public void SkipTo(long newRevision)
     {
@@ -85,10 +107,7 @@ public sealed class EventFeed
                 throw new InvalidOperationException($"A feed at revision {revision} cannot go back to {newRevision}.");
             }
 
-            Array.Clear(recent);
-            recentBytes = 0;
-            forgotten = newRevision;
-            Volatile.Write(ref revision, newRevision);
+            Forget(newRevision);
             signal = TakeSignal();
         }
 
@@ -187,8 +206,7 @@ public sealed class EventFeed
         while (at < revision && (events?.Count ?? 0) < limits.BatchEventsMax)
         {
             at++;
-            var change = recent[at % recent.Length]!;
-            if (change.Item.Key.StartsWith(prefix, StringComparison.Ordinal))
+            if (recent[at % recent.Length] is { } change && change.Item.Key.StartsWith(prefix, StringComparison.Ordinal))
             {
                 (events ??= []).Add(change);
             }
@@ -207,15 +225,47 @@ public sealed class EventFeed
         var cost = CostBytes(change);
         while (revision - forgotten >= recent.Length || (recentBytes + cost > limits.BytesMax && forgotten < revision))
         {
-            ref var oldest = ref recent[(forgotten + 1) % recent.Length];
-            recentBytes -= CostBytes(oldest!);
-            oldest = null;
-            forgotten++;
+            ForgetOldest();
         }
 
         recent[change.Revision % recent.Length] = change;
         recentBytes += cost;
         Volatile.Write(ref revision, change.Revision);
+    }
+
+    private void PassOver(long upToRevision)
+    {
+        if (upToRevision - revision >= recent.Length)
+        {
+            Forget(upToRevision);
+            return;
+        }
+
+        while (revision < upToRevision)
+        {
+            if (revision - forgotten >= recent.Length)
+            {
+                ForgetOldest();
+            }
+
+            Volatile.Write(ref revision, revision + 1); // Its slot is empty: what was there is forgotten.
+        }
+    }
+
+    private void ForgetOldest()
+    {
+        ref var oldest = ref recent[(forgotten + 1) % recent.Length];
+        recentBytes -= oldest is null ? 0 : CostBytes(oldest);
+        oldest = null;
+        forgotten++;
+    }
+
+    private void Forget(long upToRevision)
+    {
+        Array.Clear(recent);
+        recentBytes = 0;
+        forgotten = upToRevision;
+        Volatile.Write(ref revision, upToRevision);
     }
 
     private TaskCompletionSource TakeSignal()

@@ -41,6 +41,16 @@ public enum StoreFault
 
     /// <summary>The store has been closed.</summary>
     Closed,
+
+    /// <summary>A store elsewhere on the network does not answer, or cannot agree within itself on an answer.</summary>
+    Unreachable,
+}
+
+/// <summary>A value that the store does not take for its size. Nothing was written.</summary>
+public sealed class StoreValueTooLargeException(long valueBytes, long valueBytesMax)
+    : ArgumentException($"A stored value has at most {valueBytesMax} bytes; this one has {valueBytes}.")
+{
+    public long ValueBytesMax { get; } = valueBytesMax;
 }
 
 /// <summary>
@@ -52,9 +62,9 @@ public sealed class StoreUnavailableException(StoreFault fault, string message, 
 {
     public StoreFault Fault { get; } = fault;
 
-    /// <summary>True when the write was handed to the disk and its end is unknown; false when it certainly did not happen.</summary>
+    /// <summary>True when the write was handed to the disk or the network and its end is unknown; false when it certainly did not happen.</summary>
     public bool MayHaveHappened { get; } = mayHaveHappened;
 
-    public static StoreUnavailableException ForClosed(string store) =>
-        new(StoreFault.Closed, $"{store} is closed: the server is shutting down, or its store was disposed too early.");
+    public static StoreUnavailableException ForClosed(string store, bool mayHaveHappened = false) =>
+        new(StoreFault.Closed, $"{store} is closed: the server is shutting down, or its store was disposed too early.", mayHaveHappened: mayHaveHappened);
 }

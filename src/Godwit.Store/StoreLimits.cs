@@ -32,12 +32,14 @@ public static class StoreLimits
         }
     }
 
-    /// <exception cref="ArgumentException">The value is larger than <see cref="ValueBytesMax"/>.</exception>
-    public static void CheckValue(ReadOnlyMemory<byte> value)
+    /// <param name="value">What is to be stored.</param>
+    /// <param name="bytesMax">What this store takes, where it is less than <see cref="ValueBytesMax"/>.</param>
+    /// <exception cref="StoreValueTooLargeException">The value is larger.</exception>
+    public static void CheckValue(ReadOnlyMemory<byte> value, int bytesMax = ValueBytesMax)
     {
-        if (value.Length > ValueBytesMax)
+        if (value.Length > bytesMax)
         {
-            throw new ArgumentException($"A stored value has at most {ValueBytesMax} bytes; this one has {value.Length}.", nameof(value));
+            throw new StoreValueTooLargeException(value.Length, bytesMax);
         }
     }
 

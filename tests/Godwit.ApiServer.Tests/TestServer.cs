@@ -33,7 +33,7 @@ public sealed class TestServer : IAsyncDisposable
 
     public static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
-    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null)
+    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null, bool sharesStore = false)
     {
         var data = Directory.CreateTempSubdirectory($"godwit-server-{Environment.ProcessId}-").FullName;
         var chosen = new ApiServerOptions
@@ -44,8 +44,24 @@ public sealed class TestServer : IAsyncDisposable
             Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
             Loggers = NullLoggerFactory.Instance,
             Clock = clock ?? TimeProvider.System,
+            SharesStore = sharesStore,
         };
         return new TestServer(await ApiServerHost.StartAsync(chosen, Stopping), chosen);
+    }
+
+    /// <summary>Another server over the same store, with a copy of the keys.</summary>
+    public async Task<TestServer> BesideAsync()
+    {
+        var data = Directory.CreateTempSubdirectory($"godwit-server-{Environment.ProcessId}-").FullName;
+        var (from, to) = (Path.Combine(options.DataFolder, "pki"), Path.Combine(data, "pki"));
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
+
+        var beside = options with { DataFolder = data };
+        return new TestServer(await ApiServerHost.StartAsync(beside, Stopping), beside);
     }
 
     /// <summary>Stops the server and starts one over the same data and store.</summary>

@@ -20,12 +20,17 @@ internal static class ServerCommand
         var networkId = new Option<int>("--guest-network-id") { Description = "VXLAN network identifier of the guests' network, decided at first start", HelpName = "N", DefaultValueFactory = _ => ClusterNetworkSettings.NetworkIdDefault };
         var services = new Option<string?>("--service-network") { Description = $"Virtual addresses of services, decided at first start (default {ClusterNetworkSettings.ServiceNetworkDefault})", HelpName = "CIDR" };
         var pool = new Option<string?>("--load-balancer-pool") { Description = "Addresses for services of type LoadBalancer, which the network outside leads to the nodes (default none: they wait)", HelpName = "CIDR" };
+        var store = new EtcdFlags("--store", "An etcd (3.4 or later) to keep all state in; several servers may share it (default the file server/store.db below --data)");
         var command = new Command("server", "Run the control plane of a cluster: Kubernetes-style API, controllers, store")
-        { shared.Data, listen, advertise, underlay, cidr, networkId, services, pool, shared.LogFormat, shared.LogLevel };
+        {
+            shared.Data, listen, advertise, underlay, cidr, networkId, services, pool,
+            store.Address, store.Authority, store.Certificate, store.Key, store.Plain, shared.LogFormat, shared.LogLevel,
+        };
         Help.Add(
             command,
             [
                 ("godwit server --advertise 192.0.2.10", "the first start makes an authority, an admin's kubeconfig and a token for nodes"),
+                ("godwit server --store etcd://192.0.2.21:2379,192.0.2.22:2379 --store-ca E --store-cert C --store-key K", "one of several servers: give each the same server/pki"),
                 ("godwit agent --server https://192.0.2.10:6443 --token-file T --ca-file C --underlay-address 192.0.2.11", "on each node"),
             ],
             "Below --data: admin.kubeconfig, server/pki/ca.crt, server/pki/bootstrap-token. On a host that is a node too, leave --underlay-address out: the agent joins the guests' network for it.");
@@ -37,6 +42,7 @@ internal static class ServerCommand
             var options = new ServerRoleOptions
             {
                 DataFolder = places.ServerFolder,
+                Store = store.From(parsed) is { } etcd ? new StoreChoice.InEtcd(etcd) : new StoreChoice.InFile(Path.Combine(places.ServerFolder, StoreCommand.StoreFileName)),
                 KubeconfigPath = places.KubeconfigPath,
                 Listen = [.. listenTexts.Select(text => HostOptions.EndPoint("--listen", text, IPAddress.IPv6Any))],
                 AdvertisedNames = parsed.GetValue(advertise) is { Length: > 0 } names ? names : [Dns.GetHostName()],

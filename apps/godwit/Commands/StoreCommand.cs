@@ -7,19 +7,21 @@ using Godwit.Store.Sqlite;
 
 namespace Godwit.App.Commands;
 
-/// <summary><c>godwit store</c>: backups of the control plane's state.</summary>
+/// <summary><c>godwit store</c>: backups of the control plane's state, and its way to an etcd.</summary>
 internal static class StoreCommand
 {
     public const string StoreFileName = "store.db";
 
     public static Command Create(CliEnvironment environment)
     {
-        var command = new Command("store", "Back up the control plane's state on this host, and restore it") { CreateBackup(environment), CreateRestore(environment) };
+        var command = new Command("store", "Back up the control plane's state on this host, restore it, and copy it to an etcd")
+        { CreateBackup(environment), CreateRestore(environment), StoreCopyCommand.Create(environment) };
         Help.Add(
             command,
             [
                 ("godwit store backup /backup/monday.db", "one state of the store, while the server runs"),
                 ("godwit store restore /backup/monday.db", "where there is no store: after a loss, with the server stopped"),
+                ("godwit store copy --to etcd://192.0.2.21:2379 --store-ca ca.crt", "when one server is to become several"),
             ]);
         return command;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Meta.V1;
+using Godwit.App.Clusters;
 using Godwit.Cli;
 using Godwit.Client;
 using Godwit.Networks.Addressing;
@@ -30,6 +31,9 @@ internal sealed record ClusterNetworkSettings(Ipv4Network Network, int NetworkId
     public const int RangePrefixLengthMax = 30;
 
     public const int NetworkIdDefault = 77;
+
+    /// <summary>Rounds of the first write, when servers start at the same time.</summary>
+    private const int AttemptsMax = 5;
 
     /// <summary>VXLAN adds 50 bytes to what the hosts' links carry (1500).</summary>
     private const int MtuBytes = 1450;
@@ -70,28 +74,56 @@ internal sealed record ClusterNetworkSettings(Ipv4Network Network, int NetworkId
             : throw new CliException($"{option} {text} overlaps with the guests' network {Network}; choose another.", ExitCodes.Usage);
     }
 
-    public async Task EnsureAsync(ClusterClient cluster, CancellationToken stopping)
+    /// <summary>Writes down what the cluster's network is, at its first start; later starts only change what may change.</summary>
+    /// <param name="cluster">The API.</param>
+    /// <param name="hasOtherServers">Other servers serve this cluster too: one of them may be the network's member, and is left so.</param>
+    /// <param name="stopping">Ends the wait.</param>
+    /// <exception cref="ClusterException">Another server is the network's member.</exception>
+    public async Task EnsureAsync(ClusterClient cluster, bool hasOtherServers, CancellationToken stopping)
     {
-        var maps = cluster.For<ConfigMap>();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await TryEnsureAsync(cluster.For<ConfigMap>(), hasOtherServers, stopping);
+                return;
+            }
+            catch (ApiException error) when ((error.IsConflict || error.IsAlreadyExists || error.IsNotFound) && attempt < AttemptsMax)
+            {
+                // Another server starts at the same time.
+            }
+        }
+    }
+
+    private async Task TryEnsureAsync(ResourceClient<ConfigMap> maps, bool hasOtherServers, CancellationToken stopping)
+    {
         var key = new ResourceKey("kube-system", "godwit-network");
         var fresh = Fresh();
         if (await maps.FindAsync(key, stopping) is not { } existing)
         {
             await maps.CreateAsync(new ConfigMap { Metadata = new ObjectMeta { Namespace = key.Namespace, Name = key.Name }, Data = fresh }, stopping);
+            return;
         }
-        else
-        {
-            var data = new Dictionary<string, string>(existing.Data, StringComparer.Ordinal) { ["members"] = fresh["members"] };
-            if (LoadBalancerPool is { } pool)
-            {
-                data["loadBalancerCidr"] = pool.ToString();
-            }
 
-            if (data.Any(entry => existing.Data.GetValueOrDefault(entry.Key, "") != entry.Value))
-            {
-                await maps.UpdateAsync(existing with { Data = data }, stopping);
-            }
+        var data = new Dictionary<string, string>(existing.Data, StringComparer.Ordinal) { ["members"] = Members(existing.Data.GetValueOrDefault("members", ""), hasOtherServers) };
+        if (LoadBalancerPool is { } pool)
+        {
+            data["loadBalancerCidr"] = pool.ToString();
         }
+
+        if (data.Any(entry => existing.Data.GetValueOrDefault(entry.Key, "") != entry.Value))
+        {
+            await maps.UpdateAsync(existing with { Data = data }, stopping);
+        }
+    }
+
+    /// <summary>The observer's address in the guests' network is one, so one server may be the member that has it.</summary>
+    internal string Members(string existing, bool hasOtherServers)
+    {
+        var own = Member?.ToString() ?? "";
+        return !hasOtherServers || existing.Length == 0 || existing == own ? own
+            : own.Length == 0 ? existing
+            : throw new ClusterException($"A server with --underlay-address {existing} joins the guests' network already, and only one may. Leave the flag out here; or, if that server is gone for good, empty 'members' in the ConfigMap kube-system/godwit-network first");
     }
 
     /// <summary>What a new cluster's ConfigMap says. The first usable address is the gateway's, the last the observer's; guests get what lies between.</summary>

@@ -27,6 +27,7 @@ internal static partial class OneHostRole
         var server = new ServerRoleOptions
         {
             DataFolder = places.ServerFolder,
+            Store = new StoreChoice.InFile(Path.Combine(places.ServerFolder, Commands.StoreCommand.StoreFileName)),
             KubeconfigPath = places.KubeconfigPath,
             Listen = [new IPEndPoint(IPAddress.Loopback, port)],
             AdvertisedNames = [IPAddress.Loopback.ToString()],

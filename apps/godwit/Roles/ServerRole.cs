@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
@@ -9,8 +10,6 @@ using Godwit.Controllers;
 using Godwit.Linux.Files;
 using Godwit.Node.Observer;
 using Godwit.Store;
-using Godwit.Store.Caching;
-using Godwit.Store.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Godwit.App.Roles;
@@ -19,6 +18,8 @@ namespace Godwit.App.Roles;
 internal sealed record ServerRoleOptions
 {
     public required string DataFolder { get; init; }
+
+    public required StoreChoice Store { get; init; }
 
     /// <summary>Where the admin's kubeconfig is written.</summary>
     public required string KubeconfigPath { get; init; }
@@ -59,8 +60,8 @@ internal static partial class ServerRole
     {
         var time = TimeProvider.System;
         using var only = Claim(options.DataFolder);
-        var storeOptions = new SqliteStoreOptions(Path.Combine(options.DataFolder, Commands.StoreCommand.StoreFileName)) { Logger = loggers.CreateLogger<SqliteRevisionStore>() };
-        await using var store = new CachingRevisionStore(SqliteRevisionStore.Open(storeOptions), new CacheOptions { Time = time, Logger = loggers.CreateLogger<CachingRevisionStore>() });
+        var sharesStore = options.Store is StoreChoice.InEtcd;
+        await using var store = await options.Store.OpenAsync(time, loggers, stopping);
         var registry = new ResourceRegistry(BuiltInKinds.All);
         var place = await ServerPlace.FindAsync(options, store, registry, stopping);
         ControllerHost? controllers = null;
@@ -69,6 +70,7 @@ internal static partial class ServerRole
             {
                 DataFolder = options.DataFolder,
                 Store = store,
+                SharesStore = sharesStore,
                 Registry = registry,
                 Listen = options.Listen,
                 ListenLater = place is { IsLater: true, Endpoint: { } later } ? [later] : [],
@@ -82,8 +84,10 @@ internal static partial class ServerRole
         DurableFile.Write(options.KubeconfigPath, Encoding.UTF8.GetBytes(server.AdminKubeconfig));
         var connection = Kubeconfig.Parse(server.ControllersKubeconfig, options.DataFolder, "the controllers' kubeconfig");
         using var cluster = new ClusterClient(connection, time, loggers.CreateLogger<ClusterClient>());
-        await options.Network.EnsureAsync(cluster, stopping);
-        var identity = $"{Environment.MachineName}-{Environment.ProcessId}";
+        await options.Network.EnsureAsync(cluster, sharesStore, stopping);
+
+        // Hosts may have the same name, and processes in containers the same number.
+        var identity = $"{Environment.MachineName}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
         controllers = new ControllerHost(cluster, new ControllerOptions { Identity = identity }, time, loggers);
         var history = new HistoryKeeper(store, HistoryKeeper.DefaultPeriod, time, loggers.CreateLogger<HistoryKeeper>());
         answering?.TrySetResult();

@@ -10,12 +10,11 @@ using Godwit.Store;
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>Whether a write that is well formed and allowed to its user may also happen now, and what the server adds to it.</summary>
-internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, EscalationGuard escalation, QuotaUses uses, TimeProvider clock)
+internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, EscalationGuard escalation, QuotaGate quotas, TimeProvider clock)
 {
     private static readonly string[] Undeletable = [NamespaceNames.Default, NamespaceNames.KubeSystem, NamespaceNames.KubePublic, NamespaceNames.KubeNodeLease];
 
     private readonly LimitAdmission limits = new(store, resources);
-    private readonly QuotaGate quotas = new(store, resources, uses);
     private readonly AccountAdmission accounts = new(store, resources);
     private readonly ServedResource? namespaces = resources.Find("", "v1", "namespaces");
     private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
@@ -47,7 +46,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
 
     /// <summary>Makes room for a checked object in its namespace's quotas, which is kept until the result is disposed of: after the object is stored.</summary>
     /// <exception cref="StatusException">403: there is none.</exception>
-    public Task<IDisposable> MakeRoomAsync(WriteContext write, JsonObject resource) => quotas.EnterAsync(write, resource);
+    public Task<QuotaRoom> MakeRoomAsync(WriteContext write, JsonObject resource) => quotas.EnterAsync(write, resource);
 
     public async Task CheckUpdateAsync(WriteContext write, JsonObject updated, JsonObject existing)
     {

@@ -60,7 +60,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             await admission.CheckCreateAsync(named, resource);
             manage(resource, named);
             var value = write.Resource.Form.Encode(resource);
-            using var room = await admission.MakeRoomAsync(named, resource);
+            await using var room = await admission.MakeRoomAsync(named, resource);
             if (write.DryRun)
             {
                 return await store.GetAsync(named.Key, write.Stopping) is null
@@ -68,7 +68,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
                     : throw StatusException.AlreadyExists(named.Subject);
             }
 
-            var done = await store.CreateAsync(named.Key, value, write.Stopping);
+            var done = await StoreAsync(named, value, room);
             if (done.Succeeded)
             {
                 return new StoredObject(write.Resource, named.Key, value, done.Revision);
@@ -78,6 +78,18 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             {
                 throw StatusException.AlreadyExists(named.Subject);
             }
+        }
+    }
+
+    private async ValueTask<StoreWrite> StoreAsync(WriteContext write, byte[] value, QuotaRoom room)
+    {
+        try
+        {
+            return await store.CreateAsync(write.Key, value, room.Stopping);
+        }
+        catch (OperationCanceledException error) when (room.IsOver)
+        {
+            throw StatusException.ServiceUnavailable($"the store did not take {write.Subject} while it was its turn in the namespace's quota; it may have been made: look before you try again", error);
         }
     }
 

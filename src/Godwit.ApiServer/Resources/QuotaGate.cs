@@ -14,11 +14,12 @@ namespace Godwit.ApiServer.Resources;
 ///   turn ─▶ count what is stored ─▶ fits? ─▶ store ─▶ turn ends
 /// </code>
 /// So what is counted holds everything that was let in before, and of many creates at once no more are let in than fit. The quota's status is
-/// for people: nothing is decided by it. (Turns are of this process; decision 12 says what that means for several servers.)
+/// for people: nothing is decided by it. Turns are of this process; where several servers share the store, whoever has the turn here
+/// waits for the one among the servers as well (<see cref="SharedTurns"/>).
 /// </summary>
-internal sealed class QuotaGate(IRevisionStore store, ServedResources resources, QuotaUses uses)
+internal sealed class QuotaGate(IRevisionStore store, ServedResources resources, QuotaUses uses, SharedTurns? amongServers)
 {
-    private static readonly IDisposable Free = new Turn(null, null);
+    private const string TurnPrefix = "quotas/";
 
     private readonly ServedResource? quotas = resources.Find("", "v1", ResourceQuota.Type.Plural);
     private readonly Lock gate = new();
@@ -26,11 +27,11 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
 
     /// <summary>Waits for the namespace's turn where a quota bounds the object; it is kept until the result is disposed of.</summary>
     /// <exception cref="StatusException">403: it does not fit, or does not say how much it needs.</exception>
-    public async Task<IDisposable> EnterAsync(WriteContext write, JsonObject resource)
+    public async Task<QuotaRoom> EnterAsync(WriteContext write, JsonObject resource)
     {
         if (quotas is null || !write.Resource.Definition.Namespaced || (await BoundingAsync(write)).Count == 0)
         {
-            return Free;
+            return new QuotaRoom(leave: null, shared: null, write.Stopping);
         }
 
         var turn = await TakeTurnAsync(write);
@@ -46,7 +47,7 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
         }
         catch
         {
-            turn.Dispose();
+            await turn.DisposeAsync();
             throw;
         }
     }
@@ -107,7 +108,7 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
         }
     }
 
-    private async Task<IDisposable> TakeTurnAsync(WriteContext write)
+    private async Task<QuotaRoom> TakeTurnAsync(WriteContext write)
     {
         Queue? queue;
         lock (gate)
@@ -130,7 +131,16 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
             throw;
         }
 
-        return new Turn(this, queue);
+        try
+        {
+            var shared = amongServers is null ? null : await amongServers.TakeAsync(TurnPrefix + write.Namespace, write.Stopping);
+            return new QuotaRoom(() => Leave(queue, hadTurn: true), shared, write.Stopping);
+        }
+        catch
+        {
+            Leave(queue, hadTurn: true);
+            throw;
+        }
     }
 
     private void Leave(Queue queue, bool hadTurn)
@@ -158,17 +168,31 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
 
         public int Users { get; set; }
     }
+}
 
-    private sealed class Turn(QuotaGate? gate, Queue? queue) : IDisposable
+/// <summary>Room in a namespace for one object, until it is disposed of: after the object is stored.</summary>
+internal sealed class QuotaRoom(Action? leave, SharedTurns.Held? shared, CancellationToken stopping) : IAsyncDisposable
+{
+    private Action? leaving = leave;
+
+    /// <summary>Ends the wait for the object to be stored: the room is not kept for ever.</summary>
+    public CancellationToken Stopping => shared?.Stopping ?? stopping;
+
+    /// <summary>True when it was the room's time that ended, not the request.</summary>
+    public bool IsOver => shared is { IsOver: true } && !stopping.IsCancellationRequested;
+
+    public async ValueTask DisposeAsync()
     {
-        private Queue? mine = queue;
-
-        public void Dispose()
+        if (Interlocked.Exchange(ref leaving, null) is not { } left)
         {
-            if (Interlocked.Exchange(ref mine, null) is { } left)
-            {
-                gate!.Leave(left, hadTurn: true);
-            }
+            return;
         }
+
+        if (shared is not null)
+        {
+            await shared.DisposeAsync();
+        }
+
+        left();
     }
 }

@@ -37,6 +37,8 @@ internal sealed class PkiFolder
 
     public CertificateAuthority Authority { get; }
 
+    public string FolderPath => folder;
+
     public string AuthorityPath => Path.Combine(folder, "ca.crt");
 
     public string BootstrapTokenPath => Path.Combine(folder, "bootstrap-token");

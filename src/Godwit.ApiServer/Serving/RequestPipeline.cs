@@ -163,6 +163,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         StatusTimeout => StatusException.GatewayTimeout($"the request was not done within {RequestTimeout.TotalSeconds} s"),
         StoreCompactedException compacted => StatusException.Expired($"The provided version or continue token is too old: {compacted.RequestedRevision} ({compacted.CompactedRevision}). List again without it."),
         StoreFutureRevisionException future => StatusException.BadRequest(future.Message, future),
+        StoreValueTooLargeException tooLarge => StatusException.TooLarge(tooLarge.ValueBytesMax),
         StoreUnavailableException unavailable => StatusException.ServiceUnavailable(ErrorChain.Describe(unavailable), unavailable),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => StatusException.TooLarge(JsonLimits.BodyBytesMax),
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } slow => StatusException.TooSlow(slow.Message, slow),

@@ -12,7 +12,7 @@ public sealed class HelpTests
     [Fact]
     public async Task The_help_of_every_command_is_as_it_was_read_and_approved()
     {
-        foreach (var path in (string[])["", .. OwnCommands, "store backup", "store restore"])
+        foreach (var path in (string[])["", .. OwnCommands, "store backup", "store restore", "store copy"])
         {
             var (exitCode, output, error) = await RunAsync([.. path.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
             Assert.Equal((ExitCodes.Done, ""), (exitCode, error));
@@ -47,6 +47,13 @@ public sealed class HelpTests
     [InlineData("agent --server https://h --ca-file c", "--underlay-address")]
     [InlineData("engine --host tcp://localhost", "--host takes tcp://ADDRESS:PORT")]
     [InlineData("engine --host tcp://127.0.0.1:2376", "would give root to whoever reaches it")]
+    [InlineData("server --store nowhere", "It reads etcd://HOST:PORT,HOST:PORT")]
+    [InlineData("server --store etcd://192.0.2.1", "is not on this host's loopback: name its authority with --store-ca")]
+    [InlineData("server --store etcd://192.0.2.1 --store-cert c", "--store-cert and --store-key go together")]
+    [InlineData("server --store etcd://192.0.2.1 --store-plain --store-ca c", "--store-plain speaks without encryption")]
+    [InlineData("server --store-ca c", "name it with --store")]
+    [InlineData("store copy --to etcd://[::1 --from /dev/null", "is no HOST or HOST:PORT")]
+    [InlineData("store copy --to etcd://localhost --from /nowhere", "There is no store /nowhere")]
     [InlineData("server --log-format xml", "--log-format takes text or json")]
     public async Task A_wrong_command_line_is_exit_code_2_and_says_what_is_taken(string line, string words)
     {

@@ -3,6 +3,7 @@ using Godwit.Api.Core.V1;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
 using Godwit.ApiServer;
+using Godwit.App.Clusters;
 using Godwit.App.Roles;
 using Godwit.Cli;
 using Godwit.Client;
@@ -41,6 +42,17 @@ public sealed class ClusterNetworkSettingsTests
         Assert.Equal(ExitCodes.Usage, Assert.Throws<CliException>(() => ClusterNetworkSettings.For(cidr, networkId, null)).ExitCode);
 
     [Fact]
+    public void Of_several_servers_one_is_the_networks_member()
+    {
+        var member = ClusterNetworkSettings.For(null, 77, IPAddress.Parse("192.0.2.7"));
+        var other = ClusterNetworkSettings.For(null, 77, null);
+        Assert.Equal(("192.0.2.7", "192.0.2.7"), (member.Members("", hasOtherServers: true), member.Members("192.0.2.7", hasOtherServers: true)));
+        Assert.Equal(("192.0.2.7", ""), (other.Members("192.0.2.7", hasOtherServers: true), other.Members("192.0.2.7", hasOtherServers: false)));
+        var refusal = Assert.Throws<ClusterException>(() => member.Members("192.0.2.8", hasOtherServers: true));
+        Assert.Contains("192.0.2.8 joins the guests' network already", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_network_is_decided_once_and_only_the_servers_membership_changes_later()
     {
         var folder = Directory.CreateTempSubdirectory($"godwit-app-{Environment.ProcessId}-");
@@ -56,8 +68,8 @@ public sealed class ClusterNetworkSettingsTests
             Stopping);
         using var cluster = new ClusterClient(Kubeconfig.Parse(server.AdminKubeconfig, folder.FullName, "the test's"), TimeProvider.System, NullLogger<ClusterClient>.Instance);
 
-        await ClusterNetworkSettings.For("10.80.0.0/16", 80, null).EnsureAsync(cluster, Stopping);
-        await ClusterNetworkSettings.For("10.81.0.0/16", 81, IPAddress.Parse("192.0.2.7")).EnsureAsync(cluster, Stopping);
+        await ClusterNetworkSettings.For("10.80.0.0/16", 80, null).EnsureAsync(cluster, hasOtherServers: false, Stopping);
+        await ClusterNetworkSettings.For("10.81.0.0/16", 81, IPAddress.Parse("192.0.2.7")).EnsureAsync(cluster, hasOtherServers: false, Stopping);
 
         var data = (await cluster.For<ConfigMap>().FindAsync(Key, Stopping))!.Data;
         Assert.Equal(("10.80.0.0/16", "10.80.255.254", "80", "192.0.2.7"), (data["cidr"], data["observer"], data["vni"], data["members"]));
