@@ -54,13 +54,14 @@ public sealed partial class ContainerEngine : IAsyncDisposable
     public bool HasUserNamespaces => parts.Options.UserIds is not null;
 
     /// <summary>Opens the folders, and takes over the containers that run.</summary>
-    /// <exception cref="InvalidOperationException">Another engine has them.</exception>
+    /// <exception cref="InvalidOperationException">Another engine has them, or a newer one wrote them.</exception>
     public static async Task<ContainerEngine> OpenAsync(EngineOptions options, IRootFileSystems roots, TimeProvider time, ILogger log, CancellationToken stopping)
     {
         var containersFolder = Path.Combine(options.DataFolder, "containers");
         Directory.CreateDirectory(containersFolder);
         Directory.CreateDirectory(Path.Combine(options.RunFolder, "containers"));
         var held = FileLock.TryAcquire(Path.Combine(options.DataFolder, "lock")) ?? throw new InvalidOperationException($"another engine uses {options.DataFolder}");
+        KeepFormat(options.DataFolder, held);
         if (options.UserIds is { } ids)
         {
             UserNamespaces.OpenWay(options.DataFolder, ids);
@@ -228,6 +229,20 @@ public sealed partial class ContainerEngine : IAsyncDisposable
     {
         containers.TryRemove(container.Id, out _);
         names.TryRemove(container.Name, out _);
+    }
+
+    private static void KeepFormat(string folder, FileLock held)
+    {
+        try
+        {
+            DataFormat.Require(folder);
+            DataFormat.Mark(folder);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
     }
 
     private async Task AdoptAsync(string folder, CancellationToken stopping)

@@ -50,6 +50,7 @@ internal static class EngineRole
         var time = TimeProvider.System;
         RequirePrograms(options.Engine.RuntimePath, options.Engine.MonitorPath);
         Directory.CreateDirectory(options.Engine.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        DataFormat.Require(options.Engine.DataFolder); // The image store would tidy up first.
         using var images = ImageStore.Open(new ImageStoreOptions { Folder = options.ImagesFolder, Registries = options.Registries }, time, loggers.CreateLogger<ImageStore>());
         await using var engine = await ContainerEngine.OpenAsync(options.Engine, new ImageRootFileSystems(options.ImagesFolder, images), time, loggers.CreateLogger<ContainerEngine>(), stopping);
         var services = new EngineServices
@@ -80,6 +81,7 @@ internal static class EngineRole
             return;
         }
 
+        DataFormat.Require(options.DataFolder);
         using var images = ImageStore.Open(new ImageStoreOptions { Folder = imagesFolder }, TimeProvider.System, loggers.CreateLogger<ImageStore>());
         await using var engine = await ContainerEngine.OpenAsync(options, new ImageRootFileSystems(imagesFolder, images), TimeProvider.System, loggers.CreateLogger<ContainerEngine>(), stopping);
         await Task.WhenAll(engine.List().Where(container => container.State is ContainerState.Alive or ContainerState.Restarting).Select(async container =>

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Godwit.Base;
 using Godwit.Linux.Files;
 using Godwit.Networks.Containers;
 
@@ -8,6 +10,8 @@ namespace Godwit.Containers;
 /// <summary>All that the engine has to remember of a container, as it lies on disk. A change is a new record, written before it is believed.</summary>
 internal sealed record ContainerRecord
 {
+    private static readonly Lazy<JsonObject> Standard = new(MakeStandard);
+
     public required ContainerId Id { get; init; }
 
     public required string Name { get; init; }
@@ -51,12 +55,33 @@ internal sealed record ContainerRecord
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), RecordJson.Default.ContainerRecord);
+            if (JsonNode.Parse(File.ReadAllBytes(path)) is not JsonObject read)
+            {
+                return null;
+            }
+
+            JsonDefaults.Complete(read, Standard.Value, "state", "kind");
+            return read.Deserialize(RecordJson.Default.ContainerRecord);
         }
-        catch (Exception unreadable) when (unreadable is JsonException or IOException)
+        catch (Exception unreadable) when (unreadable is JsonException or IOException or ArgumentException)
         {
             return null;
         }
+    }
+
+    /// <summary>Everything that a record has by itself, and nothing that it must be given.</summary>
+    private static JsonObject MakeStandard()
+    {
+        var empty = new ContainerRecord { Id = ContainerId.Generate(), Name = "", CreatedAt = default, Spec = new ContainerSpec { Image = "", ImageId = "", Process = new ProcessSpec() } };
+        var standard = JsonSerializer.SerializeToNode(empty, RecordJson.Default.ContainerRecord)!.AsObject();
+        foreach (var given in (string[])[nameof(Id), nameof(Name), nameof(CreatedAt)])
+        {
+            standard.Remove(given);
+        }
+
+        standard[nameof(Spec)]!.AsObject().Remove(nameof(ContainerSpec.Image));
+        standard[nameof(Spec)]!.AsObject().Remove(nameof(ContainerSpec.ImageId));
+        return standard;
     }
 }
 

@@ -49,8 +49,9 @@ internal sealed class CatalogueStore
         try
         {
             var file = JsonSerializer.Deserialize(File.ReadAllBytes(path), CatalogueJson.Default.CatalogueFile) ?? throw new JsonException("it is null");
-            return file.Version == VersionKnown
-                ? new ImageCatalogue
+            return file.Version > VersionKnown
+                ? throw new ImageException(ImageErrorKind.Conflict, $"The list of images {path} was written by a newer godwit: it is of version {file.Version}, and this program knows {VersionKnown}. Nothing was changed; start that newer one.")
+                : file.Version == VersionKnown ? new ImageCatalogue
                 {
                     Images = file.Images.ToImmutableDictionary(),
                     Names = file.Names.ToImmutableDictionary(name => new Oci.ImageReference(name.Registry, name.Repository, name.Tag, name.Digest), name => name.Image),

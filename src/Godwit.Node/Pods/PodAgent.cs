@@ -81,8 +81,10 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         }
 
         var volumes = new PodVolumes(Path.Combine(home, "volumes"), "");
+        var engineOptions = OptionsOf(dataFolder, "gw", "godwit");
+        DataFormat.Require(engineOptions.DataFolder); // The image store would tidy up first.
         using (var store = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, time, loggers.CreateLogger<ImageStore>()))
-        await using (var all = await ContainerEngine.OpenAsync(OptionsOf(dataFolder, "gw", "godwit"), new ImageRootFileSystems(Path.Combine(home, "images"), store), time, loggers.CreateLogger<ContainerEngine>(), stopping))
+        await using (var all = await ContainerEngine.OpenAsync(engineOptions, new ImageRootFileSystems(Path.Combine(home, "images"), store), time, loggers.CreateLogger<ContainerEngine>(), stopping))
         {
             foreach (var container in all.List())
             {
@@ -132,9 +134,11 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         Directory.CreateDirectory(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         // Shared before any monitor has its own view of the mounts.
         var volumes = new PodVolumes(Path.Combine(home, "volumes"), options.UnderlayAddress.ToString());
+        var engineOptions = OptionsOf(options.DataFolder, options.LinkPrefix, options.ControlGroupParent);
+        DataFormat.Require(engineOptions.DataFolder);
         images = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, parts.Time, parts.Loggers.CreateLogger<ImageStore>());
         Engine = await ContainerEngine.OpenAsync(
-            OptionsOf(options.DataFolder, options.LinkPrefix, options.ControlGroupParent), new ImageRootFileSystems(Path.Combine(home, "images"), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
+            engineOptions, new ImageRootFileSystems(Path.Combine(home, "images"), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
         pulled = new PodImages(images, ArchivesFolder(options.ImagesFolder), parts.Loggers.CreateLogger<PodImages>());
         sync = new PodSync(new PodSyncParts
         {

@@ -101,7 +101,7 @@ public sealed class EngineKillTests
     }
 
     /// <summary>Reads a client's output up to a line with these words.</summary>
-    private static async Task ReadUntilAsync(Process client, string words)
+    internal static async Task ReadUntilAsync(Process client, string words)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(EngineLab.Stopping);
         bound.CancelAfter(EngineLab.Bound);
