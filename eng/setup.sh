@@ -26,13 +26,14 @@ old_kubectl() {
   rm -rf "$fetched"
 }
 
-# The docker commands that are about: Debian 12's (20.10), Debian 13's (26.1, with Compose 2.26), each in a place of its own beside what is installed.
+# The docker commands that are about: Debian 11's and 12's (20.10.5, 20.10.24), Debian 13's (26.1, with Compose 2.26) and the one that it tests (28.5 or younger), each in a place of its
+# own beside what is installed. Debian never had 23, 24, 25 and 27 in a release.
 docker_clients() {
   local cache=/var/cache/godwit/docker suite packages
   [ "$(id -u)" = 0 ] || return 0
-  for suite in bookworm trixie; do
+  for suite in bullseye bookworm trixie forky; do
     [ -x $cache/$suite/usr/bin/docker ] && continue
-    case $suite in bookworm) packages=(docker.io) ;; *) packages=(docker-cli docker-compose docker-buildx) ;; esac
+    case $suite in bullseye | bookworm) packages=(docker.io) ;; forky) packages=(docker-cli) ;; *) packages=(docker-cli docker-compose docker-buildx) ;; esac
     say "fetching the docker command of Debian $suite into $cache"
     "$(dirname "$0")"/fetch-packages.sh $suite $cache/$suite "${packages[@]}" > /dev/null 2>&1 || say "it could not be fetched: the tests that drive it will be skipped"
     rm -f $cache/$suite/usr/sbin/dockerd

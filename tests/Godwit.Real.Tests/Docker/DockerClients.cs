@@ -13,6 +13,12 @@ internal static class DockerClients
     /// <summary>Debian 12's, 20.10; null where it is not.</summary>
     public static string? Oldest { get; } = Find($"{Unpacked}/bookworm/usr/bin/docker");
 
+    /// <summary>Debian 11's, 20.10 of its first days; null where it is not.</summary>
+    public static string? First { get; } = Find($"{Unpacked}/bullseye/usr/bin/docker");
+
+    /// <summary>The one that Debian tests for its next release, 28.5 or younger; null where it is not.</summary>
+    public static string? Next { get; } = Find($"{Unpacked}/forky/usr/bin/docker");
+
     /// <summary>Debian 13's, 26.1; null where it is not.</summary>
     public static string? Middle { get; } = Find($"{Unpacked}/trixie/usr/bin/docker");
 

@@ -26,6 +26,12 @@ public sealed class DockerVersionTests
     ];
 
     [Fact]
+    public Task The_first_docker_20_does_a_days_work() => DayAsync(DockerClients.First, "Debian 11's docker");
+
+    [Fact]
+    public Task The_docker_that_Debian_tests_does_a_days_work() => DayAsync(DockerClients.Next, "the docker that Debian tests");
+
+    [Fact]
     public Task Docker_20_does_a_days_work() => DayAsync(DockerClients.Oldest, "Debian 12's docker");
 
     [Fact]
