@@ -7,6 +7,7 @@ using Godwit.Api.Apps.V1;
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Autoscaling.V1;
+using Godwit.Api.Autoscaling.V2;
 using Godwit.Api.Batch.V1;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
@@ -120,6 +121,8 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Job>))]
 [JsonSerializable(typeof(ResourceList<CronJob>))]
 [JsonSerializable(typeof(ResourceList<PodDisruptionBudget>))]
+[JsonSerializable(typeof(ResourceList<HorizontalPodAutoscaler>))]
+[JsonSerializable(typeof(ResourceList<HorizontalPodAutoscalerV1>))]
 [JsonSerializable(typeof(ResourceList<Role>))]
 [JsonSerializable(typeof(ResourceList<ClusterRole>))]
 [JsonSerializable(typeof(ResourceList<RoleBinding>))]

@@ -1,4 +1,5 @@
 using Godwit.Api.Apps.V1;
+using Godwit.Api.Autoscaling.V2;
 using Godwit.Api.Batch.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Discovery.V1;
@@ -26,8 +27,8 @@ internal sealed class ClusterView
         Events = events;
         Nodes = Follow<Node>();
         NodeLeases = Follow<Lease>(NamespaceNames.KubeNodeLease);
-        Settings = Follow<ConfigMap>(NamespaceNames.KubeSystem);
         ServerLeases = Follow<Lease>(NamespaceNames.KubeSystem, $"{LabelNames.ServerIdentity}={ServerPresence.Identity}");
+        Settings = Follow<ConfigMap>(NamespaceNames.KubeSystem);
         Namespaces = Follow<Namespace>();
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
@@ -39,6 +40,7 @@ internal sealed class ClusterView
         Deployments = Follow<Deployment>();
         ReplicationControllers = Follow<ReplicationController>();
         Budgets = Follow<PodDisruptionBudget>();
+        Autoscalers = Follow<HorizontalPodAutoscaler>();
         StatefulSets = Follow<StatefulSet>();
         DaemonSets = Follow<DaemonSet>();
         Revisions = Follow<ControllerRevision>();
@@ -56,11 +58,11 @@ internal sealed class ClusterView
 
     public ResourceCache<Lease> NodeLeases { get; }
 
-    /// <summary>ConfigMaps of kube-system.</summary>
-    public ResourceCache<ConfigMap> Settings { get; }
     /// <summary>By which servers say that they are there.</summary>
     public ResourceCache<Lease> ServerLeases { get; }
 
+    /// <summary>ConfigMaps of kube-system.</summary>
+    public ResourceCache<ConfigMap> Settings { get; }
 
     public ResourceCache<Namespace> Namespaces { get; }
 
@@ -83,6 +85,8 @@ internal sealed class ClusterView
     public ResourceCache<ReplicationController> ReplicationControllers { get; }
 
     public ResourceCache<PodDisruptionBudget> Budgets { get; }
+
+    public ResourceCache<HorizontalPodAutoscaler> Autoscalers { get; }
 
     public ResourceCache<StatefulSet> StatefulSets { get; }
 

@@ -8,6 +8,7 @@ using Godwit.Controllers.Placements;
 using Godwit.Controllers.Services;
 using Godwit.Controllers.VirtualMachines;
 using Godwit.Controllers.Workloads;
+using Godwit.Controllers.Workloads.Autoscaling;
 using Godwit.Controllers.Workloads.CronJobs;
 using Godwit.Controllers.Workloads.DaemonSets;
 using Godwit.Controllers.Workloads.Deployments;
@@ -102,10 +103,11 @@ public sealed class ControllerHost
                 new JobController(view, keeper, clock, logger),
                 new CronJobController(view, clock, logger),
                 new DisruptionController(view, clock, logger),
+                new HorizontalController(view, clock, logger),
                 new ServiceController(view, clock, logger),
+                new ServerServiceController(view, clock, logger),
                 new NodeLifecycleController(view, clock, logger),
                 new PodEvictionController(view, clock, logger),
-                new ServerServiceController(view, clock, logger),
                 new EndedPods(view, clock, logger),
                 new GarbageController(view, clock, logger),
                 new EventExpiry(view.ClientOf<Event>(), clock, logger),

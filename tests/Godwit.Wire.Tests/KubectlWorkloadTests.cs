@@ -56,4 +56,21 @@ public sealed class KubectlWorkloadTests
         Assert.Contains("daemonset.apps/log", await kubectl.RunAsync("get all"), StringComparison.Ordinal);
         Assert.Contains("Pods Status:", await kubectl.RunAsync("describe sts db"), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [MemberData(nameof(Clients))]
+    public async Task It_makes_shows_and_changes_autoscalers(string client)
+    {
+        await using var kubectl = await Kubectl.StartAsync(client);
+        await kubectl.RunAsync("create deployment web --image=nginx:1.27");
+        Assert.Equal("horizontalpodautoscaler.autoscaling/web autoscaled\n", await kubectl.RunAsync("autoscale deployment web --min=2 --max=5 --cpu-percent=70"));
+        Assert.Matches(@"^NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment/web +cpu: <unknown>/70% +2 +5 +0 +", await kubectl.RunAsync("get hpa"));
+        Assert.Equal("70", await kubectl.RunAsync("get horizontalpodautoscalers.v1.autoscaling web -o jsonpath={.spec.targetCPUUtilizationPercentage}"));
+        Assert.Equal("70", await kubectl.RunAsync("get horizontalpodautoscalers.v2.autoscaling web -o jsonpath={.spec.metrics[0].resource.target.averageUtilization}"));
+        Assert.Contains("patched", await kubectl.RunAsync("patch hpa web -p {\"spec\":{\"maxReplicas\":7}}"), StringComparison.Ordinal);
+        Assert.Matches("Max replicas: +7", await kubectl.RunAsync("describe hpa web"));
+        Assert.Contains("maxReplicas", await kubectl.FailAsync("patch hpa web -p {\"spec\":{\"maxReplicas\":1}}"), StringComparison.Ordinal);
+        Assert.Contains("horizontalpodautoscaler.autoscaling/web", await kubectl.RunAsync("get all"), StringComparison.Ordinal);
+        Assert.Equal("horizontalpodautoscaler.autoscaling \"web\" deleted\n", await kubectl.RunAsync("delete hpa web"));
+    }
 }

@@ -47,15 +47,28 @@ public sealed record ApiSurface(
         [.. Resources.Select(resource => new GroupVersion(resource.Group, resource.Version))
             .Concat(Questions.Select(question => new GroupVersion(question.Type.Group, question.Type.Version)))
             .Concat(VerbSubresources.Select(verb => new GroupVersion(verb.Group, verb.Version)))
-            .Distinct().OrderBy(version => version.Group, StringComparer.Ordinal).ThenBy(version => version.Version, StringComparer.Ordinal)];
+            .Distinct().OrderBy(version => version.Group, StringComparer.Ordinal).ThenByDescending(version => version.Maturity)];
 }
 
 internal readonly record struct GroupVersion(string Group, string Version)
 {
+    /// <summary>Which of two versions is the better one, as Kubernetes has it: released before beta before alpha, then the higher number.</summary>
+    public (int Stage, int Number, int Draft) Maturity
+    {
+        get
+        {
+            var parts = Version[1..].Split(["alpha", "beta"], StringSplitOptions.None);
+            var stage = Version.Contains("alpha", StringComparison.Ordinal) ? 0 : Version.Contains("beta", StringComparison.Ordinal) ? 1 : 2;
+            return (stage, NumberOf(parts[0]), parts.Length > 1 ? NumberOf(parts[1]) : 0);
+        }
+    }
+
     public string Text => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
     /// <summary>The path without a leading slash, as the OpenAPI v3 index names it: <c>api/v1</c>, <c>apis/apps/v1</c>.</summary>
     public string Path => Group.Length == 0 ? $"api/{Version}" : $"apis/{Group}/{Version}";
+
+    private static int NumberOf(string text) => int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : 0;
 }
 
 /// <summary>What may be done with the resources that the generic machinery serves.</summary>

@@ -1,6 +1,7 @@
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Kinds.Access;
+using Godwit.Api.Kinds.Autoscaling;
 using Godwit.Api.Kinds.Metrics;
 using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Kinds.Policies;
@@ -39,6 +40,8 @@ public static class BuiltInKinds
         BatchKinds.JobDefinition,
         BatchKinds.CronJobDefinition,
         PolicyKinds.PodDisruptionBudgetDefinition,
+        AutoscalingKinds.HorizontalPodAutoscalerDefinition,
+        AutoscalingKinds.HorizontalPodAutoscalerV1Definition,
         RbacKinds.RoleDefinition,
         RbacKinds.ClusterRoleDefinition,
         RbacKinds.RoleBindingDefinition,
@@ -70,7 +73,7 @@ public static class BuiltInKinds
     ];
 
     /// <summary>The body of the scale subresource.</summary>
-    public static QuestionKind Scale { get; } = new(Autoscaling.V1.Scale.Type, "scale", ClusterSchemas.Scale);
+    public static QuestionKind Scale { get; } = new(Api.Autoscaling.V1.Scale.Type, "scale", ClusterSchemas.Scale);
 
     /// <summary>The body of a pod's binding.</summary>
     public static QuestionKind Binding { get; } = new(new ResourceType("", "v1", "Binding", "bindings", Namespaced: true), "binding", ClusterSchemas.Binding);

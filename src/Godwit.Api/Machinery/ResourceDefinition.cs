@@ -57,8 +57,19 @@ public sealed record ResourceDefinition
     public IReadOnlyDictionary<string, Func<JsonObject, string>> SelectableFields { get; init; } =
         new Dictionary<string, Func<JsonObject, string>>(StringComparer.Ordinal);
 
+    /// <summary>For a version of a kind that is stored in another one: how it is made of that and that of it; null for the version that is stored.</summary>
+    public VersionConversion? Conversion { get; init; }
+
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 }
+
+/// <summary>
+/// One kind in two versions. An object that goes to the stored version and back is as it was, and the other way round: what one version has no field for lies in annotations.
+/// </summary>
+/// <param name="Stored">The definition of the version that is stored.</param>
+/// <param name="ToStored">Changes an object of this version, whose metadata it may change too, into one of that; apiVersion is set by the caller.</param>
+/// <param name="FromStored">The other way.</param>
+public sealed record VersionConversion(ResourceDefinition Stored, Action<JsonObject> ToStored, Action<JsonObject> FromStored);
 
 /// <summary>JSON paths (dotted, from the root) of the scale subresource.</summary>
 public sealed record ScalePaths(string SpecReplicas, string StatusReplicas, string? StatusSelector);

@@ -48,9 +48,9 @@ internal sealed class ServedResources
         {
             var served = new ServedResource(definition);
             byUrl.Add((definition.Group, definition.Version, definition.Plural), served);
-            if (!prefixes.TryAdd(served.KeyPrefix, served))
+            if (definition.Conversion is null && !prefixes.TryAdd(served.KeyPrefix, served))
             {
-                throw new ArgumentException($"{served.KeyPrefix} is served in two versions; conversion between versions is not built.", nameof(registry));
+                throw new ArgumentException($"{served.KeyPrefix} is served in two versions of which neither says how it is converted.", nameof(registry));
             }
         }
 

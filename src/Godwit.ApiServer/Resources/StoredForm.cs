@@ -18,7 +18,7 @@ namespace Godwit.ApiServer.Resources;
 /// {"apiVersion":"v1","kind":"ConfigMap","metadata":{ ▲ "name":"a","uid":"…"},"data":{…}}
 /// └──────────────── head: the same for a kind ─────┘ └ "resourceVersion":"7", is spliced in here
 /// </code>
-/// So get, list and watch copy bytes: head, version, rest.
+/// So get, list and watch copy bytes: head, version, rest. Only of a version that is not the stored one every object is read and converted.
 /// </summary>
 internal sealed class StoredForm
 {
@@ -34,6 +34,8 @@ internal sealed class StoredForm
 
     private static readonly JsonDocumentOptions ReaderOptions = new() { MaxDepth = JsonLimits.DepthMax };
 
+    private readonly VersionConversion? conversion;
+    private readonly StoredForm? stored;
     private readonly byte[] head;
     private readonly string apiVersion;
     private readonly string kind;
@@ -42,12 +44,21 @@ internal sealed class StoredForm
     {
         apiVersion = definition.ApiVersion;
         kind = definition.Kind;
+        conversion = definition.Conversion;
+        stored = conversion is null ? null : new StoredForm(conversion.Stored);
         head = Encoding.UTF8.GetBytes($$"""{"apiVersion":"{{apiVersion}}","kind":"{{kind}}","metadata":{""");
     }
 
     /// <summary>The stored bytes of an object. Its <c>metadata.resourceVersion</c> is left out.</summary>
     public byte[] Encode(JsonObject resource)
     {
+        if (stored is not null)
+        {
+            var converted = resource.DeepClone().AsObject();
+            conversion!.ToStored(converted);
+            return stored.Encode(converted);
+        }
+
         var output = new ArrayBufferWriter<byte>(1024);
         using var writer = new Utf8JsonWriter(output, WriterOptions);
         writer.WriteStartObject();
@@ -77,32 +88,59 @@ internal sealed class StoredForm
     }
 
     /// <summary>The object with its resourceVersion, to be read or changed.</summary>
-    public JsonObject Decode(ReadOnlySpan<byte> stored, long revision)
+    public JsonObject Decode(ReadOnlySpan<byte> value, long revision)
     {
-        Check(stored);
-        var resource = JsonNode.Parse(stored, documentOptions: ReaderOptions)!.AsObject();
+        if (stored is not null)
+        {
+            var converted = stored.Decode(value, revision);
+            conversion!.FromStored(converted);
+            converted["apiVersion"] = apiVersion;
+            return converted;
+        }
+
+        Check(value);
+        var resource = JsonNode.Parse(value, documentOptions: ReaderOptions)!.AsObject();
         resource["metadata"]!["resourceVersion"] = revision.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return resource;
     }
 
     /// <summary>The object with its resourceVersion, as the client gets it.</summary>
-    public void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> stored, long revision)
+    public void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> value, long revision)
     {
-        Check(stored);
-        output.Write(stored[..head.Length]);
+        if (stored is not null)
+        {
+            var converted = Decode(value, revision);
+            if (revision <= 0)
+            {
+                converted["metadata"]!.AsObject().Remove("resourceVersion");
+            }
+
+            using var writer = new Utf8JsonWriter(output, WriterOptions);
+            converted.WriteTo(writer);
+            return;
+        }
+
+        Check(value);
+        output.Write(value[..head.Length]);
         if (revision > 0)
         {
             WriteVersion(output, revision, isLast: false); // Every stored object has a name.
         } // Else a dry run: the object was never written.
 
-        output.Write(stored[head.Length..]);
+        output.Write(value[head.Length..]);
     }
 
     /// <summary>The object's metadata alone, as the object that it is, with the resourceVersion.</summary>
-    public void WriteMetadata(IBufferWriter<byte> output, ReadOnlySpan<byte> stored, long revision)
+    public void WriteMetadata(IBufferWriter<byte> output, ReadOnlySpan<byte> value, long revision)
     {
-        Check(stored);
-        var metadata = stored[(head.Length - 1)..];
+        if (stored is not null)
+        {
+            stored.WriteMetadata(output, value, revision);
+            return;
+        }
+
+        Check(value);
+        var metadata = value[(head.Length - 1)..];
         var reader = new Utf8JsonReader(metadata, new JsonReaderOptions { MaxDepth = JsonLimits.DepthMax });
         reader.Read();
         reader.Skip();
@@ -139,9 +177,9 @@ internal sealed class StoredForm
         }
     }
 
-    private void Check(ReadOnlySpan<byte> stored)
+    private void Check(ReadOnlySpan<byte> value)
     {
-        if (!stored.StartsWith(head))
+        if (!value.StartsWith(head))
         {
             throw new InvalidDataException($"A stored object of kind {kind} does not begin as this server writes it: the store was written by something else, or is damaged.");
         }

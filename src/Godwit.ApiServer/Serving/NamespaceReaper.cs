@@ -103,7 +103,7 @@ internal sealed partial class NamespaceReaper(IRevisionStore store, ServedResour
     private async Task<bool> EmptyAsync(string ns, CancellationToken stopping)
     {
         var empty = true;
-        foreach (var resource in resources.All.Where(resource => resource.Definition.Namespaced))
+        foreach (var resource in resources.All.Where(resource => resource.Definition is { Namespaced: true, Conversion: null }))
         {
             await foreach (var page in objects.Lists.ReadAllAsync(new ObjectFilter(resource, ns, ""), default, stopping))
             {

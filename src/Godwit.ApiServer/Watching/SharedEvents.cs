@@ -16,7 +16,7 @@ internal sealed class SharedEvents
     public WatchEvent Share(ServedResource resource, StoreEvent change)
     {
         ref var slot = ref recent[change.Revision % Slots];
-        if (Volatile.Read(ref slot) is { } shared && ReferenceEquals(shared.Change, change))
+        if (Volatile.Read(ref slot) is { } shared && ReferenceEquals(shared.Change, change) && ReferenceEquals(shared.Resource, resource))
         {
             return shared;
         }

@@ -21,6 +21,9 @@ internal sealed class WatchEvent(ServedResource resource, StoreEvent change)
 
     private byte[]? plainLine;
 
+    /// <summary>The kind, in the version in which it is told.</summary>
+    public ServedResource Resource { get; } = resource;
+
     public StoreEvent Change { get; } = change;
 
     public WatchEventType Type => Change.Kind switch
@@ -31,10 +34,10 @@ internal sealed class WatchEvent(ServedResource resource, StoreEvent change)
     };
 
     /// <summary>The object after the change, or as it was last when deleted; its version is the change's.</summary>
-    public StoredObject Object => new(resource, Change.Item.Key, Change.Item.Value, Change.Revision);
+    public StoredObject Object => new(Resource, Change.Item.Key, Change.Item.Value, Change.Revision);
 
     /// <summary>The object before an update or deletion.</summary>
-    public StoredObject? Previous => Change.Previous is { } previous ? resource.Object(previous) : null;
+    public StoredObject? Previous => Change.Previous is { } previous ? Resource.Object(previous) : null;
 
     /// <summary>The line <c>{"type":…,"object":…}</c> in plain JSON.</summary>
     public ReadOnlyMemory<byte> PlainLine(Func<WatchEvent, byte[]> encode) => plainLine ??= encode(this);

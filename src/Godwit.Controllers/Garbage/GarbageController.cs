@@ -30,6 +30,7 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
             Kind(cluster, cluster.Revisions),
             Kind(cluster, cluster.Jobs),
             Kind(cluster, cluster.CronJobs),
+            Kind(cluster, cluster.Autoscalers),
             Kind(cluster, cluster.Services),
             Kind(cluster, cluster.Slices),
             Kind(cluster, cluster.Endpoints),

@@ -12,13 +12,13 @@ public sealed class HostileObjectTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
 
-    public static TheoryData<string> Kinds { get; } = [.. BuiltInKinds.All.Select(definition => definition.Kind)];
+    public static TheoryData<string> Kinds { get; } = [.. BuiltInKinds.All.Select(Samples.KeyOf)];
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void No_object_makes_a_rule_a_default_or_a_column_throw(string kind)
     {
-        var definition = BuiltInKinds.All.Single(found => found.Kind == kind);
+        var definition = BuiltInKinds.All.Single(found => Samples.KeyOf(found) == kind);
         var objects = RandomObject.Of(definition.Schema);
         Gen.Select(objects, objects).Sample(
             (existing, updated) =>
@@ -48,7 +48,7 @@ public sealed class HostileObjectTests
     [MemberData(nameof(Kinds))]
     public void Any_two_objects_can_be_merged_applied_and_tracked(string kind)
     {
-        var definition = BuiltInKinds.All.Single(found => found.Kind == kind);
+        var definition = BuiltInKinds.All.Single(found => Samples.KeyOf(found) == kind);
         var writer = new FieldWriter("tester", definition.ApiVersion, "", Now);
         var objects = RandomObject.Of(definition.Schema);
         Gen.Select(objects, objects).Sample(

@@ -1,8 +1,13 @@
+using Godwit.Api.Machinery;
+
 namespace Godwit.Api.Tests.Kinds;
 
 /// <summary>Of each kind an object as it is in use, and one with nothing that could be left out: what tables must print well.</summary>
 internal static class Samples
 {
+    /// <summary>How a kind is called here: by its kind, and by its version too where that is not the stored one.</summary>
+    public static string KeyOf(ResourceDefinition kind) => kind.Conversion is null ? kind.Kind : $"{kind.Kind} {kind.Version}";
+
     public static IReadOnlyDictionary<string, string[]> ByKind { get; } = new Dictionary<string, string[]>(StringComparer.Ordinal)
     {
         ["Namespace"] = ["""{"metadata":{"name":"team"},"status":{"phase":"Active"}}"""],
@@ -46,6 +51,14 @@ internal static class Samples
             """{"metadata":{"name":"new"},"status":{"phase":"Pending"}}""",
         ],
         ["ServiceAccount"] = ["""{"metadata":{"name":"default"}}"""],
+        ["NodeMetrics"] = ["""{"metadata":{"name":"n1"},"timestamp":"2026-01-31T11:59:50Z","window":"10.004s","usage":{"cpu":"251400000n","memory":"2097152Ki"}}""", """{"metadata":{"name":"n2"}}"""],
+        ["PodMetrics"] =
+        [
+            """
+            {"metadata":{"name":"web"},"timestamp":"2026-01-31T11:59:50Z","window":"10s",
+            "containers":[{"name":"a","usage":{"cpu":"1","memory":"64Mi"}},{"name":"b","usage":{"cpu":"500u","memory":"1Mi"}}]}
+            """,
+        ],
         ["ResourceQuota"] =
         [
             """
@@ -97,6 +110,27 @@ internal static class Samples
         [
             """{"metadata":{"name":"night"},"spec":{"schedule":"0 3 * * *","timeZone":"Europe/Oslo","suspend":false,"jobTemplate":{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.27"},{"name":"log","image":"busybox"}]}}}}},"status":{"active":[{"name":"night-1"}],"lastScheduleTime":"2026-01-31T03:00:00Z"}}""",
             """{"metadata":{"name":"new"},"spec":{"schedule":"@daily","suspend":true}}""",
+        ],
+        ["HorizontalPodAutoscaler"] =
+        [
+            """
+            {"metadata":{"name":"web"},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},"minReplicas":1,"maxReplicas":10,
+            "metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":80}}},{"type":"Resource","resource":{"name":"memory","target":{"type":"AverageValue","averageValue":"64Mi"}}}]},
+            "status":{"currentReplicas":2,"desiredReplicas":2,"currentMetrics":[{"type":"Resource","resource":{"name":"cpu","current":{"averageUtilization":12,"averageValue":"120m"}}},{"type":"Resource","resource":{"name":"memory","current":{"averageValue":"32Mi"}}}]}}
+            """,
+            """
+            {"metadata":{"name":"many"},"spec":{"scaleTargetRef":{"kind":"StatefulSet","name":"db"},"maxReplicas":3,"metrics":[
+            {"type":"ContainerResource","containerResource":{"name":"cpu","container":"main","target":{"type":"Utilization","averageUtilization":50}}},
+            {"type":"Pods","pods":{"metric":{"name":"requests"},"target":{"type":"AverageValue","averageValue":"10"}}},{"type":"External","external":{"metric":{"name":"queue"},"target":{"type":"Value","value":"30"}}}]}}
+            """,
+            """{"metadata":{"name":"new"}}""",
+        ],
+        ["HorizontalPodAutoscaler v1"] =
+        [
+            """
+            {"metadata":{"name":"web"},"spec":{"scaleTargetRef":{"kind":"Deployment","name":"web"},"minReplicas":2,"maxReplicas":10,"targetCPUUtilizationPercentage":80},
+            "status":{"currentReplicas":2,"desiredReplicas":2,"currentCPUUtilizationPercentage":12}}
+            """,
         ],
         ["PodDisruptionBudget"] = ["""{"metadata":{"name":"web"},"spec":{"minAvailable":2},"status":{"disruptionsAllowed":1}}""", """{"metadata":{"name":"half"},"spec":{"maxUnavailable":"50%"}}"""],
         ["Lease"] = ["""{"metadata":{"name":"n1"},"spec":{"holderIdentity":"n1"}}""", """{"metadata":{"name":"free"}}"""],

@@ -10,18 +10,20 @@ public sealed class TableTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
 
-    public static TheoryData<string> Kinds { get; } = [.. BuiltInKinds.All.Select(definition => definition.Kind)];
+    private static IEnumerable<ResourceDefinition> All => BuiltInKinds.All.Concat(BuiltInKinds.Measured);
+
+    public static TheoryData<string> Kinds { get; } = [.. All.Select(Samples.KeyOf)];
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void Each_kind_is_printed_as_kept(string kind)
     {
-        var definition = BuiltInKinds.All.Single(found => found.Kind == kind);
+        var definition = All.Single(found => Samples.KeyOf(found) == kind);
         Assert.True(Samples.ByKind.TryGetValue(kind, out var samples), $"{kind} has no sample: add one to Samples.");
         var objects = samples.Select(Read).ToList();
         Assert.All(objects, sample => Assert.True(SchemaCheck.Run(definition.Schema, sample, isPartial: true).AreNone, sample.ToJsonString()));
 
-        Golden.CheckText($"tables/{definition.Plural}.txt", $"kubectl get\n{Print(definition, objects, isWide: false)}\nkubectl get -o wide\n{Print(definition, objects, isWide: true)}");
+        Golden.CheckText($"tables/{(definition.IsMeasured ? definition.Kind.ToLowerInvariant() : definition.Conversion is not null ? $"{definition.Plural}.{definition.Version}" : definition.Plural)}.txt", $"kubectl get\n{Print(definition, objects, isWide: false)}\nkubectl get -o wide\n{Print(definition, objects, isWide: true)}");
     }
 
     private static JsonObject Read(string sample)

@@ -5,6 +5,7 @@ using Godwit.Api.Apps.V1;
 using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Autoscaling.V1;
+using Godwit.Api.Autoscaling.V2;
 using Godwit.Api.Batch.V1;
 using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
@@ -49,6 +50,8 @@ public sealed class SchemaAgreementTests
         [typeof(ReplicationController)] = ReplicationController.Type,
         [typeof(Job)] = Job.Type,
         [typeof(CronJob)] = CronJob.Type,
+        [typeof(HorizontalPodAutoscaler)] = HorizontalPodAutoscaler.Type,
+        [typeof(HorizontalPodAutoscalerV1)] = HorizontalPodAutoscalerV1.Type,
         [typeof(PodDisruptionBudget)] = PodDisruptionBudget.Type,
         [typeof(Role)] = Role.Type,
         [typeof(ClusterRole)] = ClusterRole.Type,
