@@ -37,7 +37,7 @@ public sealed class TopTests
         Assert.Equal(["busy"], Read((await cluster.KubectlAsync("top", "pods", "-l", "app=busy", "--no-headers")).MustSucceed().Output).Keys);
         Assert.StartsWith("busy", (await cluster.KubectlAsync("top", "pods", "-l", "app in (busy,idle)", "--sort-by=cpu", "--no-headers")).MustSucceed().Output, StringComparison.Ordinal);
 
-        var node = (await cluster.KubectlAsync("top", "node", "--no-headers")).MustSucceed().Output.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var node = (await cluster.KubectlAsync("top", "node", "--no-headers")).MustSucceed().Output.Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(5, node.Length);
         Assert.InRange(int.Parse(node[1].TrimEnd('m'), CultureInfo.InvariantCulture), 100, Environment.ProcessorCount * 1000);
         Assert.EndsWith("%", node[2], StringComparison.Ordinal); // Of what the node has for pods.
