@@ -189,6 +189,10 @@ public sealed class MigrateCommandTests : IAsyncLifetime
             ThroughputBytesPerSecond = 117_000_000,
             DirtyBytesPerSecond = 20_000_000,
             Percent = percent,
+            EndEarliestTimestamp = DateTimeOffset.UnixEpoch.AddSeconds(11.2),
+            EndLatestTimestamp = DateTimeOffset.UnixEpoch.AddSeconds(11.9),
+            SuccessChancePercent = 76,
+            UpdatedTimestamp = DateTimeOffset.UnixEpoch.AddSeconds(10),
         },
     };
 

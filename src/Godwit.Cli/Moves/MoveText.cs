@@ -51,8 +51,22 @@ internal static class MoveText
             progress.RemainingBytes is { } left ? $"{Human.Bytes(left)} left" : "",
             progress.DirtyBytesPerSecond is > 0 ? $"guest writes {Human.Rate(progress.DirtyBytesPerSecond)}" : "",
             progress.ThrottlePercent is > 0 ? $"guest slowed by {Human.Number(progress.ThrottlePercent)} %" : "",
+            Outlook(progress),
         };
         return string.Join(", ", parts.Where(part => part.Length > 0));
+    }
+
+    /// <summary>When it is going to end, counted from when that was told, and how likely well; empty when that cannot be told.</summary>
+    private static string Outlook(MigrationProgress progress)
+    {
+        if (progress is not { EndEarliestTimestamp: { } early, EndLatestTimestamp: { } late, UpdatedTimestamp: { } told })
+        {
+            return "";
+        }
+
+        var range = new ForecastRange { Low = Math.Max(0, (long)(early - told).TotalMilliseconds), High = Math.Max(0, (long)(late - told).TotalMilliseconds) };
+        var chance = progress.SuccessChancePercent is { } percent ? $", {Human.Number(percent)} % likely within its bounds" : "";
+        return $"ends in {Human.Milliseconds(range)}{chance}";
     }
 
     public static string Forecast(ModeForecast forecast)

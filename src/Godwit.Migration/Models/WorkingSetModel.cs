@@ -27,6 +27,9 @@ public sealed record WorkingSetModel
 
     public required DirtyCurve Dirty { get; init; }
 
+    /// <summary>For so long the first pass has run already: what the guest dirtied since is left to the next one.</summary>
+    public double SpentSeconds { get; init; }
+
     public required double LinkBytesPerSecond { get; init; }
 
     /// <summary>L, in seconds.</summary>
@@ -56,7 +59,7 @@ public sealed record WorkingSetModel
             var passSeconds = sentBytes / LinkBytesPerSecond;
             seconds += passSeconds;
             copiedBytes += sentBytes;
-            var nextBytes = leftBytes - sentBytes + Dirty.Faster(1 - throttle).UniqueBytes(passSeconds);
+            var nextBytes = leftBytes - sentBytes + Dirty.Faster(1 - throttle).UniqueBytes(passSeconds + (round == 0 ? SpentSeconds : 0));
             if (EndedBy(round, nextBytes, fitsBytes, copiedBytes / memoryBytes, seconds) is { } rule)
             {
                 return new(seconds, copiedBytes, nextBytes, round, rule, throttle, LinkBytesPerSecond, RestartSeconds);

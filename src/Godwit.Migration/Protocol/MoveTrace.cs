@@ -68,6 +68,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     public long RemainingBytes { get; init; }
 
+    /// <summary>The guest's, as QEMU counts it; zero before the first reading of a stream.</summary>
+    public long MemoryBytes { get; init; }
+
     /// <summary>What was left to send when the guest was stopped.</summary>
     public long RestBytes { get; init; }
 
@@ -93,6 +96,7 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
         FirstPassBytes = reading.Round <= 1 ? Math.Max(FirstPassBytes, reading.TransferredBytes) : FirstPassBytes,
         TransferredBytes = Math.Max(TransferredBytes, reading.TransferredBytes),
         RemainingBytes = reading.RemainingBytes,
+        MemoryBytes = Math.Max(MemoryBytes, reading.MemoryBytes),
         QemuDowntimeMs = reading.DowntimeMs ?? QemuDowntimeMs,
     };
 }

@@ -18,7 +18,7 @@ internal sealed record Observations(
     long MemoryBytes, long ResidentBytes, double? LinkBytesPerSecond, IReadOnlyList<DirtyPoint> Dirty, DateTimeOffset MeasuredAt);
 
 /// <summary>A forecast for one move: the guest's writes for the engine, the chosen mode for the object, and both for what is learned from it.</summary>
-internal sealed record MoveForecast(DirtyCurve Dirty, ModeForecast Chosen, Observations Observed);
+internal sealed record MoveForecast(DirtyCurve Dirty, ModeForecast Chosen, Observations Observed, OutlookBasis Basis);
 
 /// <summary>Measures a guest and a link, makes forecasts of it, and keeps what past moves teach.</summary>
 internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, CostHistory costs)
@@ -39,7 +39,8 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
         return new(
             Forecaster.Expected(input),
             ForecastWords.ToApi(forecast[mode], design.Mode.ToString().ToLowerInvariant()),
-            observed);
+            observed,
+            OutlookBasis.Of(input, Link(observed, route.Target.Node)));
     }
 
     /// <summary>Thorough, for a person who asks.</summary>
@@ -125,14 +126,13 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     {
         var resident = Math.Clamp(observed.ResidentBytes, 1, observed.MemoryBytes);
         var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
-        var link = observed.LinkBytesPerSecond ?? 1.25e8;
-        var share = observed.LinkBytesPerSecond is null ? new Interval(0.08, 8) : PastCosts.LinkShare(costs.Of(target));
+        var link = Link(observed, target);
         return new()
         {
             MemoryBytes = observed.MemoryBytes,
             FirstPassBytes = new(resident * 0.5, resident),
             DirtyReadings = observed.Dirty,
-            LinkBytesPerSecond = new(Math.Min(bandwidth, link * share.Low), Math.Min(bandwidth, link * share.High)),
+            LinkBytesPerSecond = new(Math.Min(bandwidth, link.Low), Math.Min(bandwidth, link.High)),
             LinkMeasured = observed.LinkBytesPerSecond is not null,
             DowntimeBudgetMs = design?.Convergence.DowntimeBudgetMs ?? MovePlanner.DowntimeBudgetMsDefault,
             Termination = design?.Convergence.Termination ?? new(),
@@ -141,6 +141,10 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
             PostcopyPossible = design?.Stream.Postcopy ?? true,
         };
     }
+
+    /// <summary>What a stream gets of the link, whatever the policy.</summary>
+    private Interval Link(Observations observed, NodeName target) =>
+        observed.LinkBytesPerSecond is { } measured ? PastCosts.LinkShare(costs.Of(target)) * measured : new Interval(0.08, 8) * 1.25e8;
 
     private static ForecastMode ModeOf(MoveDesign design, ScienceForecast forecast) => design.Mode switch
     {

@@ -5,6 +5,7 @@ using Godwit.Linux.Hosts;
 using Godwit.Machines;
 using Godwit.Node.Guests;
 using Godwit.Node.Hosting;
+using Godwit.Node.Serving;
 using Microsoft.Extensions.Logging;
 using Forecast = Godwit.Api.Forecasts.V1Alpha1.Forecast;
 
@@ -65,6 +66,9 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
     public void RequestEnd(MachineId id, string reason) => outgoing.EndMovesOf(id, reason);
 
     public void Subscribe(Action<MachineId> claimChanged) => parts.Journal.Subscribe(claimChanged);
+
+    /// <summary>For Prometheus.</summary>
+    public IEnumerable<MetricSample> Metrics() => outgoing.Progress.SelectMany(move => MoveMetrics.Of(move.Preparation, move.Progress));
 
     /// <summary>Takes up what an earlier agent left before orders are let in. The machines have been adopted before.</summary>
     public async Task RunAsync(CancellationToken stopping)

@@ -3,7 +3,9 @@ using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Api.Migrations.V1Alpha1;
+using Godwit.Migration.Forecasts;
 using Godwit.Migration.Protocol;
+using ModeForecast = Godwit.Api.Forecasts.V1Alpha1.ModeForecast;
 
 namespace Godwit.Node.Migrations;
 
@@ -16,6 +18,9 @@ internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBy
     /// <summary>What became of the last change of what the move may cost; null: there was none.</summary>
     public TermsNote? Terms { get; init; }
 
+    /// <summary>How it is going to end; null: that cannot be told.</summary>
+    public Outlook? Outlook { get; init; }
+
     /// <summary>Bytes of disks on the wire, not in <see cref="WireBytes"/>.</summary>
     public long DiskBytes { get; init; }
 
@@ -26,6 +31,9 @@ internal sealed record MoveView(SourcePhase Phase, long WireBytes, long MemoryBy
 /// <summary>The status of a migration object, from where the engine is. Pure; what others wrote there is kept.</summary>
 internal static class MoveStatus
 {
+    /// <summary>An end further away than a year is no forecast.</summary>
+    private const double EndSecondsMax = 365.0 * 24 * 60 * 60;
+
     public const string ConditionType = "Moving";
 
     /// <summary>There is one on a move whose policy, or own wishes, changed while it ran.</summary>
@@ -187,6 +195,9 @@ internal static class MoveStatus
             ThroughputBytesPerSecond = (long)trace.BytesPerSecond,
             DirtyBytesPerSecond = (long)trace.DirtyBytesPerSecond,
             Percent = Math.Max(percent, before?.Percent ?? 0),
+            EndEarliestTimestamp = view.Outlook is { } early ? view.Now + TimeSpan.FromSeconds(Math.Min(early.EndsInSeconds.Low, EndSecondsMax)) : null,
+            EndLatestTimestamp = view.Outlook is { } late ? view.Now + TimeSpan.FromSeconds(Math.Min(late.EndsInSeconds.High, EndSecondsMax)) : null,
+            SuccessChancePercent = view.Outlook?.SuccessChancePercent,
             UpdatedTimestamp = view.Now,
         };
     }

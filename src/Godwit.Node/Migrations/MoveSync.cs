@@ -39,6 +39,10 @@ internal sealed partial class MoveSync : IDisposable
         parts.Policies.Subscribe(_ => HeedPolicies());
     }
 
+    /// <summary>How each move from here goes.</summary>
+    public IEnumerable<(MovePreparation Preparation, MigrationProgress Progress)> Progress =>
+        moves.Values.Where(running => running.Progress is not null).Select(running => (running.Move.Route.Preparation, running.Progress!));
+
     /// <summary>Takes the targets' reports in.</summary>
     public void Map(PeerMethods methods) => methods.MapNotice(MoveMethods.Report, MoveJson.Default.MoveReport, (context, report, _) =>
     {

@@ -12,14 +12,7 @@ internal sealed partial class OutgoingMove
     {
         if (effect is SourceEffect.QuitGuest)
         {
-            if (engine.Phase is SourcePhase.Completing)
-            {
-                await PassAsync(MoveHoldPoints.Moved, stopping);
-            }
-
-            await CloseStreamAsync();
-            await CloseDiskStreamAsync();
-            await parts.Builder.DemolishAsync(route.Machine, stopping);
+            await QuitGuestAsync(stopping);
             return;
         }
 
@@ -43,9 +36,7 @@ internal sealed partial class OutgoingMove
                 await FinishMirrorsAsync(machine, stopping);
                 break;
             case SourceEffect.StartStream:
-                var plan = engine.Phase.Plan; // As it is now: the budget may have changed since the target was told.
-                var settings = StreamConfiguration.For(route.Preparation.Stream) with { MaxBandwidthBytesPerSecond = plan.BandwidthBytesPerSecond, DowntimeLimitMs = plan.DowntimeLimitFirstMs };
-                await machine.Migration.ConfigureAsync(settings, stopping);
+                await machine.Migration.ConfigureAsync(Settings(engine.Phase.Plan), stopping);
                 await machine.Migration.StartOutgoingAsync(await OpenStreamAsync(machine, 0, stopping), stopping);
                 break;
             case SourceEffect.RecoverStream recover:
@@ -83,6 +74,22 @@ internal sealed partial class OutgoingMove
                 break;
         }
     }
+
+    private async Task QuitGuestAsync(CancellationToken stopping)
+    {
+        if (engine.Phase is SourcePhase.Completing)
+        {
+            await PassAsync(MoveHoldPoints.Moved, stopping);
+        }
+
+        await CloseStreamAsync();
+        await CloseDiskStreamAsync();
+        await parts.Builder.DemolishAsync(route.Machine, stopping);
+    }
+
+    /// <summary>As the plan is now: the budget may have changed since the target was told.</summary>
+    private MigrationSettings Settings(MigrationPlan plan) =>
+        StreamConfiguration.For(route.Preparation.Stream) with { MaxBandwidthBytesPerSecond = plan.BandwidthBytesPerSecond, DowntimeLimitMs = plan.DowntimeLimitFirstMs };
 
     /// <summary>The smaller of two bounds; zero, which is none, when neither bounds.</summary>
     private static long Least(long? wanted, long allowed) => (wanted, allowed) switch

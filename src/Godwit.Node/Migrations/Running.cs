@@ -3,6 +3,7 @@ using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Machines;
+using Godwit.Migration.Forecasts;
 using Godwit.Migration.Protocol;
 
 namespace Godwit.Node.Migrations;
@@ -27,6 +28,9 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
     public OutgoingMove Move => move ?? throw new InvalidOperationException("The move has not begun.");
 
     public MoveForecast? Forecast => forecast;
+
+    /// <summary>As it was told last; null before that.</summary>
+    public MigrationProgress? Progress => reporter?.Newest.Progress;
 
     /// <summary>Completes when nothing of it runs any more, with the move or with the agent; never fails.</summary>
     public Task Ended { get; set; } = Task.CompletedTask;
@@ -151,6 +155,7 @@ internal sealed class Running(MoveParts parts, VirtualMachineInstanceMigration? 
         {
             HeldAt = Move.HeldAt,
             Terms = note,
+            Outlook = Outlook.Of(phase, forecast?.Basis, parts.Time.GetUtcNow()),
             DiskBytes = Move.DiskBytes,
             Transport = Move.Route.Preparation.Stream.Direct ? MigrationTransports.Direct : MigrationTransports.Tls,
         };

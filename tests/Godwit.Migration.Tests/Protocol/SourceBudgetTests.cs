@@ -135,11 +135,11 @@ public sealed class SourceBudgetTests
         });
     }
 
-    private static SourceInput Bandwidth(long bytesPerSecond) => new SourceInput.BudgetChanged(Budget with { BandwidthBytesPerSecond = bytesPerSecond });
+    private static SourceInput.BudgetChanged Bandwidth(long bytesPerSecond) => new(Budget with { BandwidthBytesPerSecond = bytesPerSecond });
 
-    private static SourceInput Downtime(double budgetMs) => new SourceInput.BudgetChanged(Budget with { DowntimeBudgetMs = budgetMs });
+    private static SourceInput.BudgetChanged Downtime(double budgetMs) => new(Budget with { DowntimeBudgetMs = budgetMs });
 
-    private static SourceInput Round(SourceScript move, long round, long sentBytes, long leftBytes) => new SourceInput.Observed(
+    private static SourceInput.Observed Round(SourceScript move, long round, long sentBytes, long leftBytes) => new SourceInput.Observed(
         new(GuestState.Running, StreamStatus.Active, move.Engine.EffectCount) { Round = round, TransferredBytes = sentBytes, RemainingBytes = leftBytes, MemoryBytes = 512 * MiB });
 
     private static SourceScript Streaming(MigrationPlan plan)

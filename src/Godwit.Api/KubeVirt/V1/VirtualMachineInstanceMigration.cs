@@ -185,6 +185,15 @@ public sealed record MigrationProgress
     /// <summary>From 0 to 100, never falling within one migration.</summary>
     public int? Percent { get; init; }
 
+    /// <summary>The earliest end that is likely, as far as can be told now; absent when it cannot be told. It may go either way as the move shows more.</summary>
+    public DateTimeOffset? EndEarliestTimestamp { get; init; }
+
+    /// <summary>The latest end that is likely, as far as can be told now.</summary>
+    public DateTimeOffset? EndLatestTimestamp { get; init; }
+
+    /// <summary>The share of what is likely in which the move ends well within its policy's bounds, from 1 to 99: what is known, not a frequency.</summary>
+    public int? SuccessChancePercent { get; init; }
+
     public DateTimeOffset? UpdatedTimestamp { get; init; }
 }
 

@@ -134,6 +134,9 @@ internal static class KubeVirtSchemas
         Field("dirtyBytesPerSecond", Integer64, "How fast the guest writes."),
         Field("throttlePercent", Integer32, "How much of its time the guest is slowed down."),
         Field("percent", Integer32, "From 0 to 100."),
+        Field("endEarliestTimestamp", Time, "The earliest end that is likely, as far as can be told now."),
+        Field("endLatestTimestamp", Time, "The latest end that is likely, as far as can be told now."),
+        Field("successChancePercent", Integer32, "The share of what is likely in which the move ends well within its policy's bounds, from 1 to 99."),
         Field("updatedTimestamp", Time, "When this was written."));
 
     private static readonly ObjectSchema Measurement = new(

@@ -1,0 +1,184 @@
+using Godwit.Migration.Convergence;
+using Godwit.Migration.Models;
+using Godwit.Migration.Protocol;
+
+namespace Godwit.Migration.Forecasts;
+
+/// <summary>What was known of a guest and a link before its move began: what a move that runs has not shown yet is taken from here.</summary>
+/// <param name="LinkBytesPerSecond">What a stream gets of the link, were there no policy.</param>
+/// <param name="FirstPassBytes">The part of memory that is not zero.</param>
+/// <param name="Dirty">The guest's writes.</param>
+/// <param name="DirtyFactor">How much faster or slower than that it may write.</param>
+/// <param name="Costs">What does not depend on memory.</param>
+public sealed record OutlookBasis(Interval LinkBytesPerSecond, Interval FirstPassBytes, DirtyCurve Dirty, Interval DirtyFactor, FixedCosts Costs)
+{
+    public static OutlookBasis Of(ForecastInput input, Interval linkBytesPerSecond) => new(
+        linkBytesPerSecond, input.Learned.FirstPassBytes ?? input.FirstPassBytes, Forecaster.Expected(input), input.Learned.DirtyFactor, input.Costs);
+}
+
+/// <summary>
+/// How a move that runs is going to end, as far as can be told from where it is now. The working-set model is run again, 21 times: from what is left
+/// of the pass under way, with what is left of the policy's rounds, bytes and time. In the first run every unknown is at the kind end of its range,
+/// in the last at the unkind one, between them all go together in equal steps.
+/// <code>
+///   unknown            until the move has shown it          from then on
+///   rate               what was forecast                    the last round's, 0.92 to 1.05 times (the first pass: its mean so far, 0.85 to 1.15)
+///   the guest's writes what was forecast                    the rounds that were seen, 0.8 to 1.25 times
+///   not zero           what was forecast of the first pass  exact
+/// </code>
+/// The ends of the range are the shortest and the longest run. The chance is the share of runs that end within the policy's bounds: the
+/// guest arrives, and stands still no longer than the downtime budget, or goes by post-copy where the policy says so. So it is a statement
+/// about what is known, not a frequency, and it never says that it is sure: from 1 to 99. Faults are not in it. Nor is that rounds which stall twice are ended
+/// early, so the longest run may be too long. Disks are not counted: while they are copied there is none. It may go either way as the move shows more.
+/// </summary>
+/// <param name="EndsInSeconds">From now to the source cleaned up, or to the guest left where it is.</param>
+/// <param name="SuccessChancePercent">From 1 to 99.</param>
+public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChancePercent)
+{
+    private const int RunCount = 21;
+    private const double BudgetSlack = 1.05;
+    private static readonly Interval LastRoundRate = new(0.92, 1.05);
+    private static readonly Interval MeanRate = new(0.85, 1.15);
+    private static readonly Interval SeenDirty = new(0.8, 1.25);
+    private static readonly TimeSpan MeanMin = TimeSpan.FromSeconds(1);
+
+    /// <summary>Null when nothing can be told: no stream yet, disks under way, ended, or neither forecast nor measured.</summary>
+    public static Outlook? Of(SourcePhase phase, OutlookBasis? basis, DateTimeOffset now)
+    {
+        var costs = basis?.Costs ?? FixedCosts.Unmeasured;
+        return phase switch
+        {
+            SourcePhase.Opening opening => OfRounds(phase, opening.Controller, basis, now),
+            SourcePhase.Precopying precopying => OfRounds(phase, precopying.Controller, basis, now),
+            SourcePhase.EndingRounds or SourcePhase.SwitchingOver => Rate(phase.Plan, phase.Move.Trace, true, basis, now) is { } rate ? OfRest(phase, rate, costs) : null,
+            SourcePhase.Activating => new(InSeconds(new Interval(0, costs.RestartMs.High) + costs.EndMs), 99),
+            SourcePhase.Postcopying => Rate(phase.Plan, phase.Move.Trace, true, basis, now) is { } rate
+                ? new(Seconds(phase.Move.Trace.RemainingBytes, rate) + InSeconds(costs.EndMs), 99)
+                : null,
+            SourcePhase.Completing => new(InSeconds(new(0, costs.EndMs.High)), 99),
+            _ => null,
+        };
+    }
+
+    private static Outlook? OfRounds(SourcePhase phase, ConvergenceController controller, OutlookBasis? basis, DateTimeOffset now)
+    {
+        var trace = phase.Move.Trace;
+        var curve = Dirty(phase.Plan, controller, basis);
+        if (curve is not { } dirty || Rate(phase.Plan, trace, controller.IsRateSettled, basis, now) is not { } rate)
+        {
+            return null;
+        }
+
+        var elapsed = now - (trace.StreamStartedAt ?? now);
+        var left = Left(trace, basis);
+        var costs = basis?.Costs ?? FixedCosts.Unmeasured;
+        var (shortest, longest, within) = (double.MaxValue, 0.0, 0);
+        for (var run = 0; run < RunCount; run++)
+        {
+            var unkindness = (double)run / (RunCount - 1);
+            var leftBytes = Math.Max(1, At(left, unkindness));
+            var model = new WorkingSetModel
+            {
+                FirstPassBytes = leftBytes,
+                Dirty = dirty(unkindness),
+                SpentSeconds = Math.Max(0, (elapsed - controller.Current.StartedAt).TotalSeconds),
+                LinkBytesPerSecond = At(rate, 1 - unkindness),
+                DowntimeLimitSeconds = controller.DowntimeLimitMs / 1000,
+                RestartSeconds = At(costs.RestartMs, unkindness) / 1000,
+                Termination = Remaining(controller.Settings.Termination, trace, leftBytes, controller.Current.Round, elapsed),
+            };
+            var (seconds, isWithin) = End(model, phase.Plan);
+            var total = seconds + (At(costs.EndMs, unkindness) / 1000);
+            (shortest, longest, within) = (Math.Min(shortest, total), Math.Max(longest, total), within + (isWithin ? 1 : 0));
+        }
+
+        return new(new(shortest, longest), Math.Clamp(within * 100 / RunCount, 1, 99));
+    }
+
+    /// <summary>As the convergence controller does: the limit in force if it can be met; raised to what is left, if the budget holds that; else what the policy says.</summary>
+    private static (double Seconds, bool IsWithin) End(WorkingSetModel model, MigrationPlan plan)
+    {
+        var settings = plan.Convergence;
+        if (settings.OnePassOnly)
+        {
+            return (model.FirstPass().TotalSeconds, true);
+        }
+
+        var run = model.Precopy();
+        var isWithin = run.Converged || plan.Mode == MigrationMode.Cold || run.RestSeconds * 1000 <= settings.DowntimeBudgetMs * BudgetSlack;
+        return settings.Action switch
+        {
+            _ when isWithin => (run.TotalSeconds, true),
+            NonConvergenceAction.GiveUp => (run.RoundsSeconds, false),
+            NonConvergenceAction.Postcopy when plan.PostcopyOpen => (run.TotalSeconds, true),
+            _ => (run.TotalSeconds, false),
+        };
+    }
+
+    /// <summary>The rounds are over: only the rest, and what is fixed.</summary>
+    private static Outlook OfRest(SourcePhase phase, Interval rate, FixedCosts costs)
+    {
+        var rest = Seconds(phase.Move.Trace.RemainingBytes, rate);
+        var isWithin = phase.Plan.Mode == MigrationMode.Cold || (phase.Plan is { PostcopyOpen: true, Convergence.Action: NonConvergenceAction.Postcopy });
+        var share = isWithin ? 1 : Enumerable.Range(0, RunCount).Count(run => At(rest, (double)run / (RunCount - 1)) * 1000 <= phase.Plan.Convergence.DowntimeBudgetMs * BudgetSlack) / (double)RunCount;
+        return new(rest + InSeconds(costs.RestartMs + costs.EndMs), Math.Clamp((int)(share * 100), 1, 99));
+    }
+
+    /// <summary>What the policy still allows, counted from the pass under way.</summary>
+    private static TerminationSettings Remaining(TerminationSettings rules, MoveTrace trace, double leftBytes, long round, TimeSpan elapsed) => rules with
+    {
+        RoundsMax = (int)Math.Max(0, rules.RoundsMax - Math.Max(1, round) + 1),
+        CopiedFactorMax = Math.Max(0, (rules.CopiedFactorMax * (trace.MemoryBytes > 0 ? trace.MemoryBytes : trace.TransferredBytes + trace.RemainingBytes)) - trace.TransferredBytes) / leftBytes,
+        Deadline = rules.Deadline > elapsed ? rules.Deadline - elapsed : TimeSpan.Zero,
+    };
+
+    private static Func<double, DirtyCurve>? Dirty(MigrationPlan plan, ConvergenceController controller, OutlookBasis? basis)
+    {
+        if (plan.Mode == MigrationMode.Cold)
+        {
+            return _ => DirtyCurve.Idle;
+        }
+
+        if (controller.RoundsSeen is { Count: > 0 } seen)
+        {
+            // Beyond the longest round that was seen the working set may be exhausted, or not.
+            var most = seen.Max(round => round.UniqueBytes);
+            var memoryBytes = Math.Max(most, basis?.Dirty.WorkingSetBytes ?? 0);
+            return unkindness => DirtyCurve.Fitted(seen, most + ((memoryBytes - most) * unkindness)).Faster(At(SeenDirty, unkindness));
+        }
+
+        return basis is { } known ? unkindness => known.Dirty.Faster(At(known.DirtyFactor, unkindness)) : null;
+    }
+
+    /// <summary>In bytes per second; null: not known. A rate of before a change of the bandwidth tells nothing.</summary>
+    private static Interval? Rate(MigrationPlan plan, MoveTrace trace, bool isSettled, OutlookBasis? basis, DateTimeOffset now)
+    {
+        var elapsed = now - (trace.StreamStartedAt ?? now);
+        var known = isSettled && trace.BytesPerSecond > 0 ? LastRoundRate * trace.BytesPerSecond
+            : isSettled && elapsed >= MeanMin && trace.TransferredBytes > 0 ? MeanRate * (trace.TransferredBytes / elapsed.TotalSeconds)
+            : basis?.LinkBytesPerSecond;
+        var bound = plan.BandwidthBytesPerSecond > 0 ? plan.BandwidthBytesPerSecond : double.MaxValue;
+        return known is { Low: > 0 } rate ? new(Math.Min(rate.Low, bound), Math.Min(rate.High, bound)) : null;
+    }
+
+    /// <summary>Of the pass under way: QEMU counts zero pages in the first, which are next to nothing on the wire.</summary>
+    private static Interval Left(MoveTrace trace, OutlookBasis? basis)
+    {
+        double left = trace.RemainingBytes;
+        if (trace.Rounds > 1)
+        {
+            return Interval.Exactly(left);
+        }
+
+        return basis is { FirstPassBytes: var first }
+            ? new(Math.Clamp(first.Low - trace.TransferredBytes, 0, left), Math.Clamp(first.High - trace.TransferredBytes, 0, left))
+            : new(0, left);
+    }
+
+    private static Interval Seconds(double bytes, Interval rate) => new(bytes / rate.High, bytes / rate.Low);
+
+    private static Interval InSeconds(Interval milliseconds) => milliseconds * 0.001;
+
+    /// <summary>From the low end, 0, to the high end, 1.</summary>
+    private static double At(Interval range, double share) => range.Low + ((range.High - range.Low) * share);
+}
