@@ -71,6 +71,35 @@ public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGue
     [Theory]
     [InlineData("Precopying")]
     [InlineData(MoveHoldPoints.Barrier)]
+    public async Task A_link_that_becomes_a_hundred_times_slower_is_waited_for(string point)
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var counter = await guest.CounterAsync();
+        await using var witness = RunWitness.Of(guest);
+        var held = point == MoveHoldPoints.Barrier;
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", held ? point : null, held ? null : "16M");
+        await (held ? move.IsHeldAtAsync(point) : move.HasSentAsync(1 << 20));
+
+        await lab.SlowLinkAsync(move.Target, "10mbit");
+        try
+        {
+            await move.ReleaseAsync();
+            await (held ? move.SourceEntersAsync("Completed") : move.HasSentAsync((await move.SentBytesAsync()) + (3 << 20)));
+        }
+        finally
+        {
+            await lab.SlowLinkAsync(move.Target, "1gbit");
+        }
+
+        Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
+        await guest.MustBeWholeAsync(move.Target, counter);
+        witness.MustHaveSeenOneAtATime();
+        shared.GiveBack(guest);
+    }
+
+    [Theory]
+    [InlineData("Precopying")]
+    [InlineData(MoveHoldPoints.Barrier)]
     public async Task A_source_agent_that_is_stopped_in_good_order_gives_the_guest_back_before_it_ends(string point)
     {
         var guest = await shared.TakeAsync(Settings);

@@ -16,6 +16,9 @@ public sealed class FaultTable
     private const string Postcopying = "Postcopying";
     private const string Mirroring = "Mirroring";
     private const string LinkCut = "link cut";
+    private const string LinkSlowed = "link a hundred times slower";
+    private const string SourceQemuKilled = "source QEMU killed";
+    private const string BootedAnew = "lost, and booted anew";
     private const string AgentStopped = "source agent stopped in good order";
 
     private static readonly (string Point, string Words)[] Rows =
@@ -30,9 +33,12 @@ public sealed class FaultTable
         (Postcopying, "post-copy: memory is pulled"),
     ];
 
+    private static readonly string[] FrozenColumns = ["source QEMU frozen", "target QEMU frozen", "source agent frozen", "target agent frozen"];
+
     private static readonly string[] Columns =
     [
         "source agent killed", "target agent killed", "both agents killed", "server killed", "target QEMU killed", "migration deleted", LinkCut, AgentStopped,
+        SourceQemuKilled, .. FrozenColumns, LinkSlowed,
     ];
 
     [Fact]
@@ -89,6 +95,27 @@ public sealed class FaultTable
             yield return ((string)data[0]!, AgentStopped, "source");
         }
 
+        foreach (var (point, outcome) in Points(nameof(FaultSourceTests.A_source_QEMU_that_dies_before_all_was_sent_takes_the_guest_with_it_and_its_virtual_machine_boots_it_anew), BootedAnew)
+            .Concat(Points(nameof(FaultSourceTests.A_source_QEMU_that_dies_after_all_was_sent_costs_nothing), "target")))
+        {
+            yield return (point, SourceQemuKilled, outcome);
+        }
+
+        foreach (var data in Data(typeof(FaultFrozenTests), nameof(FaultFrozenTests.Who_stands_still_for_a_while_is_waited_for)))
+        {
+            yield return ((string)data[0]!, FrozenColumns[(int)(Frozen)data[1]!], "target");
+        }
+
+        foreach (var data in Data(typeof(FaultFrozenTests), nameof(FaultFrozenTests.Who_stands_still_for_too_long_while_the_guest_does_turns_the_move_back_and_changes_nothing_when_it_goes_on)))
+        {
+            yield return ((string)data[0]!, FrozenColumns[(int)(Frozen)data[1]!], "source");
+        }
+
+        foreach (var data in Data(typeof(FaultLinkTests), nameof(FaultLinkTests.A_link_that_becomes_a_hundred_times_slower_is_waited_for)))
+        {
+            yield return ((string)data[0]!, LinkSlowed, "target");
+        }
+
         // Of these each is one test, and its name says how it ends: that the test is there, the compiler holds.
         yield return Of(nameof(FaultLinkTests.A_link_that_dies_while_memory_is_copied_is_noticed_and_the_guest_stays), Precopying, LinkCut, "source");
         yield return Of(nameof(FaultLinkTests.A_link_that_dies_in_the_switchover_window_costs_the_watchdogs_time_and_not_the_guest), MoveHoldPoints.Barrier, LinkCut, "source");
@@ -99,8 +126,11 @@ public sealed class FaultTable
             nameof(FaultPostcopyTests.A_target_QEMU_that_dies_while_memory_is_pulled_loses_the_guest_and_its_virtual_machine_boots_it_anew),
             Postcopying,
             Column(Victim.TargetQemu),
-            "lost, and booted anew");
+            BootedAnew);
     }
+
+    private static IEnumerable<(string Point, string Outcome)> Points(string test, string outcome) =>
+        Data(typeof(FaultSourceTests), test).Select(data => ((string)data[0]!, outcome));
 
     private static (string Point, string Column, string Outcome) Of(string test, string point, string column, string outcome) =>
         test.Length > 0 ? (point, column, outcome) : throw new ArgumentException("A cell needs its test.", nameof(test));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Godwit.Client;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -28,6 +29,32 @@ public sealed partial class GodwitLab
     /// <summary>As an upgrade would: the process is asked to end, and does.</summary>
     internal static Task StopAsync(int processId) => EndAsync(processId, "-TERM");
 
+    /// <summary>The process stands still, and is not dead.</summary>
+    internal static async Task FreezeAsync(int processId)
+    {
+        (await Command.RunAsync("kill", ["-STOP", processId.ToString()], TimeSpan.FromSeconds(30))).MustSucceed();
+        await StandsStillAsync(processId);
+    }
+
+    internal static Task StandsStillAsync(int processId) =>
+        Eventually.IsTrueAsync($"process {processId} stands still", EndBound, () => Task.FromResult(StateOf(processId) is 'T'), TimeSpan.FromMilliseconds(20));
+
+    /// <summary>A fault that lasts for so long: the process stands still, and goes on by itself unless somebody has ended it meanwhile.</summary>
+    internal static async Task FreezeForAsync(int processId, TimeSpan time)
+    {
+        string[] script = ["-c", "kill -STOP $1 && sleep $2; kill -CONT $1 || true", "sh", $"{processId}", string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds}")];
+        (await Command.RunAsync("sh", script, EndBound)).MustSucceed();
+    }
+
+    /// <summary>It goes on, unless somebody has ended it meanwhile.</summary>
+    internal static async Task ThawAsync(int processId)
+    {
+        if (IsAlive(processId))
+        {
+            await Command.RunAsync("kill", ["-CONT", processId.ToString()], TimeSpan.FromSeconds(30));
+        }
+    }
+
     /// <summary>Starts what does not run, and leaves the rest as it is.</summary>
     internal async Task BringUpAsync() =>
         (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", OwnImagesFolder)).MustSucceed();
@@ -50,6 +77,10 @@ public sealed partial class GodwitLab
     internal async Task SetLinkAsync(string node, bool up) =>
         (await Command.RunAsync("ip", ["link", "set", $"{Instance}-n{node[^1]}", up ? "up" : "down"], TimeSpan.FromSeconds(30))).MustSucceed();
 
+    /// <summary>What goes to a node goes at this rate from now on, in tc(8)'s words; the lab's own is <c>1gbit</c>.</summary>
+    internal async Task SlowLinkAsync(string node, string rate) =>
+        (await Command.RunAsync("tc", ["qdisc", "replace", "dev", $"{Instance}-n{node[^1]}", "root", "tbf", "rate", rate, "burst", "128k", "limit", "2m"], TimeSpan.FromSeconds(30))).MustSucceed();
+
     /// <summary>All that a node's agents have logged.</summary>
     internal string LogOf(string node)
     {
@@ -69,16 +100,19 @@ public sealed partial class GodwitLab
     }
 
     /// <summary>A zombie has ended, whoever has yet to take note of it.</summary>
-    private static bool IsAlive(int processId)
+    private static bool IsAlive(int processId) => StateOf(processId) is not ('Z' or 'X');
+
+    /// <summary>The kernel's letter; <c>X</c> when there is no such process.</summary>
+    private static char StateOf(int processId)
     {
         try
         {
             var stat = File.ReadAllText($"/proc/{processId}/stat");
-            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
+            return stat[stat.LastIndexOf(')') + 2];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return 'X';
         }
     }
 

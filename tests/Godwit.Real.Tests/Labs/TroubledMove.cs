@@ -76,6 +76,8 @@ internal sealed class TroubledMove
     public Task HasSentAsync(long bytes) => Eventually.IsTrueAsync($"the move {key} has sent {bytes} bytes", Bound, async () =>
         (await FindAsync())?.Status.Progress?.TransferredBytes >= bytes);
 
+    public async Task<long> SentBytesAsync() => (await FindAsync())?.Status.Progress?.TransferredBytes ?? 0;
+
     public Task TargetEntersAsync(string phase) => SaysAsync(Target, $"Arrival {id}: {phase}:");
 
     /// <summary>Takes the hold away; a move that is gone needs none.</summary>
