@@ -4,6 +4,19 @@ namespace Godwit.ApiServer.Tests;
 
 public sealed class AccessTests
 {
+    /// <summary>Who asks is found out once for a connection, and its first requests come at the same time.</summary>
+    [Fact]
+    public async Task First_requests_of_a_connection_that_come_at_once_are_all_answered()
+    {
+        await using var server = await TestServer.StartAsync();
+        for (var connection = 0; connection < 50; connection++)
+        {
+            var client = server.Client("admin");
+            var answers = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => server.SendAsync(HttpMethod.Get, "/api/v1/namespaces/default", client: client)));
+            Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Code));
+        }
+    }
+
     [Fact]
     public async Task Nobody_is_served_more_than_health_and_version()
     {

@@ -1,6 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using Godwit.ApiServer.Requests;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 
 namespace Godwit.ApiServer.Security;
@@ -8,8 +8,9 @@ namespace Godwit.ApiServer.Security;
 /// <summary>Finds out who sends a request: a client certificate of our authority, a bearer token (the operator's, or a service account's), or nobody.</summary>
 internal sealed class Authenticator(CertificateAuthority authority, TokenTable tokens, AccountAuthenticator accounts)
 {
-    private static readonly object ConnectionUserKey = new();
     private static readonly string[] OwnAudience = [AccountToken.Issuer];
+
+    private readonly ConditionalWeakTable<X509Certificate2, User> users = [];
 
     /// <exception cref="StatusException">Credentials were given and are not good: 401. Bad ones never count as none.</exception>
     public async ValueTask<User> AuthenticateAsync(HttpContext http)
@@ -23,7 +24,7 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
                 : user;
         }
 
-        return http.Connection.ClientCertificate is { } certificate ? OfConnection(http, certificate) : User.Anonymous;
+        return http.Connection.ClientCertificate is { } certificate ? OfConnection(certificate) : User.Anonymous;
     }
 
     /// <summary>Whose token this is that is meant for one of the audiences; none given: for this server. Null: nobody's.</summary>
@@ -35,23 +36,11 @@ internal sealed class Authenticator(CertificateAuthority authority, TokenTable t
             : null;
     }
 
-    /// <summary>A certificate is looked at once for each connection; the connection's later requests are the same user's.</summary>
-    private User OfConnection(HttpContext http, X509Certificate2 certificate)
-    {
-        var items = http.Features.Get<IConnectionItemsFeature>()?.Items;
-        if (items is not null && items.TryGetValue(ConnectionUserKey, out var known) && known is User remembered)
-        {
-            return remembered;
-        }
-
-        var user = Read(certificate);
-        if (items is not null)
-        {
-            items[ConnectionUserKey] = user;
-        }
-
-        return user;
-    }
+    /// <summary>
+    /// A certificate is looked at once for each connection, which has it as one object; the connection's later requests are the same user's. Requests of one
+    /// connection come at the same time, so nothing of the connection itself may be written to.
+    /// </summary>
+    private User OfConnection(X509Certificate2 certificate) => users.GetValue(certificate, Read);
 
     /// <summary>A node that was away past its certificate's end has nothing else to be known by; TLS has proved that it holds the key.</summary>
     private FormerNode? ReadFormer(X509Certificate2 certificate) =>

@@ -36,6 +36,7 @@ public sealed class ServerPlaceTests
     private static ServerRoleOptions Options(string listen, string advertised, string? underlay) => new()
     {
         DataFolder = "/data",
+        Store = new StoreChoice.InFile("/data/store.db"),
         KubeconfigPath = "/data/kubeconfig",
         Listen = [.. listen.Split(' ').Select(text => IPEndPoint.Parse(text))],
         AdvertisedNames = advertised.Split(' '),
