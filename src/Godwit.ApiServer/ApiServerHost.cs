@@ -54,7 +54,7 @@ public sealed class ApiServerHost : IAsyncDisposable
     public required string AuthorityPath { get; init; }
 
     /// <summary>Starts a server; when this returns it answers requests.</summary>
-    /// <exception cref="IOException">An address cannot be listened on.</exception>
+    /// <exception cref="IOException">An address cannot be listened on, or the audit log not be written.</exception>
     /// <exception cref="InvalidDataException">The keys of <c>pki/</c> are damaged, or not those of the other servers.</exception>
     public static async Task<ApiServerHost> StartAsync(ApiServerOptions options, CancellationToken stopping)
     {
@@ -94,6 +94,7 @@ public sealed class ApiServerHost : IAsyncDisposable
         await running.Web.StopAsync(CancellationToken.None);
         await running.Web.DisposeAsync();
         await running.Working;
+        await (running.Parts.Audit?.DisposeAsync() ?? ValueTask.CompletedTask);
         running.Parts.Dispose();
         running.Stop.Dispose();
     }

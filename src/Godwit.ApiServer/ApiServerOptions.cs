@@ -1,5 +1,6 @@
 using System.Net;
 using Godwit.Api.Machinery;
+using Godwit.ApiServer.Auditing;
 using Godwit.Store;
 using Microsoft.Extensions.Logging;
 
@@ -47,6 +48,9 @@ public sealed record ApiServerOptions
 
     /// <summary>What other parts of this process count, as Prometheus' text; appended to <c>/metrics</c> when it is asked for.</summary>
     public Func<string>? MoreMetrics { get; init; }
+
+    /// <summary>Where requests are written down; null: nowhere.</summary>
+    public AuditLogOptions? Audit { get; init; }
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 

@@ -47,7 +47,9 @@ public static class AgentHost
         Directory.Exists(agentsFolder) ? [.. Directory.EnumerateDirectories(agentsFolder).Select(data => Path.Combine(data, NamesFolderName)).Where(Directory.Exists)] : [];
 
     /// <summary>Ends all pods of the agent with this data folder. For a cluster that is taken down, after its agents have ended.</summary>
-    public static Task EndPodsAsync(string dataFolder, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping) => PodAgent.EndAllAsync(dataFolder, time, loggers, stopping);
+    /// <param name="linkPrefix">What the agent's links began with: its table of the packet filter has that in its name, too.</param>
+    public static Task EndPodsAsync(string dataFolder, string linkPrefix, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping) =>
+        PodAgent.EndAllAsync(dataFolder, linkPrefix, time, loggers, stopping);
 
     /// <summary>Unmounts what ended machines have left below this data folder. For a cluster that is taken down, after its guests have ended.</summary>
     public static void RemoveMachineMounts(string dataFolder) => MachineHost.RemoveMounts(dataFolder);

@@ -33,7 +33,7 @@ public sealed class TestServer : IAsyncDisposable
 
     public static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
-    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null, bool sharesStore = false)
+    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null, bool sharesStore = false, Auditing.AuditLogOptions? audit = null)
     {
         var data = Directory.CreateTempSubdirectory($"godwit-server-{Environment.ProcessId}-").FullName;
         var chosen = new ApiServerOptions
@@ -45,6 +45,7 @@ public sealed class TestServer : IAsyncDisposable
             Loggers = NullLoggerFactory.Instance,
             Clock = clock ?? TimeProvider.System,
             SharesStore = sharesStore,
+            Audit = audit,
         };
         return new TestServer(await ApiServerHost.StartAsync(chosen, Stopping), chosen);
     }

@@ -133,7 +133,7 @@ internal sealed class ClusterRemover(Places places, Action<string> say)
     {
         foreach (var agent in Directory.Exists(places.AgentsFolder) ? Directory.EnumerateDirectories(places.AgentsFolder) : [])
         {
-            await AgentHost.EndPodsAsync(agent, time, NullLoggerFactory.Instance, stopping);
+            await AgentHost.EndPodsAsync(agent, places.LinkPrefix, time, NullLoggerFactory.Instance, stopping);
         }
     }
 

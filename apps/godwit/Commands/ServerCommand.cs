@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using Godwit.ApiServer.Auditing;
 using Godwit.App.Roles;
 using Godwit.Cli;
 
@@ -21,10 +22,12 @@ internal static class ServerCommand
         var services = new Option<string?>("--service-network") { Description = $"Virtual addresses of services, decided at first start (default {ClusterNetworkSettings.ServiceNetworkDefault})", HelpName = "CIDR" };
         var pool = new Option<string?>("--load-balancer-pool") { Description = "Addresses for services of type LoadBalancer, which the network outside leads to the nodes (default none: they wait)", HelpName = "CIDR" };
         var store = new EtcdFlags("--store", "An etcd (3.4 or later) to keep all state in; several servers may share it (default the file server/store.db below --data)");
+        var audit = new Option<string?>("--audit-log") { Description = "File to write down who asked for what, and what came of it; 100 MB each, the last 10 are kept (default none)", HelpName = "FILE" };
+        var auditPolicy = new Option<string?>("--audit-policy") { Description = "Which requests that is: a Policy of audit.k8s.io/v1 (default changes, secrets and programs run in pods and guests)", HelpName = "FILE" };
         var command = new Command("server", "Run the control plane of a cluster: Kubernetes-style API, controllers, store")
         {
             shared.Data, listen, advertise, underlay, cidr, networkId, services, pool,
-            store.Address, store.Authority, store.Certificate, store.Key, store.Plain, shared.LogFormat, shared.LogLevel,
+            store.Address, store.Authority, store.Certificate, store.Key, store.Plain, audit, auditPolicy, shared.LogFormat, shared.LogLevel,
         };
         Help.Add(
             command,
@@ -50,6 +53,7 @@ internal static class ServerCommand
                 Network = ClusterNetworkSettings.For(parsed.GetValue(cidr), parsed.GetValue(networkId), HostOptions.Address("--underlay-address", parsed.GetValue(underlay)))
                     .WithServices(parsed.GetValue(services), parsed.GetValue(pool)),
                 LinkPrefix = places.LinkPrefix,
+                Audit = AuditFrom(parsed.GetValue(audit), parsed.GetValue(auditPolicy)),
             };
             if (options.UnderlayAddress is not null)
             {
@@ -61,5 +65,23 @@ internal static class ServerCommand
             return 0;
         });
         return command;
+    }
+
+    /// <exception cref="CliException">The policy cannot be read, or there is no log for it.</exception>
+    private static AuditLogOptions? AuditFrom(string? log, string? policy)
+    {
+        if (log is null)
+        {
+            return policy is null ? null : throw new CliException("--audit-policy says which requests are written down, and --audit-log, which says where, is missing.", ExitCodes.Usage);
+        }
+
+        try
+        {
+            return new AuditLogOptions { Path = Path.GetFullPath(log), Policy = policy is null ? AuditPolicy.Standard : AuditPolicy.Parse(File.ReadAllBytes(policy)) };
+        }
+        catch (Exception error) when (error is FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"--audit-policy {policy} cannot be used: {error.Message}", ExitCodes.Usage);
+        }
     }
 }

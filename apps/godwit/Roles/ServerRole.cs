@@ -5,6 +5,7 @@ using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
 using Godwit.App.Clusters;
 using Godwit.ApiServer;
+using Godwit.ApiServer.Auditing;
 using Godwit.Client;
 using Godwit.Controllers;
 using Godwit.Linux.Files;
@@ -25,6 +26,9 @@ internal sealed record ServerRoleOptions
     public required string KubeconfigPath { get; init; }
 
     public required IReadOnlyList<IPEndPoint> Listen { get; init; }
+
+    /// <summary>Where requests are written down; null: nowhere.</summary>
+    public AuditLogOptions? Audit { get; init; }
 
     /// <summary>Names and addresses that clients use, for the certificate; the first is the one in kubeconfigs.</summary>
     public required IReadOnlyList<string> AdvertisedNames { get; init; }
@@ -76,6 +80,7 @@ internal static partial class ServerRole
                 ListenLater = place is { IsLater: true, Endpoint: { } later } ? [later] : [],
                 ServerNames = [.. options.AdvertisedNames, place.ServiceAddress.ToString(), .. place.Endpoint is { } at ? new[] { at.Address.ToString() } : []],
                 AdvertisedHost = options.AdvertisedNames[0],
+                Audit = options.Audit,
                 Clock = time,
                 Loggers = loggers,
                 MoreMetrics = () => controllers?.WriteMetrics() ?? "",

@@ -1,4 +1,5 @@
 using Godwit.Api.Machinery.Selectors;
+using Godwit.ApiServer.Auditing;
 using Godwit.ApiServer.Measuring;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Requests;
@@ -36,11 +37,12 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         http.Response.Headers.XContentTypeOptions = "nosniff";
         var started = clock.GetTimestamp();
         parts.Metrics.RequestStarted();
+        var audited = parts.Audit?.Begin(requestId, http);
         RequestInfo? info = null;
         try
         {
             info = ReadRequestLine(http);
-            await AnswerAsync(http, info, serverStopping);
+            await AnswerAsync(http, info, audited, serverStopping);
         }
         catch (Exception error)
         {
@@ -51,6 +53,10 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
             var served = info is { IsResource: true } && parts.Resources.Find(info.Group, info.Version, info.Resource) is not null;
             var verb = info is null || (info.IsResource && !served) ? "other" : info.IsResource ? info.Verb : "path";
             parts.Metrics.RequestEnded(verb, served ? info!.Resource : "", http.Response.StatusCode, info is not null && IsLong(info) ? null : clock.GetElapsedTime(started));
+            if (audited is not null)
+            {
+                await audited.RecordAsync(AuditStages.ResponseComplete, http.Response.StatusCode);
+            }
         }
     }
 
@@ -77,10 +83,20 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
 
     private static bool IsLong(RequestInfo info) => info.Verb == "watch" || MachineSubresources.IsStream(info) || PodSubresources.IsStream(info);
 
-    private async Task AnswerAsync(HttpContext http, RequestInfo info, CancellationToken serverStopping)
+    private async Task AnswerAsync(HttpContext http, RequestInfo info, AuditedRequest? audited, CancellationToken serverStopping)
     {
-        var user = Impersonation.Apply(http, await parts.Authenticator.AuthenticateAsync(http));
+        audited?.Info = info;
+        var asker = await parts.Authenticator.AuthenticateAsync(http);
+        audited?.Knows(asker, asker);
+        var user = Impersonation.Apply(http, asker);
+        audited?.Knows(asker, user);
         await parts.Authorizer.CheckAsync(user, info, http.RequestAborted);
+        audited?.IsAllowed = true;
+        if (audited is not null && IsLong(info))
+        {
+            await audited.RecordAsync(AuditStages.ResponseStarted, code: null); // It may last, and what happens then should not have to end first.
+        }
+
         using var counted = inFlight.Enter(user.Name, IsLong(info));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping);
         using var timeout = IsLong(info) ? null : new CancellationTokenSource(RequestTimeout, clock);

@@ -1,6 +1,7 @@
 using Godwit.Api.Documents;
 using Godwit.Api.Kinds;
 using Godwit.ApiServer.Access;
+using Godwit.ApiServer.Auditing;
 using Godwit.ApiServer.Measuring;
 using Godwit.ApiServer.Proxying;
 using Godwit.ApiServer.Resources;
@@ -45,6 +46,8 @@ internal sealed class ServerParts : IDisposable
         var surface = ApiSurface.Godwit with { Resources = [.. options.Registry.All, .. BuiltInKinds.Measured] };
         GuestPods = new GuestPods(lists, views, Resources);
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);
+        Audit = options.Audit is { } audit ? new AuditTrail(audit.Policy, new AuditLog(audit, options.Clock, options.Loggers.CreateLogger<AuditLog>()), options.Clock) : null;
+        Metrics.AuditEventsLost = () => Audit?.LostCount ?? 0;
         Reaper = new NamespaceReaper(store, Resources, (lists, Writer), options.Clock, options.Loggers.CreateLogger<NamespaceReaper>());
     }
 
@@ -77,6 +80,9 @@ internal sealed class ServerParts : IDisposable
     public MetricsHandler Measurements { get; }
 
     public SystemPaths System { get; }
+
+    /// <summary>Null when requests are not written down.</summary>
+    public AuditTrail? Audit { get; }
 
     public NamespaceReaper Reaper { get; }
 

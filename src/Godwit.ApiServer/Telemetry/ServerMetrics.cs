@@ -34,6 +34,9 @@ internal sealed class ServerMetrics
         }
     }
 
+    /// <summary>How many events the audit log has lost; null: there is none.</summary>
+    public Func<long>? AuditEventsLost { get; set; }
+
     public void WatchStarted() => Interlocked.Increment(ref watchers);
 
     public void WatchEnded() => Interlocked.Decrement(ref watchers);
@@ -57,6 +60,8 @@ internal sealed class ServerMetrics
         Gauge(text, "godwit_apiserver_requests_in_flight", "Requests under way.", Volatile.Read(ref inFlight));
         Gauge(text, "godwit_apiserver_watchers", "Watches open.", Volatile.Read(ref watchers));
         Gauge(text, "godwit_store_revision", "The store's newest revision.", storeRevision);
+        Head(text, "godwit_apiserver_audit_events_lost_total", "counter", "Events that could not be written to the audit log.");
+        text.Append(CultureInfo.InvariantCulture, $"godwit_apiserver_audit_events_lost_total {AuditEventsLost?.Invoke() ?? 0}\n");
         Gauge(text, "process_resident_memory_bytes", "Resident memory.", process.WorkingSet64);
         Gauge(text, "process_managed_heap_bytes", "Memory of live and dead managed objects.", GC.GetTotalMemory(forceFullCollection: false));
         Head(text, "process_cpu_seconds_total", "counter", "Processor time, user and system.");

@@ -72,7 +72,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     }
 
     /// <summary>Ends all pods of the agent with this data folder, and takes what is left of them from the host. For a cluster that is taken down; idempotent.</summary>
-    public static async Task EndAllAsync(string dataFolder, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping)
+    public static async Task EndAllAsync(string dataFolder, string linkPrefix, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping)
     {
         var home = Path.Combine(dataFolder, "pods");
         if (!Directory.Exists(Path.Combine(home, "engine")))
@@ -81,7 +81,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         }
 
         var volumes = new PodVolumes(Path.Combine(home, "volumes"), "");
-        var engineOptions = OptionsOf(dataFolder, "gw", "godwit");
+        var engineOptions = OptionsOf(dataFolder, linkPrefix, "godwit");
         DataFormat.Require(engineOptions.DataFolder); // The image store would tidy up first.
         using (var store = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, time, loggers.CreateLogger<ImageStore>()))
         await using (var all = await ContainerEngine.OpenAsync(engineOptions, new ImageRootFileSystems(Path.Combine(home, "images"), store), time, loggers.CreateLogger<ContainerEngine>(), stopping))

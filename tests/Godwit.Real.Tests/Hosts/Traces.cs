@@ -32,7 +32,7 @@ internal sealed record Traces(
         return new Traces(
             [.. ProcessesThatName(cluster.DataFolder)],
             [.. NetworkInterface.GetAllNetworkInterfaces().Select(link => link.Name).Where(name => name.StartsWith(linkPrefix + "-", StringComparison.Ordinal))],
-            [.. tables.Split('\n').Where(line => line.EndsWith($" godwit-{linkPrefix}", StringComparison.Ordinal))],
+            [.. tables.Split('\n').Where(line => line.Contains($" godwit-{linkPrefix}", StringComparison.Ordinal))], // Of guests, services and pods.
             [.. Directory.EnumerateDirectories("/sys/fs/cgroup", $"godwit-{cluster.Instance}", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, IgnoreInaccessible = true })],
             Directory.Exists("/run/netns") ? [.. Directory.EnumerateFiles("/run/netns", $"{cluster.Instance}-*")] : [],
             [.. File.ReadLines("/proc/self/mounts").Where(line => line.Contains(cluster.Instance, StringComparison.Ordinal))]);

@@ -232,7 +232,7 @@ public sealed class AgentTests
                 }
             }
 
-            await AgentHost.EndPodsAsync(Path.Combine(folder, "agent"), TimeProvider.System, NullLoggerFactory.Instance, CancellationToken.None);
+            await AgentHost.EndPodsAsync(Path.Combine(folder, "agent"), prefix, TimeProvider.System, NullLoggerFactory.Instance, CancellationToken.None);
             await new Overlay(NetworkNamespace.Own, TimeProvider.System, NullLogger<Overlay>.Instance).RemoveAsync(new OverlayNames(prefix), CancellationToken.None);
             Directory.Delete(folder, recursive: true);
         }
