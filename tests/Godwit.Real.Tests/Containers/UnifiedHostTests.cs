@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Godwit.Machines;
 using Godwit.Real.Tests.Labs;
+using Godwit.Real.Tests.Machines;
 
 namespace Godwit.Real.Tests.Containers;
 
@@ -30,7 +32,7 @@ public sealed class UnifiedHostTests
             var output = (await Command.RunAsync(
                 Qemu,
                 [
-                    "-nodefaults", "-no-reboot", "-display", "none", "-machine", "q35", "-accel", "kvm", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1536",
+                    "-nodefaults", "-no-reboot", "-display", "none", "-machine", "q35", "-accel", await AcceleratorAsync(), "-cpu", "max", "-smp", "2", "-m", "1536",
                     "-kernel", Path.Combine(image, "vmlinuz"), "-initrd", Path.Combine(image, "initrd"),
                     "-append", "console=ttyS0 quiet panic=-1 unified.arguments=--progress,off,--no-ansi,--filter-class,*.ContainerLimitTests",
                     "-drive", $"file={Path.Combine(image, "root")},format=raw,if=virtio,snapshot=on",
@@ -46,6 +48,13 @@ public sealed class UnifiedHostTests
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>What a guest has run with on this host: a KVM that opens may still end QEMU at once.</summary>
+    private static async Task<string> AcceleratorAsync()
+    {
+        await using var lab = await MachineLab.CreateAsync(options => options with { Accelerator = null });
+        return (await lab.Host.GetFactsAsync(TestContext.Current.CancellationToken)).Accelerator is Accelerator.Kvm ? "kvm" : "tcg";
     }
 
     /// <summary>This program, and the .NET that it runs on, as a file system.</summary>
