@@ -16,7 +16,7 @@ public sealed class AutoscaleTests
     {
         Needs.Root();
         var folder = Directory.CreateTempSubdirectory("godwit-work-").FullName;
-        await using var cluster = new HostCluster('h');
+        await using var cluster = new HostCluster();
         BoxImage.WriteTo(cluster.MakeImages());
         await cluster.UpAsync();
         (await cluster.KubectlWithInputAsync(Deployment(folder), "apply", "-f", "-")).MustSucceed();

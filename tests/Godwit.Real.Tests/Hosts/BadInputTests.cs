@@ -12,7 +12,7 @@ public sealed class BadInputTests
     public async Task Images_that_are_none_or_lie_outside_are_refused_in_words_and_the_node_goes_on()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('b');
+        await using var cluster = new HostCluster();
         var images = cluster.MakeImages();
         MakeImage(images, "text", "this is no disk", "disk.qcow2");
         MakeImage(images, "noise", "neither is this a kernel", "vmlinuz");

@@ -15,7 +15,7 @@ public sealed class CompareTests
         var service = Path.Combine(GodwitLab.ImagesFolder, "tiny", "tinyd");
         Assert.SkipUnless(File.Exists(service), $"needs {service}: run guests/build.sh tiny");
         await using var docker = await DockerLab.OpenAsync();
-        await using var host = new HostCluster('c');
+        await using var host = new HostCluster();
         await host.UpAsync();
 
         var answer = await host.GodwitAsync("compare", "-o", "json", "--load", "1s", "--service", service, "--docker-host", docker.ClientEnvironment["DOCKER_HOST"]);

@@ -14,7 +14,7 @@ public sealed class DeploymentTests
     public async Task Kubectl_rolls_out_scales_changes_and_takes_back_a_deployment_and_a_service_names_its_pods()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('y');
+        await using var cluster = new HostCluster();
         BoxImage.WriteTo(cluster.MakeImages());
         await cluster.UpAsync();
         (await cluster.KubectlAsync("create", "deployment", "web", "--image", BoxImage.Name, "--replicas=2", "--", "sleep", "100000")).MustSucceed();

@@ -11,7 +11,7 @@ public sealed class FullDiskTests
     public async Task The_server_refuses_writes_by_name_keeps_reading_and_goes_on_when_there_is_room()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('d');
+        await using var cluster = new HostCluster();
         await using var disk = await SmallDisk.MountAsync(Path.Combine(cluster.DataFolder, "server"), mebibytes: 24);
         await cluster.UpAsync();
         (await cluster.KubectlAsync("create", "configmap", "before")).MustSucceed();
@@ -33,7 +33,7 @@ public sealed class FullDiskTests
     public async Task A_node_without_room_says_so_for_the_guest_and_starts_it_when_there_is_room()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('e');
+        await using var cluster = new HostCluster();
         await using var disk = await SmallDisk.MountAsync(Path.Combine(cluster.DataFolder, "agents"), mebibytes: 24);
         await cluster.UpAsync();
         disk.Fill();

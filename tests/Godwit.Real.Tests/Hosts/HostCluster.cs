@@ -10,9 +10,14 @@ internal sealed class HostCluster : IAsyncDisposable
     private readonly string folder;
     private string imagesFolder = GodwitLab.ImagesFolder;
 
-    public HostCluster(char letter)
+    private static int count = -1;
+
+    /// <summary>No two of a run have the same name, for they may be up at the same time; and it is short, for paths of sockets are.</summary>
+    public HostCluster()
     {
-        Instance = $"{letter}{Environment.ProcessId % 1_000_000}";
+        var number = Interlocked.Increment(ref count);
+        Assert.InRange(number, 0, 'z' - 'a');
+        Instance = $"{(char)('a' + number)}{Environment.ProcessId % 1_000_000}";
         folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}");
         Directory.CreateDirectory(folder);
     }

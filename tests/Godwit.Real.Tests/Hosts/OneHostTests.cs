@@ -16,7 +16,7 @@ public sealed class OneHostTests
     public async Task A_guest_runs_outlives_the_death_of_the_whole_program_and_goes_without_a_trace()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('h');
+        await using var cluster = new HostCluster();
         await cluster.UpAsync();
         (await cluster.KubectlAsync("apply", "-f", Path.Combine(HostCluster.Tree, "examples", "tiny.yaml"))).MustSucceed();
         var address = await cluster.WaitForGuestAsync("tiny");
@@ -58,7 +58,7 @@ public sealed class OneHostTests
     public async Task What_is_up_keeps_its_folders_and_its_port_and_the_state_of_what_runs_is_not_purged()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('k');
+        await using var cluster = new HostCluster();
         await cluster.UpAsync();
         await cluster.UpAsync(); // Again: nothing to do.
         var elsewhere = await cluster.GodwitAsync("up", "--data", cluster.DataFolder + "-2");
@@ -84,7 +84,7 @@ public sealed class OneHostTests
     {
         Needs.Root();
         Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
-        await using var cluster = new HostCluster('w');
+        await using var cluster = new HostCluster();
         await cluster.UpAsync();
         var socket = Path.Combine(cluster.RunFolder, "docker.sock");
         Task<(int Code, string Output, string Error)> DockerAsync(params string[] arguments) => DockerClients.RunAsync(DockerClients.Newest!, $"unix://{socket}", cluster.DataFolder, "", arguments);

@@ -16,7 +16,7 @@ public sealed class PodTests
     public async Task Kubectl_runs_a_pod_works_in_it_and_deletes_it_and_it_outlives_the_death_of_the_whole_program()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('p');
+        await using var cluster = new HostCluster();
         BoxImage.WriteTo(cluster.MakeImages());
         await cluster.UpAsync();
         (await cluster.KubectlAsync("run", "box", "--image", BoxImage.Name, "--", "sh", "-c", Talk)).MustSucceed();

@@ -15,7 +15,7 @@ public sealed class ServerFromPodTests
     public async Task A_pod_talks_to_the_server_with_its_own_token_by_address_and_by_name_and_may_do_what_its_account_may()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('k');
+        await using var cluster = new HostCluster();
         BoxImage.WriteTo(cluster.MakeImages(), "/usr/bin/curl");
         await cluster.UpAsync();
         (await cluster.KubectlAsync("create", "configmap", "greeting", "--from-literal=word=hello")).MustSucceed();

@@ -15,7 +15,7 @@ public sealed class TopTests
     public async Task Kubectl_top_shows_what_nodes_pods_their_containers_and_virtual_machines_use()
     {
         Needs.Root();
-        await using var cluster = new HostCluster('m');
+        await using var cluster = new HostCluster();
         BoxImage.WriteTo(cluster.MakeImages());
         await cluster.UpAsync();
         (await cluster.KubectlWithInputAsync(Pods, "apply", "-f", "-")).MustSucceed();
