@@ -35,8 +35,31 @@ internal sealed class Lab : IAsyncDisposable
         await CommandAsync(["vm", "create", Vm, "--memory", "256Mi", "--kernel-args", writer, "--wait"], stopping);
         var kubeconfig = Path.Combine(folder, "kubeconfig");
         await File.WriteAllTextAsync(kubeconfig, await CommandAsync(["kubeconfig"], stopping), stopping);
-        var guest = JsonNode.Parse(await new Command("kubectl", ["--kubeconfig", kubeconfig, "get", "vmi", Vm, "-o", "json"]).RunAsync(TimeProvider.System, stopping))!;
-        return IPAddress.Parse((string)guest["status"]!["interfaces"]![0]!["ipAddress"]!);
+        var guest = JsonNode.Parse(await new Command("kubectl", ["--kubeconfig", kubeconfig, "--cache-dir", Path.Combine(folder, "kubectl"), "get", "vmi", Vm, "-o", "json"]).RunAsync(TimeProvider.System, stopping))!;
+        var address = IPAddress.Parse((string)guest["status"]!["interfaces"]![0]!["ipAddress"]!);
+        await UntilItAnswersAsync(address, stopping);
+        return address;
+    }
+
+    /// <summary>It runs before its own programs do.</summary>
+    private static async Task UntilItAnswersAsync(IPAddress guest, CancellationToken stopping)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < Bound; await look.WaitForNextTickAsync(stopping))
+        {
+            try
+            {
+                await http.GetStringAsync(new Uri($"http://{guest}/counter"), stopping);
+                return;
+            }
+            catch (Exception error) when (error is HttpRequestException || (error is TaskCanceledException && !stopping.IsCancellationRequested))
+            {
+                // Not yet.
+            }
+        }
+
+        throw new TimeoutException($"The guest does not answer on {guest}.");
     }
 
     /// <summary>To the other node; for how long no CPU of the guest ran, in milliseconds.</summary>

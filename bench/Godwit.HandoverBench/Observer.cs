@@ -20,6 +20,10 @@ internal sealed record Handover(int Turn, string Place, double PausedMs, double 
 internal sealed class Observer : IDisposable
 {
     private const string IntervalMs = "5";
+
+    /// <summary>A silence counts when it is over: none after a move lasts for as long as this.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(600);
+
     private static readonly string Folder = Directory.CreateTempSubdirectory("godwit-handover-bench-").FullName;
 
     private readonly Place place;
@@ -45,6 +49,7 @@ internal sealed class Observer : IDisposable
 
     public async Task<Handover> EndAsync(int turn, double pausedMs, CancellationToken stopping)
     {
+        await Task.Delay(Settling, TimeProvider.System, stopping);
         prober!.StandardInput.Close();
         var probes = JsonNode.Parse(await prober.StandardOutput.ReadToEndAsync(stopping))!;
         prober.Dispose();

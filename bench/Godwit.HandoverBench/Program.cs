@@ -31,10 +31,7 @@ command.SetAction(async (parsed, stopping) =>
             }
 
             var pausedMs = await lab.MoveAsync(stopping);
-            foreach (var observer in observers)
-            {
-                seen.Add(await observer.EndAsync(turn, pausedMs, stopping));
-            }
+            seen.AddRange(await Task.WhenAll(observers.Select(observer => observer.EndAsync(turn, pausedMs, stopping))));
 
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetLocalNow():HH:mm:ss} move {turn}: {string.Join("; ", seen.TakeLast(observers.Count))}"));
         }
