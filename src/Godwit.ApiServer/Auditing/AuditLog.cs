@@ -26,7 +26,8 @@ public sealed record AuditLogOptions
 ///                    │ no place within five seconds
 ///                    └─▶ counted and told: a disk that stands still must not stop the server for ever
 /// </code>
-/// An event is written before the answer's end is seen by its client only as far as the operating system goes: nothing is flushed to the disk for each.
+/// An event waits here when its request has been answered, and is appended soon after; nothing is flushed to the disk for each. A server that is killed
+/// loses what waits, a host that loses power also what its file system had not written yet.
 /// </summary>
 internal sealed partial class AuditLog : IAsyncDisposable
 {
