@@ -109,6 +109,9 @@ public interface IMachine : IAsyncDisposable
 
     MachineRunState RunState { get; }
 
+    /// <summary>Since when the guest's CPUs have stood still, by QEMU's own word and this host's clock; null while they run, and when that was not heard.</summary>
+    DateTimeOffset? StoppedAt { get; }
+
     /// <summary>Why it is in that state, in words: for a stopped, crashed or vanished one QEMU's own where it left any.</summary>
     string RunStateReason { get; }
 

@@ -37,6 +37,7 @@ internal sealed partial class Machine : IMachine
     private Task watching = Task.CompletedTask;
     private Task upkeep = Task.CompletedTask;
     private volatile RunStatus status;
+    private DateTimeOffset? stoppedAt;
     private int isDisposed;
 
     private Machine(MachineContext context, MachineParts parts, RunStatus status)
@@ -65,6 +66,17 @@ internal sealed partial class Machine : IMachine
     public int ProcessId => parts.Process is { Exited.IsCompleted: false } process ? process.Identity.ProcessId : 0;
 
     public MachineRunState RunState => status.State;
+
+    public DateTimeOffset? StoppedAt
+    {
+        get
+        {
+            lock (gate)
+            {
+                return stoppedAt;
+            }
+        }
+    }
 
     public string RunStateReason => status.Reason;
 
@@ -360,6 +372,12 @@ internal sealed partial class Machine : IMachine
                 return;
             }
 
+            stoppedAt = (status.State, next.State) switch
+            {
+                (_, MachineRunState.Running) => null,
+                (MachineRunState.Running, _) => at,
+                _ => stoppedAt,
+            };
             status = next;
             broadcast.Publish(new MachineEvent.RunStateChanged(at ?? context.Clock.GetUtcNow(), next.State, next.Reason));
         }

@@ -42,7 +42,7 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     public DateTimeOffset? StreamStartedAt { get; init; }
 
-    /// <summary>The source saw the guest stand still.</summary>
+    /// <summary>The guest stopped for the move: by QEMU's own word, or else when the source saw it stand still.</summary>
     public DateTimeOffset? PausedAt { get; init; }
 
     /// <summary>The stop as the source's QEMU counts it: from its own pause to the last byte, or to the hand-over in post-copy.</summary>
@@ -83,6 +83,10 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     /// <summary>How long each round of pre-copy took, and what the guest dirtied meanwhile.</summary>
     public IReadOnlyList<DirtyPoint> RoundsSeen { get; init; } = [];
+
+    /// <summary>A guest that was stopped before its stream began was not stopped for the move.</summary>
+    internal DateTimeOffset PausedSince(QemuReading reading, DateTimeOffset now) =>
+        PausedAt ?? (reading.StoppedAt is { } stopped && stopped >= StreamStartedAt && stopped <= now ? stopped : now);
 
     internal MoveTrace With(DiskReading reading) => this with
     {

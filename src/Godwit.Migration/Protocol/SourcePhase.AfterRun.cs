@@ -104,7 +104,7 @@ public abstract partial record SourcePhase
             var ordered = move.Note(trace => trace.With(reading) with
             {
                 Postcopy = true,
-                PausedAt = trace.PausedAt ?? now,
+                PausedAt = trace.PausedSince(reading, now),
                 RunOrderedAt = trace.RunOrderedAt ?? now,
             });
             return Go(

@@ -288,7 +288,7 @@ public abstract partial record SourcePhase
 
         var paused = move.Note(trace => trace.With(reading) with
         {
-            PausedAt = trace.PausedAt ?? now,
+            PausedAt = trace.PausedSince(reading, now),
             RestBytes = reading.RemainingBytes,
             EndedBy = trace.EndedBy ?? TerminationRule.FitsDowntimeLimit,
         });

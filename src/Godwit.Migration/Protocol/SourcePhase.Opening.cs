@@ -88,7 +88,7 @@ public abstract partial record SourcePhase
                 Watch = Watch.Saw(reading, now),
                 Move = Move.Note(trace => trace.With(reading) with
                 {
-                    PausedAt = reading.Stream == StreamStatus.PreSwitchover ? trace.PausedAt ?? now : null,
+                    PausedAt = reading.Stream == StreamStatus.PreSwitchover ? trace.PausedSince(reading, now) : null,
                     BytesPerSecond = controller.BytesPerSecond,
                     DirtyBytesPerSecond = controller.DirtyBytesPerSecond,
                     RoundsSeen = controller.RoundsSeen,

@@ -68,6 +68,16 @@ public sealed class GuestPorts(NetworkNamespace place, OverlayNames names, TimeP
         }
     }
 
+    /// <summary>Gives the guest frames that <see cref="FrameKeeper"/> kept on the host that it came from, past the bridge, as if they had just come.</summary>
+    /// <returns>How many it was given; the rest is lost, as a network may lose any frame.</returns>
+    /// <exception cref="LinuxException">The port is not there.</exception>
+    public int Deliver(string tapName, IReadOnlyList<byte[]> frames)
+    {
+        CheckName(tapName);
+        using var socket = PacketSocket.OpenPassing(tapName, place, overhears: false);
+        return frames.Count(frame => frame is { Length: > PacketSocket.OffloadHeaderLength } && socket.TrySend(frame));
+    }
+
     /// <summary>Whether the port exists and lets frames through.</summary>
     public bool IsAdmitted(string tapName)
     {

@@ -29,6 +29,14 @@ internal interface IGuestNetwork
     /// <summary>Tells the segment where the guest is now. Returns at once; repeats go on for about a second.</summary>
     void Announce(GuestPort port);
 
+    /// <summary>Begins to keep what is sent to a guest that is about to move, so that what comes while it stands still can go after it.</summary>
+    /// <exception cref="Linux.LinuxException">The port is not there.</exception>
+    IKeptFrames Keep(GuestPort port);
+
+    /// <summary>Gives a guest what was kept for it on the host that it came from. What cannot be given to it is lost.</summary>
+    /// <exception cref="Linux.LinuxException">The port is not there.</exception>
+    void Deliver(MachineId machine, int nic, IReadOnlyList<byte[]> frames);
+
     /// <summary>Removes all taps of a machine. Idempotent.</summary>
     Task UnplugAsync(MachineId machine, CancellationToken stopping);
 
@@ -37,4 +45,17 @@ internal interface IGuestNetwork
 
     /// <summary>Returns when DHCP here knows the guest's addresses.</summary>
     Task EnsureLeasesAsync(IReadOnlyList<GuestPort> ports, CancellationToken stopping);
+}
+
+/// <summary>What is sent to a guest that moves, while it stands still; see <c>FrameKeeper</c>.</summary>
+internal interface IKeptFrames : IDisposable
+{
+    /// <summary>The guest has stood still since then.</summary>
+    void Stopped(DateTimeOffset at);
+
+    /// <summary>It takes in again, here, what it is sent.</summary>
+    void Resumed();
+
+    /// <summary>What came since, which is not kept any more.</summary>
+    IReadOnlyList<byte[]> Take();
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Base;
 using Godwit.Client;
+using Godwit.Linux;
 using Godwit.Machines;
 using Godwit.Migration.Protocol;
 using Godwit.Node.Peers;
@@ -24,6 +25,7 @@ internal sealed partial class IncomingMoves(MoveParts parts) : IDisposable
     public void Map(PeerMethods methods)
     {
         methods.Map(MoveMethods.Order, ReceiveAsync);
+        methods.Map(MoveMethods.Frames, (context, message, _) => Task.FromResult(Deliver(context, message)));
         methods.Map(MoveMethods.Disks, (_, question, stopping) => new MovingDisks(parts).AnswerAsync(question, stopping));
         methods.Map(MoveMethods.Facts, async (_, _, stopping) => new MoveFacts((await parts.Host.GetFactsAsync(stopping)).PostcopyObstacle));
     }
@@ -73,6 +75,27 @@ internal sealed partial class IncomingMoves(MoveParts parts) : IDisposable
         {
             opening.Release();
         }
+    }
+
+    /// <summary>From the source of a move, for the guest that it brought, while that is the newest of its guest.</summary>
+    private MoveFramesTaken Deliver(PeerContext context, MoveFrames message)
+    {
+        if (parts.Journal.Find(new(message.Move)) is not { Incoming: TargetRecord.RunGranted or TargetRecord.Finished } record
+            || record.Source != context.Peer.Value || !parts.Journal.IsNewest(record))
+        {
+            throw new PeerRefusedException(PeerRefusal.NotAllowed, "That move did not bring a guest from this node.");
+        }
+
+        try
+        {
+            parts.Network.Deliver(record.MachineId, message.Nic, message.Frames);
+        }
+        catch (Exception error) when (error is LinuxException or ArgumentException)
+        {
+            throw new PeerRefusedException(PeerRefusal.BadRequest, ErrorChain.Describe(error));
+        }
+
+        return new();
     }
 
     private async Task<MoveReport> OpenAsync(PeerContext context, MoveOrder message, Order order, CancellationToken running)

@@ -127,6 +127,13 @@ internal sealed record MoveLessons(Guid Move, IReadOnlyList<PastMove> Moves);
 
 internal sealed record MoveLessonsHeard;
 
+/// <summary>What was sent to a guest while it stood still, after the target said that it runs. What comes too late, or not at all, is as if it had been lost.</summary>
+/// <param name="Nic">Which of the guest's interfaces, from 0.</param>
+/// <param name="Frames">Ethernet frames, each behind the ten bytes of a <c>virtio_net_hdr</c>; together no longer than a message may be.</param>
+internal sealed record MoveFrames(Guid Move, int Nic, IReadOnlyList<byte[]> Frames);
+
+internal sealed record MoveFramesTaken;
+
 internal static class MoveMethods
 {
     /// <summary>A notice, from target to source.</summary>
@@ -137,6 +144,8 @@ internal static class MoveMethods
     public static PeerMethod<DiskQuestion, DiskAnswer> Disks { get; } = new("move.disks", MoveJson.Default.DiskQuestion, MoveJson.Default.DiskAnswer);
 
     public static PeerMethod<MoveLessons, MoveLessonsHeard> Lessons { get; } = new("move.lessons", MoveJson.Default.MoveLessons, MoveJson.Default.MoveLessonsHeard);
+
+    public static PeerMethod<MoveFrames, MoveFramesTaken> Frames { get; } = new("move.frames", MoveJson.Default.MoveFrames, MoveJson.Default.MoveFramesTaken);
 
     public static PeerMethod<MoveFactsRequest, MoveFacts> Facts { get; } = new("move.facts", MoveJson.Default.MoveFactsRequest, MoveJson.Default.MoveFacts);
 }
@@ -152,6 +161,8 @@ internal static class MoveMethods
 [JsonSerializable(typeof(MoveFacts))]
 [JsonSerializable(typeof(MoveLessons))]
 [JsonSerializable(typeof(MoveLessonsHeard))]
+[JsonSerializable(typeof(MoveFrames))]
+[JsonSerializable(typeof(MoveFramesTaken))]
 [JsonSerializable(typeof(MoveRecord))]
 [JsonSerializable(typeof(DiskQuestion))]
 [JsonSerializable(typeof(DiskAnswer))]

@@ -5,7 +5,7 @@ using Godwit.Node.Peers;
 
 namespace Godwit.Node.Migrations;
 
-/// <content>What the engine wants done to the source's QEMU, and the stream that it sends through.</content>
+/// <content>What the engine wants done to the source's QEMU, the stream that it sends through, and what it tells unasked.</content>
 internal sealed partial class OutgoingMove
 {
     private async Task CarryOutAsync(SourceEffect.Machine effect, CancellationToken stopping)
@@ -128,6 +128,24 @@ internal sealed partial class OutgoingMove
         {
             Interlocked.Add(ref earlierStreamBytes, open.Counters.ToPeerBytes);
             await open.DisposeAsync();
+        }
+    }
+
+    /// <summary>To the engine QEMU's events only say when to look: what they tell is asked for again. When it stopped the guest only they tell.</summary>
+    private async Task ListenAsync(CancellationToken stopping)
+    {
+        await Task.Yield();
+        if (parts.Machines.Find(route.Machine) is { } machine)
+        {
+            await foreach (var happened in machine.ReadEventsAsync(stopping))
+            {
+                if (happened is MachineEvent.RunStateChanged change)
+                {
+                    frames.Heard(change);
+                }
+
+                lookWanted.Set();
+            }
         }
     }
 }

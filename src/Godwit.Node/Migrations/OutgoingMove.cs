@@ -42,6 +42,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     private readonly MachineEffects<SourceEffect.Machine> effects;
     private readonly Signal lookWanted;
     private readonly MoveHold? hold;
+    private readonly FramesOfMove frames;
     private volatile SourceEngine engine;
     private volatile MoveReport? lastReport;
     private volatile MoveReport? openReport;
@@ -56,6 +57,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         this.parts = parts;
         this.route = route;
         this.hold = hold;
+        frames = new(parts, route);
         lookWanted = new(parts.Time);
         engine = first.Engine;
         First = first;
@@ -128,7 +130,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public async Task RunAsync(CancellationToken stopping)
     {
         using var ended = new CancellationTokenSource();
-        Task[] helpers = [effects.RunAsync(ended.Token), LookAsync(ended.Token), ListenAsync(ended.Token), HeedServiceAsync(ended.Token)];
+        Task[] helpers = [effects.RunAsync(ended.Token), LookAsync(ended.Token), ListenAsync(ended.Token), HeedServiceAsync(ended.Token), frames.FindPortsAsync(ended.Token)];
         Take(First, ended.Token);
         try
         {
@@ -160,6 +162,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         hold?.Dispose();
+        frames.Dispose();
         await CloseDiskStreamAsync();
         if (stream is { } open)
         {
@@ -182,6 +185,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     {
         var before = engine.Phase;
         engine = step.Engine;
+        frames.See(engine.Phase, stopping);
         foreach (var effect in step.Effects)
         {
             switch (effect)
@@ -326,19 +330,6 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
 
     private Task HeedServiceAsync(CancellationToken stopping) =>
         route.Preparation.Service is { } service ? new ServiceWatch(parts, service, Offer).RunAsync(stopping) : Task.CompletedTask;
-
-    /// <summary>QEMU's events only say when to look: what they tell is asked for again.</summary>
-    private async Task ListenAsync(CancellationToken stopping)
-    {
-        await Task.Yield();
-        if (parts.Machines.Find(route.Machine) is { } machine)
-        {
-            await foreach (var _ in machine.ReadEventsAsync(stopping))
-            {
-                lookWanted.Set();
-            }
-        }
-    }
 
     /// <summary>The guest that was handed over is remembered as such; else nothing of the move remains.</summary>
     private async Task ForgetAsync(CancellationToken stopping)

@@ -41,6 +41,11 @@ internal sealed partial class OverlayGuestNetwork(OverlayNames names, OverlaySyn
 
     public void Announce(GuestPort port) => _ = AnnounceAsync(port);
 
+    public IKeptFrames Keep(GuestPort port) =>
+        new KeptFrames(FrameKeeper.Start(new(TapOf(port.Machine, port.Index), MacAddress.Parse(port.MacAddress), port.Address, OwnerUserId: 0), NetworkNamespace.Own, time));
+
+    public void Deliver(MachineId machine, int nic, IReadOnlyList<byte[]> frames) => ports.Deliver(TapOf(machine, nic), frames);
+
     public async Task UnplugAsync(MachineId machine, CancellationToken stopping)
     {
         var standing = ports.List().ToHashSet(StringComparer.Ordinal);
@@ -99,6 +104,17 @@ internal sealed partial class OverlayGuestNetwork(OverlayNames names, OverlaySyn
         {
             // The agent ends; QEMU's own announcement went out too.
         }
+    }
+
+    private sealed class KeptFrames(FrameKeeper keeper) : IKeptFrames
+    {
+        public void Stopped(DateTimeOffset at) => keeper.Stopped(at);
+
+        public void Resumed() => keeper.Resumed();
+
+        public IReadOnlyList<byte[]> Take() => keeper.Take();
+
+        public void Dispose() => keeper.Dispose();
     }
 
     private static partial class Log

@@ -57,6 +57,19 @@ public sealed class SourceEngineTests
         Assert.Equal(Start, move.Engine.Phase.Move.Trace.PausedAt);
     }
 
+    [Theory]
+    [InlineData(null, 100)] // QEMU's word was not heard.
+    [InlineData(92, 92)]
+    [InlineData(-5, 100)] // It stood still before the stream began.
+    public void A_guest_stands_still_since_QEMU_stopped_it_for_the_move(int? stoppedMs, int expectedMs)
+    {
+        var move = Streaming().Wait(TimeSpan.FromMilliseconds(100));
+        var stopped = stoppedMs is { } at ? Start.AddMilliseconds(at) : (DateTimeOffset?)null;
+        move.Give(new SourceInput.Observed(new(GuestState.Paused, StreamStatus.PreSwitchover, move.Engine.EffectCount) { StoppedAt = stopped }));
+        move.ExpectPhase<SourcePhase.SwitchingOver>();
+        Assert.Equal(Start.AddMilliseconds(expectedMs), move.Engine.Phase.Move.Trace.PausedAt);
+    }
+
     [Fact]
     public void A_guest_does_not_stand_still_for_a_target_that_is_not_ready()
     {

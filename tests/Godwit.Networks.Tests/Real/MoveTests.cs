@@ -44,6 +44,28 @@ public sealed class MoveTests
     }
 
     [Fact]
+    public async Task What_is_said_once_to_a_guest_that_stands_still_reaches_it_where_it_runs_next()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        var source = await hosts.AddGuestAsync(1, 1);
+        var target = await hosts.AddGuestAsync(2, 1, admitted: false);
+        NetworkNamespace[] places = [(await hosts.AddGuestAsync(1, 3)).Place, (await hosts.AddGuestAsync(2, 4)).Place, hosts.Host(1).Place, hosts.Host(2).Place, hosts.Host(OverlayHosts.ObserverNumber).Place];
+        Assert.All(places, place => Assert.True(AnswersOnce(place, source.Address)));
+        using var keeper = FrameKeeper.Start(new GuestPort(source.Tap, source.Mac, source.Address, 0), hosts.Host(1).Place, TimeProvider.System);
+
+        // It hears and does not answer, as one that stands still.
+        Assert.True(KernelSetting.TrySet(source.Place, "ipv4/icmp_echo_ignore_all", "1"));
+        keeper.Stopped(TimeProvider.System.GetUtcNow());
+        Task<bool>[] questions = [.. places.Select(place => Task.Run(() => AnswersOnce(place, source.Address)))];
+        await Wait.ForAsync(() => keeper.KeptCount >= places.Length, "each question was heard");
+        hosts.Host(2).Ports.Admit(target.Tap, target.Mac);
+        await hosts.Host(2).Announcer.AnnounceAsync(target.Mac, target.Address, Stopping);
+        Assert.All(questions, question => Assert.False(question.IsCompleted, "nobody asks twice"));
+        Assert.True(hosts.Host(2).Ports.Deliver(target.Tap, keeper.Take()) >= places.Length);
+        Assert.All(await Task.WhenAll(questions), Assert.True);
+    }
+
+    [Fact]
     public async Task A_known_gap_is_measured()
     {
         await using var hosts = await OverlayHosts.CreateAsync();
@@ -128,6 +150,13 @@ public sealed class MoveTests
         Assert.Empty(ports.List());
         ports.Silence(port.TapName);
     }
+
+    /// <summary>Asks one single time, and waits for the answer for long.</summary>
+    private static bool AnswersOnce(NetworkNamespace place, System.Net.IPAddress guest) => place.Run(() =>
+    {
+        using var ping = new System.Net.NetworkInformation.Ping();
+        return ping.Send(guest, (int)Wait.Bound.TotalMilliseconds).Status == System.Net.NetworkInformation.IPStatus.Success;
+    });
 
     private static ProbeTarget ProbeOf(OverlayHosts hosts, FakeGuest guest) => new()
     {

@@ -78,6 +78,8 @@ internal sealed class FakeMachine(MachineSpec spec, MachinePlace place, MachineS
 
     public MachineRunState RunState { get; private set; } = start == MachineStart.Boot ? MachineRunState.Created : MachineRunState.Incoming;
 
+    public DateTimeOffset? StoppedAt => null;
+
     public string RunStateReason { get; private set; } = "as it was made";
 
     public int ResumeCount { get; private set; }
@@ -221,6 +223,13 @@ internal sealed class FakeNetwork : IGuestNetwork
         // Nobody listens.
     }
 
+    public IKeptFrames Keep(GuestPort port) => new NoFrames();
+
+    public void Deliver(MachineId machine, int nic, IReadOnlyList<byte[]> frames)
+    {
+        // Nobody listens.
+    }
+
     public Task UnplugAsync(MachineId machine, CancellationToken stopping)
     {
         foreach (var port in Admitted.Keys.Where(port => port.StartsWith(machine.ToString(), StringComparison.Ordinal)))
@@ -234,6 +243,26 @@ internal sealed class FakeNetwork : IGuestNetwork
     public GuestTraffic? ReadTraffic(MachineId machine) => new(10, 20);
 
     public Task EnsureLeasesAsync(IReadOnlyList<GuestPort> ports, CancellationToken stopping) => Task.CompletedTask;
+
+    private sealed class NoFrames : IKeptFrames
+    {
+        public void Stopped(DateTimeOffset at)
+        {
+            // Nothing is sent.
+        }
+
+        public void Resumed()
+        {
+            // Nothing was kept.
+        }
+
+        public IReadOnlyList<byte[]> Take() => [];
+
+        public void Dispose()
+        {
+            // Nothing is held.
+        }
+    }
 }
 
 internal sealed class FakeHandovers : IHandoverRecords
