@@ -1,42 +1,32 @@
 using System.Net;
-using System.Text.Json.Nodes;
-using Godwit.Linux.Commands;
+using Godwit.BenchLab;
 
 namespace Godwit.HandoverBench;
 
-/// <summary>Two nodes and the <c>godwit</c> command, as a user has them.</summary>
+/// <summary>One guest in a lab of two nodes.</summary>
 internal sealed class Lab : IAsyncDisposable
 {
-    private const string Instance = "hobench";
     private const string Vm = "guest";
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
 
-    private readonly string program;
+    private readonly GodwitLab lab;
 
-    /// <summary>Short, for unix sockets lie below it, and open to guests' users on the way to their own folders.</summary>
-    private readonly string folder = Directory.CreateDirectory(
-        $"/tmp/{Instance}-{Environment.ProcessId}",
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute).FullName;
-
-    private Lab(string program) => this.program = program;
+    private Lab(GodwitLab lab)
+    {
+        this.lab = lab;
+        Places = [new("node-1", lab.NamespaceOf("node-1")), new("node-2", lab.NamespaceOf("node-2")), new("third place", null)];
+    }
 
     /// <summary>Each node, which the guest comes to and leaves, and the host of the server, which is a third place of the guests' network.</summary>
-    public IReadOnlyList<Place> Places { get; } = [new("node-1", $"{Instance}-node-1"), new("node-2", $"{Instance}-node-2"), new("third place", null)];
+    public IReadOnlyList<Place> Places { get; }
 
-    public static async Task<Lab> StartAsync(string program, string images, string link, CancellationToken stopping)
-    {
-        var lab = new Lab(program);
-        await lab.CommandAsync(["up", "--lab", "2", "--link-rate", link, "--data", lab.folder, "--images", images], stopping);
-        return lab;
-    }
+    public static async Task<Lab> StartAsync(string program, string images, string link, CancellationToken stopping) =>
+        new(await GodwitLab.StartAsync(program, "hobench", images, link, stopping));
 
     public async Task<IPAddress> StartGuestAsync(string writer, CancellationToken stopping)
     {
-        await CommandAsync(["vm", "create", Vm, "--memory", "256Mi", "--kernel-args", writer, "--wait"], stopping);
-        var kubeconfig = Path.Combine(folder, "kubeconfig");
-        await File.WriteAllTextAsync(kubeconfig, await CommandAsync(["kubeconfig"], stopping), stopping);
-        var guest = JsonNode.Parse(await new Command("kubectl", ["--kubeconfig", kubeconfig, "--cache-dir", Path.Combine(folder, "kubectl"), "get", "vmi", Vm, "-o", "json"]).RunAsync(TimeProvider.System, stopping))!;
-        var address = IPAddress.Parse((string)guest["status"]!["interfaces"]![0]!["ipAddress"]!);
+        await lab.CommandAsync(["vm", "create", Vm, "--memory", "256Mi", "--kernel-args", writer, "--wait"], stopping);
+        var address = IPAddress.Parse((string)(await lab.GuestAsync(Vm, stopping))["status"]!["interfaces"]![0]!["ipAddress"]!);
         await UntilItAnswersAsync(address, stopping);
         return address;
     }
@@ -63,21 +53,8 @@ internal sealed class Lab : IAsyncDisposable
     }
 
     /// <summary>To the other node; for how long no CPU of the guest ran, in milliseconds.</summary>
-    public async Task<double> MoveAsync(CancellationToken stopping)
-    {
-        var move = JsonNode.Parse(await CommandAsync(["migrate", Vm, "-o", "json"], stopping))!;
-        return (double)move["status"]!["measurement"]!["pausedMs"]!;
-    }
+    public async Task<double> MoveAsync(CancellationToken stopping) =>
+        (double)(await lab.JsonAsync(["migrate", Vm], stopping))["status"]!["measurement"]!["pausedMs"]!;
 
-    public async ValueTask DisposeAsync()
-    {
-        await CommandAsync(["down", "--data", folder], CancellationToken.None);
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    private Task<string> CommandAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>
-        new Command(program, [.. arguments, "--instance", Instance]) { Bound = Bound }.RunAsync(TimeProvider.System, stopping);
+    public ValueTask DisposeAsync() => lab.DisposeAsync();
 }

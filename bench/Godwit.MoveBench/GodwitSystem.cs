@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using Godwit.Linux.Commands;
+using Godwit.BenchLab;
 using Godwit.Linux.Networking;
 using Godwit.Networks.Labs;
 
@@ -11,19 +11,13 @@ internal sealed class GodwitSystem : IMovingSystem
 {
     private const string Instance = "mvbgw";
     private const string Vm = "guest";
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
-    private readonly BenchSetup setup;
-
-    /// <summary>Short, for unix sockets lie below it, and open to guests' users on the way to their own folders.</summary>
-    private readonly string folder = Directory.CreateDirectory(
-        $"/tmp/{Instance}-{Environment.ProcessId}",
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute).FullName;
-    private LabNetwork? lab;
+    private readonly GodwitLab lab;
+    private readonly LabNetwork network = new(Instance, LabNetwork.ChooseSubnet(Instance));
     private string node = "";
 
-    private GodwitSystem(BenchSetup setup, string mode, string? transport)
+    private GodwitSystem(GodwitLab lab, string mode, string? transport)
     {
-        this.setup = setup;
+        this.lab = lab;
         Mode = mode;
         Name = string.Join(' ', new[] { "godwit", mode == "auto" ? null : mode, transport }.OfType<string>());
     }
@@ -34,7 +28,7 @@ internal sealed class GodwitSystem : IMovingSystem
 
     public Func<ulong> SourceCounter()
     {
-        var source = NetworkNamespace.Named($"{Instance}-{node}");
+        var source = NetworkNamespace.Named(lab.NamespaceOf(node));
         return () => Stage.SentBytes(source);
     }
 
@@ -43,9 +37,7 @@ internal sealed class GodwitSystem : IMovingSystem
     /// <param name="transport">How the bytes go, by a policy for every guest; null is the default.</param>
     public static async Task<GodwitSystem> StartLabAsync(BenchSetup setup, string mode, string? transport, CancellationToken stopping)
     {
-        var system = new GodwitSystem(setup, mode, transport);
-        await system.CommandAsync(["up", "--lab", "2", "--data", system.folder, "--images", setup.ImagesFolder], stopping);
-        system.lab = new LabNetwork(Instance, LabNetwork.ChooseSubnet(Instance));
+        var system = new GodwitSystem(await GodwitLab.StartAsync(setup.Program, Instance, setup.ImagesFolder, link: null, stopping), mode, transport);
         if (transport is not null)
         {
             await system.ChooseTransportAsync(transport, stopping);
@@ -54,12 +46,12 @@ internal sealed class GodwitSystem : IMovingSystem
         return system;
     }
 
-    public void SetRate(LinkRate rate) => lab!.SetRate(2, rate);
+    public void SetRate(LinkRate rate) => network.SetRate(2, rate);
 
     public async Task StartAsync(Writer writer, CancellationToken stopping)
     {
-        await CommandAsync(["vm", "create", Vm, "--memory", $"{Writer.MemoryMiB}Mi", "--kernel-args", writer.KernelArguments, "--wait"], stopping);
-        var status = (await GuestAsync(stopping))["status"]!;
+        await lab.CommandAsync(["vm", "create", Vm, "--memory", $"{Writer.MemoryMiB}Mi", "--kernel-args", writer.KernelArguments, "--wait"], stopping);
+        var status = (await lab.GuestAsync(Vm, stopping))["status"]!;
         Guest = IPAddress.Parse((string)status["interfaces"]![0]!["ipAddress"]!);
         node = (string)status["nodeName"]!;
     }
@@ -68,7 +60,7 @@ internal sealed class GodwitSystem : IMovingSystem
 
     public async Task<OwnWord> MoveAsync(CancellationToken stopping)
     {
-        var move = await JsonAsync(["migrate", Vm, "--mode", Mode], stopping);
+        var move = await lab.JsonAsync(["migrate", Vm, "--mode", Mode], stopping);
         var status = move["status"]!;
         var measured = status["measurement"];
         var ended = (string?)status["migrationState"]?["mode"];
@@ -80,21 +72,11 @@ internal sealed class GodwitSystem : IMovingSystem
     }
 
     public async Task SettleAsync(CancellationToken stopping) =>
-        node = (string)(await GuestAsync(stopping))["status"]!["nodeName"]!;
+        node = (string)(await lab.GuestAsync(Vm, stopping))["status"]!["nodeName"]!;
 
-    public async Task StopAsync(CancellationToken stopping) => await CommandAsync(["vm", "delete", Vm], stopping);
+    public async Task StopAsync(CancellationToken stopping) => await lab.CommandAsync(["vm", "delete", Vm], stopping);
 
-    public async ValueTask DisposeAsync()
-    {
-        await CommandAsync(["down", "--data", folder], CancellationToken.None);
-        Directory.Delete(folder, recursive: true);
-    }
-
-    private Task<string> CommandAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>
-        new Command(setup.Program, [.. arguments, "--instance", Instance]) { Bound = Bound }.RunAsync(TimeProvider.System, stopping);
-
-    private async Task<JsonNode> JsonAsync(IReadOnlyList<string> arguments, CancellationToken stopping) =>
-        JsonNode.Parse(await CommandAsync([.. arguments, "-o", "json"], stopping))!;
+    public ValueTask DisposeAsync() => lab.DisposeAsync();
 
     private async Task ChooseTransportAsync(string transport, CancellationToken stopping)
     {
@@ -110,18 +92,8 @@ internal sealed class GodwitSystem : IMovingSystem
                 ["selectors"] = new JsonObject { ["virtualMachineInstanceSelector"] = new JsonObject() },
             },
         };
-        var file = Path.Combine(folder, "policy.json");
+        var file = Path.Combine(lab.Folder, "policy.json");
         await File.WriteAllTextAsync(file, policy.ToJsonString(), stopping);
-        await KubectlAsync(["apply", "-f", file], stopping);
-    }
-
-    private async Task<JsonNode> GuestAsync(CancellationToken stopping) =>
-        JsonNode.Parse(await KubectlAsync(["get", "vmi", Vm, "-o", "json"], stopping))!;
-
-    private async Task<string> KubectlAsync(IReadOnlyList<string> arguments, CancellationToken stopping)
-    {
-        var kubeconfig = Path.Combine(folder, "kubeconfig");
-        await File.WriteAllTextAsync(kubeconfig, await CommandAsync(["kubeconfig"], stopping), stopping);
-        return await new Command("kubectl", ["--kubeconfig", kubeconfig, "--cache-dir", Path.Combine(folder, "kubectl"), .. arguments]).RunAsync(TimeProvider.System, stopping);
+        await lab.KubectlAsync(["apply", "-f", file], stopping);
     }
 }
