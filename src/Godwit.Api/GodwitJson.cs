@@ -13,6 +13,7 @@ using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Discovery.V1;
+using Godwit.Api.Events.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
@@ -22,6 +23,7 @@ using Godwit.Api.Metrics.V1Beta1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
 using Godwit.Api.Rbac.V1;
+using Godwit.Api.Scheduling.V1;
 
 namespace Godwit.Api;
 
@@ -103,6 +105,7 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Namespace>))]
 [JsonSerializable(typeof(ResourceList<Core.V1.Node>))]
 [JsonSerializable(typeof(ResourceList<Event>))]
+[JsonSerializable(typeof(ResourceList<EventV1>))]
 [JsonSerializable(typeof(ResourceList<ConfigMap>))]
 [JsonSerializable(typeof(ResourceList<Secret>))]
 [JsonSerializable(typeof(ResourceList<Pod>))]
@@ -121,6 +124,7 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<Job>))]
 [JsonSerializable(typeof(ResourceList<CronJob>))]
 [JsonSerializable(typeof(ResourceList<PodDisruptionBudget>))]
+[JsonSerializable(typeof(ResourceList<PriorityClass>))]
 [JsonSerializable(typeof(ResourceList<HorizontalPodAutoscaler>))]
 [JsonSerializable(typeof(ResourceList<HorizontalPodAutoscalerV1>))]
 [JsonSerializable(typeof(ResourceList<Role>))]

@@ -20,6 +20,22 @@ public static class NamespaceNames
     public const string KubeNodeLease = "kube-node-lease";
 }
 
+/// <summary>The cluster network's settings: a ConfigMap of kube-system.</summary>
+public static class NetworkSettings
+{
+    public const string Name = "godwit-network";
+
+    /// <summary>Its key of the range that services' virtual addresses come from.</summary>
+    public const string ServiceRangeKey = "serviceCidr";
+
+    /// <summary>The range when it says nothing.</summary>
+    public const string DefaultServiceRange = "10.96.0.0/16";
+
+    /// <summary>Ports of the nodes that services may have.</summary>
+    public const int NodePortMin = 30_000;
+    public const int NodePortMax = 32_767;
+}
+
 public static class LabelNames
 {
     public const string Hostname = "kubernetes.io/hostname";

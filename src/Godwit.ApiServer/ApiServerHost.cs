@@ -72,6 +72,7 @@ public sealed class ApiServerHost : IAsyncDisposable
         web.Run(http => pipeline.HandleAsync(http, stop.Token));
         await SystemNamespaces.EnsureAsync(parts.Resources, parts.Writer, stopping);
         await RoleBootstrap.EnsureAsync(parts.Resources, parts.Writer, stopping);
+        await PriorityAdmission.EnsureAsync(parts.Resources, parts.Writer, stopping);
         await parts.Furnisher.EnsureAllAsync(stopping);
         try
         {

@@ -69,6 +69,9 @@ public sealed class ClusterSnapshot
     public ClusterSnapshot With(Reservation reservation) =>
         indexOf.TryGetValue(reservation.NodeName, out var index) ? new ClusterSnapshot(this, index, loads[index].With(reservation)) : this;
 
+    /// <summary>The cluster after some of the pods at this place of <see cref="Nodes"/> have gone.</summary>
+    public ClusterSnapshot Without(int index, IReadOnlyCollection<PodNeeds> pods) => pods.Count == 0 ? this : new ClusterSnapshot(this, index, loads[index].Without(pods));
+
     /// <summary>
     /// From API objects. A guest that has not ended holds its room on its node; a move that has not ended holds the same
     /// room on its target as well, from the moment that the target is written down. A pod holds its room until it has ended.

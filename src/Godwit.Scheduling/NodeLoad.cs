@@ -49,6 +49,28 @@ public sealed record NodeLoad
         };
     }
 
+    /// <summary>The same without some of the pods that are on it.</summary>
+    public NodeLoad Without(IReadOnlyCollection<PodNeeds> pods)
+    {
+        var gone = pods.ToHashSet<PodNeeds>(ReferenceEqualityComparer.Instance);
+        var ports = HostPorts.ToBuilder();
+        foreach (var port in pods.SelectMany(pod => pod.HostPorts))
+        {
+            ports.Remove(port);
+        }
+
+        return this with
+        {
+            Reserved = pods.Aggregate(Reserved, (sum, pod) => sum - pod.Amount),
+            Weight = pods.Aggregate(Weight, (sum, pod) => sum - WeightOf(pod.Amount)),
+            Count = Count - pods.Count,
+            Others = pods.SelectMany(pod => pod.Others).Aggregate(Others, (sum, other) => sum.SetItem(other.Key, sum.GetValueOrDefault(other.Key) - other.Value)),
+            Pods = Pods.RemoveAll(gone.Contains),
+            Repellers = Repellers.RemoveAll(gone.Contains),
+            HostPorts = ports.ToImmutable(),
+        };
+    }
+
     internal static ResourceAmount WeightOf(ResourceAmount amount) => new(
         amount.MemoryBytes == 0 ? WeightOfUnstated.MemoryBytes : amount.MemoryBytes,
         amount.Millicores == 0 ? WeightOfUnstated.Millicores : amount.Millicores);

@@ -39,4 +39,33 @@ public sealed class VersionTests
         Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(HttpMethod.Delete, Older + "/web")).Code);
         Assert.Equal(HttpStatusCode.NotFound, (await server.GetAsync(Newer + "/web")).Code);
     }
+
+    [Fact]
+    public async Task An_event_is_one_object_in_two_groups()
+    {
+        const string Core = "/api/v1/namespaces/default/events";
+        const string Events = "/apis/events.k8s.io/v1/namespaces/default/events";
+        await using var server = await TestServer.StartAsync();
+        using var core = await server.WatchAsync(Core + "?watch=true&allowWatchBookmarks=false");
+        using var events = await server.WatchAsync(Events + "?watch=true&allowWatchBookmarks=false");
+        var (code, made) = await server.PostAsync(Core, """{"apiVersion":"v1","kind":"Event","metadata":{"name":"a"},"involvedObject":{"kind":"Pod","name":"web","namespace":"default"},"reason":"Started","message":"It runs.","type":"Normal","count":3,"lastTimestamp":"2026-01-01T00:00:00Z","source":{"component":"agent"}}""");
+        Assert.True(code == HttpStatusCode.Created, made.ToJsonString());
+
+        var read = (await server.GetAsync(Events + "/a")).Body;
+        Assert.Equal(("events.k8s.io/v1", "It runs.", "web", 3, "agent"), ((string?)read["apiVersion"], (string?)read["note"], (string?)read["regarding"]!["name"], (int)read["deprecatedCount"]!, (string?)read["deprecatedSource"]!["component"]));
+        Assert.Null(read["message"]);
+        Assert.Equal("It runs.", (string?)(await core.NextAsync())!.Value.Object["message"]);
+        Assert.Equal("It runs.", (string?)(await events.NextAsync())!.Value.Object["note"]);
+
+        // One that was made in the older form is short of what a new one must have, and can be labelled all the same.
+        var (changed, answer) = await server.SendAsync(HttpMethod.Patch, Events + "/a", """{"metadata":{"labels":{"seen":"yes"}}}""", MergePatch);
+        Assert.True(changed == HttpStatusCode.OK, answer.ToJsonString());
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await server.SendAsync(HttpMethod.Patch, Events + "/a", """{"note":"Else."}""", MergePatch)).Code);
+        Assert.Equal("It runs.", (string?)(await server.GetAsync(Core + "/a?labelSelector=seen")).Body["message"]);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await server.PostAsync(Events, """{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"b"},"regarding":{"kind":"Pod","name":"web","namespace":"default"},"reason":"Started","type":"Normal","deprecatedCount":3}""")).Code);
+        Assert.Equal(HttpStatusCode.Conflict, (await server.PostAsync(Events, """{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"a"},"regarding":{"kind":"Pod","name":"web","namespace":"default"},"reason":"Started","action":"Start","type":"Normal","eventTime":"2026-01-01T00:00:00.000000Z","reportingController":"c","reportingInstance":"i"}""")).Code);
+        Assert.Single((await server.GetAsync(Events + "?fieldSelector=regarding.name%3Dweb")).Body["items"]!.AsArray());
+        Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(HttpMethod.Delete, Events + "/a")).Code);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.GetAsync(Core + "/a")).Code);
+    }
 }

@@ -2,6 +2,7 @@ using Godwit.Api.Authentication.V1;
 using Godwit.Api.Authorization.V1;
 using Godwit.Api.Kinds.Access;
 using Godwit.Api.Kinds.Autoscaling;
+using Godwit.Api.Kinds.Events;
 using Godwit.Api.Kinds.Metrics;
 using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Kinds.Policies;
@@ -21,7 +22,8 @@ public static class BuiltInKinds
     [
         CoreKinds.NamespaceDefinition,
         ClusterKinds.NodeDefinition,
-        CoreKinds.EventDefinition,
+        EventKinds.EventDefinition,
+        EventKinds.EventV1Definition,
         CoreKinds.ConfigMapDefinition,
         CoreKinds.SecretDefinition,
         PodKinds.PodDefinition,
@@ -40,6 +42,7 @@ public static class BuiltInKinds
         BatchKinds.JobDefinition,
         BatchKinds.CronJobDefinition,
         PolicyKinds.PodDisruptionBudgetDefinition,
+        PriorityKinds.PriorityClassDefinition,
         AutoscalingKinds.HorizontalPodAutoscalerDefinition,
         AutoscalingKinds.HorizontalPodAutoscalerV1Definition,
         RbacKinds.RoleDefinition,

@@ -1,12 +1,11 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Godwit.Api.Core.V1;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
 
 namespace Godwit.Api.Kinds;
 
-/// <summary>Namespaces, settings and events.</summary>
+/// <summary>Namespaces and settings.</summary>
 internal static class CoreKinds
 {
     public static ResourceDefinition NamespaceDefinition { get; } = new()
@@ -51,33 +50,6 @@ internal static class CoreKinds
         Strategy = new SecretStrategy(),
         Columns = [Columns.Text("Type", "What the data is for.", "type"), DataColumn("data"), Columns.Age()],
         SelectableFields = Fields.Of(("type", ["type"])),
-    };
-
-    public static ResourceDefinition EventDefinition { get; } = new()
-    {
-        Group = "",
-        Version = "v1",
-        Kind = "Event",
-        Plural = "events",
-        Singular = "event",
-        ShortNames = ["ev"],
-        Namespaced = true,
-        Schema = CoreSchemas.Event,
-        Strategy = new PlainStrategy(),
-        NameColumnFirst = false,
-        Columns = EventColumns.All,
-        SelectableFields = Fields.Of(
-            ("involvedObject.kind", ["involvedObject", "kind"]),
-            ("involvedObject.namespace", ["involvedObject", "namespace"]),
-            ("involvedObject.name", ["involvedObject", "name"]),
-            ("involvedObject.uid", ["involvedObject", "uid"]),
-            ("involvedObject.apiVersion", ["involvedObject", "apiVersion"]),
-            ("involvedObject.resourceVersion", ["involvedObject", "resourceVersion"]),
-            ("involvedObject.fieldPath", ["involvedObject", "fieldPath"]),
-            ("reason", ["reason"]),
-            ("reportingComponent", ["reportingComponent"]),
-            ("source", ["source", "component"]),
-            ("type", ["type"])),
     };
 
     private static TableColumn DataColumn(params string[] fields) => new(
@@ -183,41 +155,5 @@ internal sealed class SecretStrategy() : SettingsStrategy("data", null)
         return updated.TextAt("type") == existing.TextAt("type")
             ? errors
             : errors.Append(FieldError.Invalid("type", updated["type"], "field is immutable"));
-    }
-}
-
-/// <summary>The columns of <c>kubectl get events</c>.</summary>
-internal static class EventColumns
-{
-    public static IReadOnlyList<TableColumn> All { get; } =
-    [
-        new("Last Seen", "string", "How long ago it last happened.", (resource, now) => HumanDuration.Since(LastSeen(resource), now)),
-        Columns.Text("Type", "Normal or Warning.", "type"),
-        Columns.Text("Reason", "Why, as one word.", "reason"),
-        Columns.Computed("Object", "What it happened to.", Involved),
-        Columns.WideText("Subobject", "The part of the object.", "involvedObject", "fieldPath"),
-        Columns.Computed("Source", "Who reports.", Source, priority: 1),
-        Columns.Computed("Message", "What happened.", resource => resource.TextAt("message")?.Trim()),
-        new("First Seen", "string", "How long ago it first happened.", (resource, now) => HumanDuration.Since(FirstSeen(resource), now), Priority: 1),
-        new("Count", "string", "How often it happened.", (resource, _) => Count(resource), Priority: 1),
-        Columns.WideText("Name", "The event's own name.", "metadata", "name"),
-    ];
-
-    private static string? FirstSeen(JsonObject resource) => resource.TextAt("firstTimestamp") ?? resource.TextAt("eventTime");
-
-    private static string? LastSeen(JsonObject resource) =>
-        resource.TextAt("series", "lastObservedTime") ?? resource.TextAt("lastTimestamp") ?? FirstSeen(resource);
-
-    private static long Count(JsonObject resource) =>
-        JsonAccess.AsInt64(resource.At("series", "count")) ?? JsonAccess.AsInt64(resource["count"]) ?? 1;
-
-    private static string Involved(JsonObject resource) =>
-        $"{resource.TextAt("involvedObject", "kind")?.ToLowerInvariant()}/{resource.TextAt("involvedObject", "name")}";
-
-    private static string Source(JsonObject resource)
-    {
-        var component = resource.TextAt("source", "component") ?? resource.TextAt("reportingComponent") ?? "";
-        var host = resource.TextAt("source", "host") ?? resource.TextAt("reportingInstance") ?? "";
-        return host.Length == 0 ? component : $"{component}, {host}";
     }
 }

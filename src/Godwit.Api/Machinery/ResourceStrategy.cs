@@ -21,8 +21,16 @@ public abstract class ResourceStrategy
     {
     }
 
+    /// <summary>Keeps what a writer may leave out and not take away. Before <see cref="ApplyDefaults"/>.</summary>
+    public virtual void PrepareForUpdate(JsonObject updated, JsonObject existing)
+    {
+    }
+
     /// <summary>Rules beyond the schema, each error with its path. Metadata and schema are checked by the machinery.</summary>
     public virtual IEnumerable<FieldError> Validate(JsonObject resource) => [];
+
+    /// <summary>Rules of a new object, beyond those that hold for one that is there too.</summary>
+    public virtual IEnumerable<FieldError> ValidateCreate(JsonObject resource) => [];
 
     /// <summary>Rules between the old object and the new one: immutable fields, legal transitions.</summary>
     public virtual IEnumerable<FieldError> ValidateUpdate(JsonObject updated, JsonObject existing) => [];

@@ -21,7 +21,7 @@ namespace Godwit.ApiServer.Access;
 internal static class NodeAuthorizer
 {
     /// <summary>The cluster network's settings.</summary>
-    private const string NetworkSettings = "godwit-network";
+    private const string NetworkSettings = Api.NetworkSettings.Name;
 
     private static readonly string[] ReadVerbs = ["get", "list", "watch"];
     private static readonly string[] ChangeVerbs = ["update", "patch"];

@@ -10,12 +10,13 @@ using Godwit.Store;
 namespace Godwit.ApiServer.Resources;
 
 /// <summary>Whether a write that is well formed and allowed to its user may also happen now, and what the server adds to it.</summary>
-internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, EscalationGuard escalation, QuotaGate quotas, TimeProvider clock)
+internal sealed class Admission(IRevisionStore store, ServedResources resources, NodeSigner signer, EscalationGuard escalation, (QuotaGate Quotas, ServiceGate Services) gates, TimeProvider clock)
 {
     private static readonly string[] Undeletable = [NamespaceNames.Default, NamespaceNames.KubeSystem, NamespaceNames.KubePublic, NamespaceNames.KubeNodeLease];
 
     private readonly LimitAdmission limits = new(store, resources);
     private readonly AccountAdmission accounts = new(store, resources);
+    private readonly PriorityAdmission priorities = new(store, resources);
     private readonly ServedResource? namespaces = resources.Find("", "v1", "namespaces");
     private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
     private readonly ServedResource? guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances");
@@ -37,6 +38,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
 
         await escalation.CheckAsync(write, resource, existing: null);
         await accounts.ApplyAsync(write, resource);
+        await priorities.ApplyAsync(write, resource);
         await limits.ApplyAsync(write, resource);
         if (write.Resource.Definition is { Group: "certificates.k8s.io", Plural: "certificatesigningrequests" })
         {
@@ -44,9 +46,24 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
         }
     }
 
-    /// <summary>Makes room for a checked object in its namespace's quotas, which is kept until the result is disposed of: after the object is stored.</summary>
-    /// <exception cref="StatusException">403: there is none.</exception>
-    public Task<QuotaRoom> MakeRoomAsync(WriteContext write, JsonObject resource) => quotas.EnterAsync(write, resource);
+    /// <summary>Makes room for a checked object in its namespace's quotas, and among the services' addresses, which is kept until the result is disposed of: after the object is stored.</summary>
+    /// <exception cref="StatusException">403 or 422: there is none.</exception>
+    public async Task<WriteRoom> MakeRoomAsync(WriteContext write, JsonObject resource)
+    {
+        var room = await gates.Quotas.EnterAsync(write, resource);
+        try
+        {
+            return await gates.Services.EnterAsync(write, resource, existing: null, room);
+        }
+        catch
+        {
+            await room.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The same for a change.</summary>
+    public Task<WriteRoom> MakeRoomForChangeAsync(WriteContext write, JsonObject updated, JsonObject existing) => gates.Services.EnterAsync(write, updated, existing, new WriteRoom(write.Stopping));
 
     public async Task CheckUpdateAsync(WriteContext write, JsonObject updated, JsonObject existing)
     {
@@ -57,6 +74,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
         }
 
         await escalation.CheckAsync(write, updated, existing);
+        await priorities.CheckDefaultAsync(write, updated);
     }
 
     public static void CheckDelete(WriteContext write)

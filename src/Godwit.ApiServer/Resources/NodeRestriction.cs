@@ -30,7 +30,7 @@ internal static class NodeRestriction
             "virtualmachineinstances" => IsGuestOf(node, judged),
             "virtualmachineinstancemigrations" => TakesPart(node, judged["status"]?["migrationState"]),
             "forecasts" => await findGuest(write.Namespace, Text(judged["spec"]?["vmiName"])) is { } guest && IsGuestOf(node, guest),
-            "events" => IsAboutItsOwn(node, judged),
+            "events" => write.Resource.Definition.Conversion is null && IsAboutItsOwn(node, judged),
             "certificatesigningrequests" => true, // The signer looks at the name asked for.
             _ => false,
         };

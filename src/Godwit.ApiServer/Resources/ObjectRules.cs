@@ -127,10 +127,7 @@ internal static class ObjectRules
     {
         var strategy = write.Resource.Definition.Strategy;
         var errors = MetadataRules.Validate(write.Resource.Definition, resource).Concat(strategy.Validate(resource));
-        if (existing is not null)
-        {
-            errors = errors.Concat(MetadataRules.ValidateUpdate(resource, existing)).Concat(strategy.ValidateUpdate(resource, existing));
-        }
+        errors = errors.Concat(existing is null ? strategy.ValidateCreate(resource) : MetadataRules.ValidateUpdate(resource, existing).Concat(strategy.ValidateUpdate(resource, existing)));
 
         FieldErrors.ThrowIfAny(errors, write.Subject);
         foreach (var advice in strategy.Warnings(resource))

@@ -68,7 +68,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
                     : throw StatusException.AlreadyExists(named.Subject);
             }
 
-            var done = await StoreAsync(named, value, room);
+            var done = await StoreAsync(named, room, stopping => store.CreateAsync(named.Key, value, stopping));
             if (done.Succeeded)
             {
                 return new StoredObject(write.Resource, named.Key, value, done.Revision);
@@ -81,15 +81,15 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         }
     }
 
-    private async ValueTask<StoreWrite> StoreAsync(WriteContext write, byte[] value, QuotaRoom room)
+    private static async ValueTask<StoreWrite> StoreAsync(WriteContext write, WriteRoom room, Func<CancellationToken, ValueTask<StoreWrite>> put)
     {
         try
         {
-            return await store.CreateAsync(write.Key, value, room.Stopping);
+            return await put(room.Stopping);
         }
         catch (OperationCanceledException error) when (room.IsOver)
         {
-            throw StatusException.ServiceUnavailable($"the store did not take {write.Subject} while it was its turn in the namespace's quota; it may have been made: look before you try again", error);
+            throw StatusException.ServiceUnavailable($"the store did not take {write.Subject} while it was its turn; it may have been written: look before you try again", error);
         }
     }
 
@@ -107,7 +107,8 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             var updated = Settle(write, existing, change(existing.DeepClone().AsObject()));
             FieldManagers.Track(existing, updated, write, clock.GetUtcNow());
             await admission.CheckUpdateAsync(write, updated, existing);
-            if (await SwapAsync(write, item, updated) is { } stored)
+            await using var room = await admission.MakeRoomForChangeAsync(write, updated, existing);
+            if (await SwapAsync(write, item, updated, room) is { } stored)
             {
                 return stored;
             }
@@ -143,7 +144,8 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             var updated = Settle(write, existing, applied.Resource);
             FieldManagers.Set(updated, applied.ManagedFields);
             await admission.CheckUpdateAsync(write, updated, existing);
-            if (await SwapAsync(write, item, updated) is { } stored)
+            await using var room = await admission.MakeRoomForChangeAsync(write, updated, existing);
+            if (await SwapAsync(write, item, updated, room) is { } stored)
             {
                 return (stored, Created: false);
             }
@@ -190,6 +192,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
             ObjectRules.CheckSchema(updated, write);
         }
 
+        write.Resource.Definition.Strategy.PrepareForUpdate(updated, existing);
         write.Resource.Definition.Strategy.ApplyDefaults(updated);
         ObjectRules.SetGeneration(updated, existing, write.Resource.Definition);
         ObjectRules.Validate(updated, existing, write);
@@ -217,7 +220,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
                     return new DeleteResult(write.Resource.Object(item), Gone: true, Meta.Of(existing).Uid);
                 }
             }
-            else if (await SwapAsync(write, item, marked) is { } stored)
+            else if (await SwapAsync(write, item, marked, new WriteRoom(write.Stopping)) is { } stored)
             {
                 return new DeleteResult(stored, Gone: false, Meta.Of(existing).Uid);
             }
@@ -240,7 +243,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
     }
 
     /// <summary>Puts the new object in the old one's place; null when the old one is no longer what it was.</summary>
-    private async Task<StoredObject?> SwapAsync(WriteContext write, StoreItem item, JsonObject updated)
+    private async Task<StoredObject?> SwapAsync(WriteContext write, StoreItem item, JsonObject updated, WriteRoom room)
     {
         var value = write.Resource.Form.Encode(updated);
         if (value.AsSpan().SequenceEqual(item.Value.Span))
@@ -254,9 +257,7 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         }
 
         var last = Meta.Of(updated).IsDeleting && !Finalizers.HoldBack(updated, write.Resource.Definition);
-        var done = last
-            ? await store.DeleteAsync(write.Key, item.ModRevision, write.Stopping)
-            : await store.UpdateAsync(write.Key, value, item.ModRevision, write.Stopping);
+        var done = await StoreAsync(write, room, stopping => last ? store.DeleteAsync(write.Key, item.ModRevision, stopping) : store.UpdateAsync(write.Key, value, item.ModRevision, stopping));
         return done.Succeeded ? new StoredObject(write.Resource, write.Key, value, done.Revision) : null;
     }
 

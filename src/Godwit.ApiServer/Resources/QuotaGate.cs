@@ -14,27 +14,24 @@ namespace Godwit.ApiServer.Resources;
 ///   turn ─▶ count what is stored ─▶ fits? ─▶ store ─▶ turn ends
 /// </code>
 /// So what is counted holds everything that was let in before, and of many creates at once no more are let in than fit. The quota's status is
-/// for people: nothing is decided by it. Turns are of this process; where several servers share the store, whoever has the turn here
-/// waits for the one among the servers as well (<see cref="SharedTurns"/>).
+/// for people: nothing is decided by it.
 /// </summary>
-internal sealed class QuotaGate(IRevisionStore store, ServedResources resources, QuotaUses uses, SharedTurns? amongServers)
+internal sealed class QuotaGate(IRevisionStore store, ServedResources resources, QuotaUses uses, WriteTurns turns)
 {
     private const string TurnPrefix = "quotas/";
 
     private readonly ServedResource? quotas = resources.Find("", "v1", ResourceQuota.Type.Plural);
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, Queue> queues = new(StringComparer.Ordinal);
 
     /// <summary>Waits for the namespace's turn where a quota bounds the object; it is kept until the result is disposed of.</summary>
     /// <exception cref="StatusException">403: it does not fit, or does not say how much it needs.</exception>
-    public async Task<QuotaRoom> EnterAsync(WriteContext write, JsonObject resource)
+    public async Task<WriteRoom> EnterAsync(WriteContext write, JsonObject resource)
     {
         if (quotas is null || !write.Resource.Definition.Namespaced || (await BoundingAsync(write)).Count == 0)
         {
-            return new QuotaRoom(leave: null, shared: null, write.Stopping);
+            return new WriteRoom(write.Stopping);
         }
 
-        var turn = await TakeTurnAsync(write);
+        var turn = await turns.TakeAsync(TurnPrefix + write.Namespace, new WriteRoom(write.Stopping));
         try
         {
             var pod = write.Resource.Definition is { Group: "", Plural: "pods" } ? GodwitJson.FromNode<Pod>(resource) : null;
@@ -59,7 +56,7 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
     }
 
     private bool Counts(WriteContext write, string name) =>
-        QuotaUses.IsOfPods(name) ? write.Resource.Definition is { Group: "", Plural: "pods" } : uses.KindOf(name) == write.Resource;
+        QuotaUses.IsOfPods(name) ? write.Resource.Definition is { Group: "", Plural: "pods" } : uses.KindOf(name)?.KeyPrefix == write.Resource.KeyPrefix;
 
     private async Task CheckAsync(WriteContext write, ResourceQuota quota, Pod? pod)
     {
@@ -106,93 +103,5 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
         {
             throw StatusException.Forbidden(write.Subject, $"failed quota: {quota.Metadata.Name}: must specify {string.Join("; ", missing)}");
         }
-    }
-
-    private async Task<QuotaRoom> TakeTurnAsync(WriteContext write)
-    {
-        Queue? queue;
-        lock (gate)
-        {
-            if (!queues.TryGetValue(write.Namespace, out queue))
-            {
-                queues[write.Namespace] = queue = new Queue(write.Namespace);
-            }
-
-            queue.Users++;
-        }
-
-        try
-        {
-            await queue.Turn.WaitAsync(write.Stopping); // Bounded by the request's own time, and by how many one user may have under way.
-        }
-        catch
-        {
-            Leave(queue, hadTurn: false);
-            throw;
-        }
-
-        try
-        {
-            var shared = amongServers is null ? null : await amongServers.TakeAsync(TurnPrefix + write.Namespace, write.Stopping);
-            return new QuotaRoom(() => Leave(queue, hadTurn: true), shared, write.Stopping);
-        }
-        catch
-        {
-            Leave(queue, hadTurn: true);
-            throw;
-        }
-    }
-
-    private void Leave(Queue queue, bool hadTurn)
-    {
-        if (hadTurn)
-        {
-            queue.Turn.Release();
-        }
-
-        lock (gate)
-        {
-            if (--queue.Users == 0)
-            {
-                queues.Remove(queue.Namespace);
-                queue.Turn.Dispose();
-            }
-        }
-    }
-
-    private sealed class Queue(string ns)
-    {
-        public string Namespace { get; } = ns;
-
-        public SemaphoreSlim Turn { get; } = new(1, 1);
-
-        public int Users { get; set; }
-    }
-}
-
-/// <summary>Room in a namespace for one object, until it is disposed of: after the object is stored.</summary>
-internal sealed class QuotaRoom(Action? leave, SharedTurns.Held? shared, CancellationToken stopping) : IAsyncDisposable
-{
-    private Action? leaving = leave;
-
-    /// <summary>Ends the wait for the object to be stored: the room is not kept for ever.</summary>
-    public CancellationToken Stopping => shared?.Stopping ?? stopping;
-
-    /// <summary>True when it was the room's time that ended, not the request.</summary>
-    public bool IsOver => shared is { IsOver: true } && !stopping.IsCancellationRequested;
-
-    public async ValueTask DisposeAsync()
-    {
-        if (Interlocked.Exchange(ref leaving, null) is not { } left)
-        {
-            return;
-        }
-
-        if (shared is not null)
-        {
-            await shared.DisposeAsync();
-        }
-
-        left();
     }
 }

@@ -5,7 +5,7 @@ namespace Godwit.ApiServer.Resources;
 
 /// <summary>
 /// One kind as this server serves it: its definition and its form in the store. Keys are <c>GROUP/PLURAL/NAMESPACE/NAME</c>, or <c>GROUP/PLURAL/NAME</c> for a kind without namespaces, with
-/// <c>core</c> for the empty group. Names hold no slash, so the keys of a namespace are exactly those with its prefix.
+/// <c>core</c> for the empty group, by the group and plural that it is stored under. Names hold no slash, so the keys of a namespace are exactly those with its prefix.
 /// </summary>
 internal sealed class ServedResource(ResourceDefinition definition)
 {
@@ -14,12 +14,14 @@ internal sealed class ServedResource(ResourceDefinition definition)
     public StoredForm Form { get; } = new(definition);
 
     /// <summary>What every key of this kind starts with.</summary>
-    public string KeyPrefix { get; } = $"{(definition.Group.Length == 0 ? "core" : definition.Group)}/{definition.Plural}/";
+    public string KeyPrefix { get; } = KeyPrefixOf(definition.Conversion?.Stored ?? definition);
 
     public string Key(string ns, string name) => Definition.Namespaced ? $"{KeyPrefix}{ns}/{name}" : KeyPrefix + name;
 
     /// <summary>The prefix of a list: of the whole kind when <paramref name="ns"/> is empty.</summary>
     public string ListPrefix(string ns) => ns.Length == 0 ? KeyPrefix : $"{KeyPrefix}{ns}/";
+
+    private static string KeyPrefixOf(ResourceDefinition stored) => $"{(stored.Group.Length == 0 ? "core" : stored.Group)}/{stored.Plural}/";
 
     public StoredObject Object(StoreItem item) => new(this, item.Key, item.Value, item.ModRevision);
 }

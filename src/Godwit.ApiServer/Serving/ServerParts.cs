@@ -28,8 +28,9 @@ internal sealed class ServerParts : IDisposable
         Access = new AccessIndex(store, Resources, options.Clock, options.Loggers.CreateLogger<AccessIndex>());
         Authorizer = new Authorizer(Access);
         var uses = new QuotaUses(store, Resources);
-        var quotas = new QuotaGate(store, Resources, uses, options.SharesStore ? new SharedTurns(store, options.Clock) : null);
-        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), quotas, options.Clock), options.Clock);
+        var turns = new WriteTurns(options.SharesStore ? new SharedTurns(store, options.Clock) : null);
+        var gates = (new QuotaGate(store, Resources, uses, turns), new ServiceGate(store, Resources, turns));
+        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), gates, options.Clock), options.Clock);
         Quotas = new QuotaKeeper(store, Resources, Writer, uses, options.Clock, options.Loggers.CreateLogger<QuotaKeeper>());
         Reviews = new ReviewHandler(Authenticator, Authorizer);
         Tokens = new TokenHandler(store, Resources, accountTokens, options.Clock);

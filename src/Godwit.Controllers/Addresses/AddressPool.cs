@@ -10,7 +10,7 @@ namespace Godwit.Controllers.Addresses;
 /// <summary>The guests' network as the ConfigMap kube-system/godwit-network states it: one IPv4 range and the gateway in it.</summary>
 internal sealed class AddressPool
 {
-    public const string SettingsName = "godwit-network";
+    public const string SettingsName = NetworkSettings.Name;
 
     /// <summary>A range with fewer host bits than this has no room for guests.</summary>
     private const int HostBitsMin = 2;

@@ -31,7 +31,7 @@ internal sealed partial class EventExpiry(ResourceClient<Event> events, TimeProv
     }
 
     internal static bool IsExpired(Event told, DateTimeOffset now) =>
-        now - (told.LastTimestamp ?? told.EventTime ?? told.Metadata.CreationTimestamp ?? now) > KeptFor;
+        now - (told.Series?.LastObservedTime ?? told.LastTimestamp ?? told.EventTime ?? told.Metadata.CreationTimestamp ?? now) > KeptFor;
 
     private async Task TryExpireAsync(CancellationToken stopping)
     {

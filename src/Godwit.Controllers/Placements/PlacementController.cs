@@ -1,5 +1,6 @@
 using Godwit.Controllers.Addresses;
 using Godwit.Scheduling;
+using Godwit.Scheduling.Pods;
 
 namespace Godwit.Controllers.Placements;
 
@@ -71,7 +72,7 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
         var waiting = pods.Where(pod => PodRoundPlanner.IsWaiting(pod) && PodRoundPlanner.HasAddress(pod)).ToList();
         if (waiting.Count > 0)
         {
-            await binder.CarryOutAsync(PodRoundPlanner.For(waiting, cluster.Snapshot(pods)), stopping);
+            await binder.CarryOutAsync(PodRoundPlanner.For(waiting, cluster.Snapshot(pods), [.. cluster.Budgets.Current.Items.Select(DisruptionRoom.Of)]), stopping);
         }
 
         return waiting.Count > PodRoundPlanner.PodsMax ? NextLook.After(TimeSpan.Zero) : NextLook.OnChange;

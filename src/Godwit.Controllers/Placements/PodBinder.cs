@@ -62,7 +62,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
     private Task CarryOutAsync(PodDecision decision, CancellationToken stopping) => decision.Placement switch
     {
         PodPlacement.Chosen chosen => BindAsync(decision.Pod, chosen.NodeName, stopping),
-        PodPlacement.Nowhere nowhere => RefuseAsync(decision.Pod, nowhere.Explain(), stopping),
+        PodPlacement.Nowhere nowhere => RefuseAsync(decision.Pod, nowhere, stopping),
         _ => Task.CompletedTask,
     };
 
@@ -81,11 +81,27 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
         Log.Bound(logger, ResourceKey.Of(pod), nodeName);
     }
 
+    /// <summary>First the pod says where room is made for it, then those in the way are taken down: whoever looks in between plans the same again.</summary>
+    private async Task RefuseAsync(Pod pod, PodPlacement.Nowhere nowhere, CancellationToken stopping)
+    {
+        await TellAsync(pod, nowhere.Explain(), nowhere.Preemption?.NodeName, stopping);
+        foreach (var victim in nowhere.Preemption?.Victims ?? [])
+        {
+            var key = new ResourceKey(victim.Namespace, victim.Name[(victim.Namespace.Length + 1)..]);
+            if (cluster.Pods.Current.Find(key) is { } there && there.Metadata.Uid == victim.Uid)
+            {
+                cluster.Events.Record(there, EventTypes.Normal, "Preempted", $"Preempted by pod {pod.Metadata.Namespace}/{pod.Metadata.Name} on node {nowhere.Preemption!.NodeName}");
+                await pods.TryDeleteAsync(key, new DeleteOptions { Preconditions = new Preconditions { Uid = victim.Uid } }, stopping);
+                Log.Preempted(logger, key, ResourceKey.Of(pod), nowhere.Preemption.NodeName);
+            }
+        }
+    }
+
     /// <summary>Said once for each reason: a condition for programs, an event for people.</summary>
-    private async Task RefuseAsync(Pod pod, string why, CancellationToken stopping)
+    private async Task TellAsync(Pod pod, string why, string? nominated, CancellationToken stopping)
     {
         var known = pod.Status.Conditions.FirstOrDefault(condition => condition.Type == PodConditionTypes.PodScheduled);
-        if (known is { Status: ConditionStatuses.False, Reason: PlacementController.Unschedulable } && known.Message == why)
+        if (known is { Status: ConditionStatuses.False, Reason: PlacementController.Unschedulable } && known.Message == why && (pod.Status.NominatedNodeName ?? "") == (nominated ?? ""))
         {
             return;
         }
@@ -101,6 +117,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
         var status = pod.Status with
         {
             Phase = pod.Status.Phase ?? PodPhases.Pending,
+            NominatedNodeName = nominated,
             Conditions = [.. pod.Status.Conditions.Where(each => each.Type != PodConditionTypes.PodScheduled), condition],
         };
         cluster.Pods.Observe(await pods.ChangeStatusAsync(pod, pod with { Status = status }, stopping));
@@ -111,5 +128,8 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
     {
         [LoggerMessage(1, LogLevel.Information, "{Pod} is to run on {NodeName}")]
         public static partial void Bound(ILogger logger, ResourceKey pod, string nodeName);
+
+        [LoggerMessage(2, LogLevel.Information, "{Victim} is taken down to make room for {Pod} on {NodeName}")]
+        public static partial void Preempted(ILogger logger, ResourceKey victim, ResourceKey pod, string nodeName);
     }
 }

@@ -24,7 +24,7 @@ internal static class PodRoundPlanner
     /// <summary>A pod has its address before it has its node, unless it uses the host's.</summary>
     public static bool HasAddress(Pod pod) => pod.Spec.HostNetwork == true || !string.IsNullOrEmpty(pod.Status.PodIP);
 
-    public static IReadOnlyList<PodDecision> For(IEnumerable<Pod> waiting, Scheduling.ClusterSnapshot cluster)
+    public static IReadOnlyList<PodDecision> For(IEnumerable<Pod> waiting, Scheduling.ClusterSnapshot cluster, IReadOnlyList<DisruptionRoom> budgets)
     {
         var pods = waiting
             .OrderByDescending(pod => pod.Spec.Priority ?? 0)
@@ -32,6 +32,6 @@ internal static class PodRoundPlanner
             .ThenBy(ResourceKey.Of)
             .Take(PodsMax)
             .ToList();
-        return [.. PodPlacement.ForAll(pods.Select(PodNeeds.Of), cluster).Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement))];
+        return [.. PodPlacement.ForAll(pods.Select(PodNeeds.Of), cluster, budgets).Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement))];
     }
 }

@@ -62,7 +62,7 @@ internal sealed class ServerServiceController(ClusterView cluster, TimeProvider 
     /// <summary>Null when the settings say no range; the service controller tells people so.</summary>
     private static AddressPool? RangeOf(ConfigMap? settings)
     {
-        var range = settings?.Data.GetValueOrDefault("serviceCidr") is { Length: > 0 } asked ? asked : ServiceAllocationPlanner.DefaultRange;
+        var range = settings?.Data.GetValueOrDefault(NetworkSettings.ServiceRangeKey) is { Length: > 0 } asked ? asked : ServiceAllocationPlanner.DefaultRange;
         return settings is not null && AddressPool.TryRead(new ConfigMap { Data = new Dictionary<string, string> { ["cidr"] = range } }, out var pool, out _) ? pool : null;
     }
 

@@ -27,10 +27,10 @@ internal static class ServiceAllocationPlanner
     public const string Headless = "None";
 
     /// <summary>Where virtual addresses come from when <c>serviceCidr</c> in the network's ConfigMap says nothing.</summary>
-    public const string DefaultRange = "10.96.0.0/16";
+    public const string DefaultRange = NetworkSettings.DefaultServiceRange;
 
-    public const int NodePortMin = 30_000;
-    public const int NodePortMax = 32_767;
+    public const int NodePortMin = NetworkSettings.NodePortMin;
+    public const int NodePortMax = NetworkSettings.NodePortMax;
 
     /// <param name="service">The service.</param>
     /// <param name="others">All other services.</param>
@@ -45,7 +45,7 @@ internal static class ServiceAllocationPlanner
 
         if (string.IsNullOrEmpty(spec.ClusterIP))
         {
-            var range = settings?.Data.GetValueOrDefault("serviceCidr") is { Length: > 0 } asked ? asked : DefaultRange;
+            var range = settings?.Data.GetValueOrDefault(NetworkSettings.ServiceRangeKey) is { Length: > 0 } asked ? asked : DefaultRange;
             if (!AddressPool.TryRead(new ConfigMap { Data = new Dictionary<string, string> { ["cidr"] = range } }, out var pool, out var error))
             {
                 return new ServiceAllocation.Wait("AddressRangeInvalid", error);

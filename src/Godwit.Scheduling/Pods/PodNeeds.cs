@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Godwit.Api.Scheduling.V1;
 using Godwit.Base;
 
 namespace Godwit.Scheduling.Pods;
@@ -32,6 +33,9 @@ public sealed record PodNeeds
 
     public string Namespace { get; init; } = "";
 
+    /// <summary>Tells it from another of the same name.</summary>
+    public string Uid { get; init; } = "";
+
     public IReadOnlyDictionary<string, string> Labels { get; init; } = ImmutableDictionary<string, string>.Empty;
 
     /// <summary>The uid of the controller that made it, or null.</summary>
@@ -39,6 +43,15 @@ public sealed record PodNeeds
 
     /// <summary>True once it is being deleted: it holds its room, and counts in no spread.</summary>
     public bool IsEnding { get; init; }
+
+    /// <summary>Higher goes first, and may have pods of lower priority taken down. A guest's is above all: nothing takes it down.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>False for a pod that waits for room rather than have others taken down.</summary>
+    public bool MayPreempt { get; init; } = true;
+
+    /// <summary>When it began, for choosing among equals: the younger has less to lose.</summary>
+    public DateTimeOffset? Since { get; init; }
 
     /// <summary>Requested memory and CPU.</summary>
     public ResourceAmount Amount { get; init; }
@@ -80,9 +93,13 @@ public sealed record PodNeeds
         {
             Name = $"{metadata.Namespace}/{metadata.Name}",
             Namespace = metadata.Namespace,
+            Uid = metadata.Uid,
             Labels = metadata.Labels,
             OwnerUid = metadata.OwnerReferences.FirstOrDefault(owner => owner.Controller == true)?.Uid,
             IsEnding = metadata.DeletionTimestamp is not null,
+            Priority = spec.Priority ?? 0,
+            MayPreempt = spec.PreemptionPolicy != PreemptionPolicies.Never,
+            Since = pod.Status.StartTime ?? metadata.CreationTimestamp,
             Amount = new ResourceAmount(Requested(spec, Quantities.Memory), Requested(spec, Quantities.Cpu)),
             Others = OthersOf(spec),
             Tolerations = spec.Tolerations,
@@ -107,6 +124,7 @@ public sealed record PodNeeds
         Namespace = vmi.Metadata.Namespace,
         Labels = vmi.Metadata.Labels,
         IsEnding = vmi.Metadata.DeletionTimestamp is not null,
+        Priority = int.MaxValue,
         Amount = amount,
     };
 

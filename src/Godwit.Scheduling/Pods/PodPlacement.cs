@@ -9,12 +9,18 @@ public abstract record PodPlacement
     {
     }
 
+    /// <summary>For so many pods at a time room is made; the others' turn comes when it is known what came of these.</summary>
+    public const int PreemptionsMax = 50;
+
     public sealed record Chosen(string NodeName) : PodPlacement;
 
     /// <param name="NodeCount">How many nodes there are.</param>
     /// <param name="Obstacles">Each obstacle with the number of nodes that it stands against.</param>
     public sealed record Nowhere(int NodeCount, IReadOnlyDictionary<string, int> Obstacles) : PodPlacement
     {
+        /// <summary>Where room is to be made for it; null where none can be.</summary>
+        public Preemption? Preemption { get; init; }
+
         /// <summary>For people, as they know it: <c>0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.</c></summary>
         public string Explain()
         {
@@ -57,15 +63,29 @@ public abstract record PodPlacement
             : new Nowhere(cluster.Nodes.Count, obstacles ?? []);
     }
 
-    /// <summary>Places one after the other, each on the cluster that the ones before it leave. The order is the caller's: priority first.</summary>
-    public static IEnumerable<(PodNeeds Pod, PodPlacement Placement)> ForAll(IEnumerable<PodNeeds> pods, ClusterSnapshot cluster)
+    /// <summary>
+    /// Places one after the other, each on the cluster that the ones before it leave. The order is the caller's: priority first. Where room is made for a pod, that room is its own for those
+    /// after it, though it waits: they would take it away while its victims end.
+    /// </summary>
+    /// <param name="pods">Those without a node.</param>
+    /// <param name="cluster">What there is.</param>
+    /// <param name="budgets">What may be disrupted; null to take nobody down.</param>
+    public static IEnumerable<(PodNeeds Pod, PodPlacement Placement)> ForAll(IEnumerable<PodNeeds> pods, ClusterSnapshot cluster, IReadOnlyList<DisruptionRoom>? budgets = null)
     {
+        var preemptions = 0;
         foreach (var pod in pods)
         {
             var placement = For(pod, cluster);
             if (placement is Chosen chosen)
             {
                 cluster = cluster.With(Reservation.Of(pod, chosen.NodeName));
+            }
+            else if (placement is Nowhere nowhere && budgets is not null && preemptions < PreemptionsMax && Preemption.For(pod, cluster, budgets) is { } preemption)
+            {
+                preemptions++;
+                placement = nowhere with { Preemption = preemption };
+                cluster = cluster.With(Reservation.Of(pod, preemption.NodeName));
+                budgets = [.. budgets.Select(budget => budget.After(preemption.Victims))];
             }
 
             yield return (pod, placement);

@@ -28,6 +28,14 @@ internal static class Samples
             """,
             """{"metadata":{"name":"v.2"},"involvedObject":{"kind":"Node","name":"n1"},"eventTime":"2026-01-31T11:00:00.000000Z"}""",
         ],
+        ["Event v1"] =
+        [
+            """
+            {"metadata":{"name":"v.3"},"regarding":{"kind":"Pod","name":"web","fieldPath":"spec.containers{a}"},"reason":"Started","note":"It runs.\n","action":"Starting",
+            "type":"Normal","eventTime":"2026-01-31T09:00:00.000000Z","series":{"count":4,"lastObservedTime":"2026-01-31T11:59:00.000000Z"},"reportingController":"example.org/agent","reportingInstance":"n1"}
+            """,
+            """{"metadata":{"name":"v.2"},"regarding":{"kind":"Node","name":"n1"},"deprecatedLastTimestamp":"2026-01-31T11:00:00Z","deprecatedCount":2,"deprecatedSource":{"component":"agent","host":"n1"}}""",
+        ],
         ["ConfigMap"] = ["""{"metadata":{"name":"c"},"data":{"a":"1","b":"2"},"binaryData":{"c":"AA=="}}""", """{"metadata":{"name":"empty"}}"""],
         ["Secret"] = ["""{"metadata":{"name":"s"},"type":"Opaque","data":{"a":"MQ=="}}"""],
         ["Pod"] =
@@ -159,6 +167,7 @@ internal static class Samples
             """,
             """{"metadata":{"name":"new"},"spec":{"vmiName":"v"}}""",
         ],
+        ["PriorityClass"] = ["""{"metadata":{"name":"high"},"value":1000,"globalDefault":true,"preemptionPolicy":"Never"}""", """{"metadata":{"name":"new"},"value":0}"""],
         ["Role"] = ["""{"metadata":{"name":"reader"},"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}]}"""],
         ["ClusterRole"] = ["""{"metadata":{"name":"system:reader"},"rules":[{"verbs":["get"],"nonResourceURLs":["/metrics"]}]}"""],
         ["RoleBinding"] =

@@ -11,6 +11,7 @@ using Godwit.Api.Certificates.V1;
 using Godwit.Api.Coordination.V1;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Discovery.V1;
+using Godwit.Api.Events.V1;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Kinds;
@@ -21,6 +22,7 @@ using Godwit.Api.Metrics.V1Beta1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
 using Godwit.Api.Rbac.V1;
+using Godwit.Api.Scheduling.V1;
 using Godwit.Base;
 
 namespace Godwit.Api.Tests.Machinery;
@@ -33,6 +35,7 @@ public sealed class SchemaAgreementTests
         [typeof(Namespace)] = Namespace.Type,
         [typeof(Node)] = Node.Type,
         [typeof(Event)] = Event.Type,
+        [typeof(EventV1)] = EventV1.Type,
         [typeof(ConfigMap)] = ConfigMap.Type,
         [typeof(Secret)] = Secret.Type,
         [typeof(Pod)] = Pod.Type,
@@ -53,6 +56,7 @@ public sealed class SchemaAgreementTests
         [typeof(HorizontalPodAutoscaler)] = HorizontalPodAutoscaler.Type,
         [typeof(HorizontalPodAutoscalerV1)] = HorizontalPodAutoscalerV1.Type,
         [typeof(PodDisruptionBudget)] = PodDisruptionBudget.Type,
+        [typeof(PriorityClass)] = PriorityClass.Type,
         [typeof(Role)] = Role.Type,
         [typeof(ClusterRole)] = ClusterRole.Type,
         [typeof(RoleBinding)] = RoleBinding.Type,

@@ -99,7 +99,7 @@ public sealed class SelectorTests
     public void A_field_selector_selects(string selector, bool expected)
     {
         var resource = JsonNode.Parse("""{"metadata":{"name":"a","namespace":"default"},"involvedObject":{"name":"vm","kind":"VirtualMachine"},"reason":"with,comma"}""")!.AsObject();
-        var definition = BuiltInKinds.All.Single(kind => kind.Kind == "Event");
+        var definition = BuiltInKinds.All.Single(kind => kind is { Kind: "Event", Group: "" });
 
         Assert.Equal(expected, FieldSelector.Parse(selector).For(definition)(resource));
     }

@@ -1,3 +1,5 @@
+using Godwit.Api.Scheduling.V1;
+
 namespace Godwit.Controllers.Tests.Loops;
 
 public sealed class PodPlacementTests
@@ -66,13 +68,51 @@ public sealed class PodPlacementTests
             await cluster.CreatePodAsync($"low-{i}", memory: "600Mi");
         }
 
-        await cluster.CreatePodAsync("high", memory: "600Mi", priority: 1000);
+        await cluster.CreatePriorityAsync("high", 1000);
+        await cluster.CreatePodAsync("high", memory: "600Mi", priorityClass: "high");
         await Eventually.HoldsAsync(
             async () => (await PodsAsync(cluster)).All(pod => pod.Status.Conditions.Any(condition => condition.Type == PodConditionTypes.PodScheduled)), () => "not all pods were looked at");
         await cluster.AddNodeAsync("node-1", memory: "1Gi");
 
         await Eventually.HoldsAsync(async () => (await PodsAsync(cluster)).Any(pod => pod.Spec.NodeName is not null), () => "no pod got the node");
         Assert.Equal("high", (await PodsAsync(cluster)).Single(pod => pod.Spec.NodeName is not null).Metadata.Name);
+    }
+
+    [Fact]
+    public async Task A_pod_of_higher_priority_has_one_of_lower_priority_taken_down_and_a_guest_never()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.CreatePriorityAsync("high", 1000);
+        await cluster.CreatePriorityAsync("middle", 100);
+        await cluster.CreatePriorityAsync("patient", 2000, PreemptionPolicies.Never);
+        await cluster.AddNodeAsync("node-1", memory: "1Gi");
+        await cluster.CreatePodAsync("low", memory: "400Mi");
+        await cluster.CreatePodAsync("middle", memory: "400Mi", priorityClass: "middle");
+        await cluster.UntilAsync<Pod>("low", pod => pod.Status.Phase == PodPhases.Running);
+        await cluster.UntilAsync<Pod>("middle", pod => pod.Status.Phase == PodPhases.Running);
+
+        // One that waits rather than disturb others disturbs nobody, however important it is.
+        await cluster.CreatePodAsync("patient", memory: "500Mi", priorityClass: "patient");
+        var patient = await cluster.UntilAsync<Pod>("patient", pod => pod.Status.Conditions.Count > 0);
+        Assert.Null(patient.Status.NominatedNodeName);
+        Assert.Equal((2000, PreemptionPolicies.Never), (patient.Spec.Priority, patient.Spec.PreemptionPolicy));
+        await cluster.Client.For<Pod>().TryDeleteAsync(ResourceKey.Of(patient), new DeleteOptions(), Stopping);
+
+        await cluster.CreatePodAsync("high", memory: "500Mi", priorityClass: "high");
+        var high = await cluster.UntilAsync<Pod>("high", pod => pod.Status.Phase == PodPhases.Running);
+        Assert.Equal("node-1", high.Spec.NodeName);
+        Assert.Equal("Preempted by pod default/high on node node-1", (await cluster.EventAsync("Preempted", "low")).Message);
+        await cluster.UntilGoneAsync<Pod>("low");
+        Assert.Null((await cluster.Client.For<Pod>().GetAsync(new ResourceKey("default", "middle"), Stopping)).Metadata.DeletionTimestamp);
+
+        // A guest has no priority that anybody could be above.
+        await cluster.AddNodeAsync("node-2", memory: "1Gi");
+        await cluster.CreateVmAsync("guest", memory: "600Mi");
+        await cluster.UntilAsync<VirtualMachineInstance>("guest", vmi => vmi.Status.NodeName == "node-2");
+        await cluster.CreatePodAsync("critical", memory: "900Mi", priorityClass: "system-node-critical");
+        await cluster.UntilAsync<Pod>("critical", pod => pod.Spec.NodeName == "node-1");
+        await cluster.UntilGoneAsync<Pod>("high");
+        Assert.Null((await cluster.Client.For<VirtualMachineInstance>().GetAsync(new ResourceKey("default", "guest"), Stopping)).Metadata.DeletionTimestamp);
     }
 
     private static bool IsDecided(Pod pod) => pod.Spec.NodeName is not null || pod.Status.Conditions.Any(condition => condition is { Type: PodConditionTypes.PodScheduled, Status: "False" });

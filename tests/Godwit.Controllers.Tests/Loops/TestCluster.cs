@@ -1,6 +1,7 @@
 using System.Net;
 using Godwit.Api.Kinds;
 using Godwit.Api.Machinery;
+using Godwit.Api.Scheduling.V1;
 using Godwit.ApiServer;
 using Godwit.Store;
 using Microsoft.Extensions.Logging;
@@ -111,14 +112,14 @@ internal sealed class TestCluster : IAsyncDisposable
             },
             Stopping);
 
-    public Task<Pod> CreatePodAsync(string name, string? memory = null, int? priority = null, IReadOnlyDictionary<string, string>? labels = null) =>
+    public Task<Pod> CreatePodAsync(string name, string? memory = null, string? priorityClass = null, IReadOnlyDictionary<string, string>? labels = null) =>
         Client.For<Pod>().CreateAsync(
             new Pod
             {
                 Metadata = new ObjectMeta { Namespace = "default", Name = name, Labels = labels ?? ObjectMeta.Empty },
                 Spec = new PodSpec
                 {
-                    Priority = priority,
+                    PriorityClassName = priorityClass,
                     Containers =
                     [
                         new Container
@@ -131,6 +132,9 @@ internal sealed class TestCluster : IAsyncDisposable
                 },
             },
             Stopping);
+
+    public Task<PriorityClass> CreatePriorityAsync(string name, int value, string? preemptionPolicy = null) => Client.For<PriorityClass>().CreateAsync(
+        new PriorityClass { Metadata = new ObjectMeta { Name = name }, Value = value, PreemptionPolicy = preemptionPolicy }, Stopping);
 
     public Task<VirtualMachineInstanceMigration> MigrateAsync(string vmi, string name, string? to = null) =>
         Client.For<VirtualMachineInstanceMigration>().CreateAsync(

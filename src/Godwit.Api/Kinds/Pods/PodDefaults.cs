@@ -52,8 +52,6 @@ internal static class PodDefaults
         }
 
         spec.TryAdd("enableServiceLinks", true);
-        spec.TryAdd("priority", 0);
-        spec.TryAdd("preemptionPolicy", "PreemptLowerPriority");
         foreach (var key in new[] { TaintKeys.NotReady, TaintKeys.Unreachable })
         {
             if (!Objects(spec, "tolerations").Any(toleration => Bears(toleration, key)))

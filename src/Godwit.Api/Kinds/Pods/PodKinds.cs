@@ -73,6 +73,18 @@ internal sealed class PodStrategy : ResourceStrategy
         resource["status"] = new JsonObject { ["phase"] = "Pending", ["qosClass"] = QualityOfService.Of(GodwitJson.FromNode<Pod>(resource).Spec) };
     }
 
+    /// <summary>What the server found when the pod was made stays.</summary>
+    public override void PrepareForUpdate(JsonObject updated, JsonObject existing)
+    {
+        foreach (var field in new[] { "priority", "preemptionPolicy" })
+        {
+            if (existing.At("spec", field) is { } found)
+            {
+                updated.GetOrAddObject("spec").TryAdd(field, found.DeepClone());
+            }
+        }
+    }
+
     public override IEnumerable<FieldError> Validate(JsonObject resource) => PodRules.Validate(GodwitJson.FromNode<Pod>(resource).Spec, "spec");
 
     public override IEnumerable<FieldError> ValidateUpdate(JsonObject updated, JsonObject existing)

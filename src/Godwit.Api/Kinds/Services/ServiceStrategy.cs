@@ -147,7 +147,7 @@ internal sealed class ServiceStrategy : ResourceStrategy
             yield return FieldError.Required("spec.ports", "at least one port");
         }
 
-        var (names, numbers) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<(int, string?)>());
+        var (names, numbers, nodePorts) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<(int, string?)>(), new HashSet<(int, string?)>());
         for (var index = 0; index < spec.Ports.Count; index++)
         {
             var (port, where) = (spec.Ports[index], $"spec.ports[{index}]");
@@ -180,6 +180,11 @@ internal sealed class ServiceStrategy : ResourceStrategy
             if (port.TargetPort is { } target && (target.IsNumber ? ContainerRules.CheckPort(target.Number) : ContainerRules.CheckPortName(target.Text!)) is { } wrongTarget)
             {
                 yield return FieldError.Invalid($"{where}.targetPort", target.ToString(), wrongTarget);
+            }
+
+            if (port.NodePort is { } chosen and not 0 && !nodePorts.Add((chosen, port.Protocol)))
+            {
+                yield return FieldError.Duplicate($"{where}.nodePort", chosen);
             }
 
             if (port.NodePort is { } node and not 0 && (spec.Type is not ("NodePort" or "LoadBalancer") || ContainerRules.CheckPort(node) is not null))

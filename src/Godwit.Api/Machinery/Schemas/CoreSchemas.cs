@@ -60,34 +60,4 @@ internal static class CoreSchemas
         Field(4, "uid", Text, "UID."),
         Field(6, "resourceVersion", Text, "Version."),
         Field(7, "fieldPath", Text, "The part, as a path."));
-
-    private static readonly ObjectSchema EventSource = new(
-        Prefix + "EventSource",
-        "Who reports.",
-        Field(1, "component", Text, "The program."),
-        Field(2, "host", Text, "The node."));
-
-    private static readonly ObjectSchema EventSeries = new(
-        Prefix + "EventSeries",
-        "An event that goes on happening.",
-        Field(1, "count", Integer32, "How often so far."),
-        Field(2, "lastObservedTime", MicroTime, "When last."));
-
-    public static ObjectSchema Event { get; } = Kind(
-        Prefix + "Event",
-        "A report of something that happened to an object. Kept for a while only; nothing may depend on it.",
-        Field(2, "involvedObject", ObjectReference, "What it happened to.").Required(),
-        Field(3, "reason", Text, "Why, as one word in CamelCase."),
-        Field(4, "message", Text, "What happened, in words."),
-        Field(5, "source", EventSource, "Who reports."),
-        Field(6, "firstTimestamp", Time, "When it first happened."),
-        Field(7, "lastTimestamp", Time, "When it last happened."),
-        Field(8, "count", Integer32, "How often it happened."),
-        Field(9, "type", Text, "Normal or Warning."),
-        Field(10, "eventTime", MicroTime, "When it first happened, in the newer form."),
-        Field(11, "series", EventSeries, "Present when it goes on happening."),
-        Field(12, "action", Text, "What was being done."),
-        Field(13, "related", ObjectReference, "A second object that it is about."),
-        Field(14, "reportingComponent", Text, "Who reports, in the newer form."),
-        Field(15, "reportingInstance", Text, "Which instance of it."));
 }
