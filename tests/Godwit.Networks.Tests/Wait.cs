@@ -6,11 +6,13 @@ internal static class Wait
     internal static readonly TimeSpan Bound = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
 
-    internal static async Task ForAsync(Func<bool> condition, string what)
+    internal static Task ForAsync(Func<bool> condition, string what) => ForAsync(() => Task.FromResult(condition()), what);
+
+    internal static async Task ForAsync(Func<Task<bool>> condition, string what)
     {
         using var look = new PeriodicTimer(Look, TimeProvider.System);
         var start = TimeProvider.System.GetTimestamp();
-        while (!condition())
+        while (!await condition())
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < Bound, $"not within {Bound}: {what}");
             await look.WaitForNextTickAsync(TestContext.Current.CancellationToken);

@@ -36,7 +36,9 @@ public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, Tim
         var rules = ServiceRules.Build(names, state);
         if (isRepair || rules != applied)
         {
-            await Nftables.ApplyAsync(rules, place, time, stopping);
+            var holds = state.Places.Any(each => each.HoldSeconds is not null);
+            var held = holds ? await HeldClients.FindAsync(Table, place, time, stopping) : HeldClients.None;
+            await Nftables.ApplyAsync(held.Count > 0 ? ServiceRules.Build(names, state, held) : rules, place, time, stopping);
             applied = rules;
         }
 

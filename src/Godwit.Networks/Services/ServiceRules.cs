@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using Godwit.Networks.Overlays;
 
@@ -16,13 +15,11 @@ namespace Godwit.Networks.Services;
 ///   back ─▶ the connection's entry turns it round; only the first packet of a connection ever meets these rules
 /// </code>
 /// So a change of the rules, which replaces the table as a whole, cuts off no connection. New ones spread by <c>numgen</c>, one
-/// after the other. Where clients are held, a hash of the client's address picks one of 256 slots, and slots belong to backends by
-/// rendezvous: when one comes or goes only its own slots change hands.
+/// after the other. Where clients are held, each backend has a set of those that came to it, who stay until they have made no new connection for the time that the
+/// service says; whoever is in no set goes by turns, and into one (<see cref="HeldClients"/>).
 /// </summary>
 internal static class ServiceRules
 {
-    internal const int HoldingSlots = 256;
-
     /// <summary>Of the connection's mark: it was led by a rule of ours; others on this host lead connections too.</summary>
     private const string Ours = "0x04000000";
 
@@ -31,7 +28,10 @@ internal static class ServiceRules
 
     internal static string TableOf(OverlayNames names) => $"{names.Table}-services";
 
-    internal static string Build(OverlayNames names, ServiceState state)
+    /// <param name="names">The overlay's.</param>
+    /// <param name="state">What is served.</param>
+    /// <param name="held">Who is held now; null for nobody.</param>
+    internal static string Build(OverlayNames names, ServiceState state, ILookup<string, HeldClient>? held = null)
     {
         var places = state.Places
             .OrderBy(place => place.Name, StringComparer.Ordinal)
@@ -50,7 +50,7 @@ internal static class ServiceRules
         AppendElements(text, "set unserved", "ipv4_addr . inet_proto . inet_service", [.. empty.Select(KeyOf)]);
         foreach (var place in served)
         {
-            AppendPlace(text, state, place);
+            AppendPlace(text, state, place, held ?? HeldClients.None);
         }
 
         AppendHooks(text, names, state);
@@ -112,13 +112,15 @@ internal static class ServiceRules
             """);
     }
 
-    private static void AppendPlace(StringBuilder text, ServiceState state, ServicePlace place)
+    private static void AppendPlace(StringBuilder text, ServiceState state, ServicePlace place, ILookup<string, HeldClient> held)
     {
         if (place.InsideBackends is { } inside)
         {
+            AppendHolding(text, place, InsideChainOf(place), Once(inside), held);
             AppendTarget(text, place, InsideChainOf(place), Once(inside), null);
         }
 
+        AppendHolding(text, place, ChainOf(place), Once(place.Backends), held);
         AppendTarget(text, place, ChainOf(place), Once(place.Backends), place.InsideBackends is null ? null : $"ip saddr {state.Network} goto {InsideChainOf(place)}\n\t\tfib saddr type local goto {InsideChainOf(place)}");
     }
 
@@ -136,14 +138,19 @@ internal static class ServiceRules
             text.Append(CultureInfo.InvariantCulture, $"\t\tct mark set ct mark or {(place.KeepsClients ? "0x0c000000" : Ours)}\n");
         }
 
-        if (backends is [var only])
+        if (place.HoldSeconds is not null && backends.Count > 0)
+        {
+            foreach (var backend in backends)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\t\tip saddr @{SetOf(chain, backend)} goto {HoldingChainOf(chain, backend)}\n");
+            }
+
+            var turns = backends.Select((backend, turn) => $"{turn} : goto {HoldingChainOf(chain, backend)}");
+            text.Append(CultureInfo.InvariantCulture, $"\t\tnumgen inc mod {backends.Count} vmap {{ {string.Join(", ", turns)} }}\n");
+        }
+        else if (backends is [var only])
         {
             text.Append(CultureInfo.InvariantCulture, $"\t\tmeta l4proto {protocol} dnat to {only.Address}:{only.Port}\n");
-        }
-        else if (backends.Count > 0 && place.HoldsClients)
-        {
-            var slots = Enumerable.Range(0, HoldingSlots).Select(slot => $"{slot} : {EndOf(OwnerOf(slot, backends))}");
-            text.Append(CultureInfo.InvariantCulture, $"\t\tmeta l4proto {protocol} dnat to jhash ip saddr mod {HoldingSlots} map {{ {string.Join(", ", slots)} }}\n");
         }
         else if (backends.Count > 0)
         {
@@ -154,11 +161,27 @@ internal static class ServiceRules
         text.Append("\t}\n");
     }
 
-    /// <summary>Rendezvous: of all backends the one whose digest with the slot is highest.</summary>
-    internal static ServiceBackend OwnerOf(int slot, IReadOnlyList<ServiceBackend> backends) => backends.MaxBy(backend => WeightOf(slot, backend))!;
+    /// <summary>Of each backend the set of the clients that are held to it, and the chain that leads there and counts their time anew.</summary>
+    private static void AppendHolding(StringBuilder text, ServicePlace place, string chain, List<ServiceBackend> backends, ILookup<string, HeldClient> held)
+    {
+        if (place.HoldSeconds is not { } seconds)
+        {
+            return;
+        }
 
-    private static ulong WeightOf(int slot, ServiceBackend backend) => BitConverter.ToUInt64(
-        SHA256.HashData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{slot}/{backend.Address}:{backend.Port}"))));
+        foreach (var backend in backends)
+        {
+            var set = SetOf(chain, backend);
+            text.Append(CultureInfo.InvariantCulture, $"\tset {set} {{\n\t\ttype ipv4_addr\n\t\tsize {HeldClients.ClientsMax}\n\t\tflags dynamic,timeout\n\t\ttimeout {seconds}s\n");
+            var clients = held[set].Where(client => client.Seconds > 0).Select(client => string.Create(CultureInfo.InvariantCulture, $"{client.Address} expires {Math.Min(client.Seconds, seconds)}s")).ToList();
+            if (clients.Count > 0)
+            {
+                text.Append("\t\telements = { ").AppendJoin(", ", clients).Append(" }\n");
+            }
+
+            text.Append(CultureInfo.InvariantCulture, $"\t}}\n\tchain {HoldingChainOf(chain, backend)} {{\n\t\tupdate @{set} {{ ip saddr }}\n\t\tmeta l4proto {WordOf(place.Protocol)} dnat to {backend.Address}:{backend.Port}\n\t}}\n");
+        }
+    }
 
     private static List<ServiceBackend> Once(IEnumerable<ServiceBackend> backends) =>
     [
@@ -187,6 +210,10 @@ internal static class ServiceRules
 
     private static string ChainOf(ServicePlace place) =>
         string.Create(CultureInfo.InvariantCulture, $"to-{place.Address?.ToString().Replace('.', '-') ?? "node"}-{WordOf(place.Protocol)}-{place.Port}");
+
+    private static string HoldingChainOf(string chain, ServiceBackend backend) => string.Create(CultureInfo.InvariantCulture, $"{chain}-{backend.Address.ToString().Replace('.', '-')}-{backend.Port}");
+
+    private static string SetOf(string chain, ServiceBackend backend) => HeldClients.Prefix + HoldingChainOf(chain, backend);
 
     private static string InsideChainOf(ServicePlace place) => $"{ChainOf(place)}-inside";
 

@@ -19,8 +19,8 @@ public sealed record ServicePlace
 
     public required int Port { get; init; }
 
-    /// <summary>True when all connections of one client go to one backend, as long as that is there.</summary>
-    public bool HoldsClients { get; init; }
+    /// <summary>For how many seconds after its last new connection a client's connections go to the backend of that one, as long as it is there; null: for none.</summary>
+    public int? HoldSeconds { get; init; }
 
     /// <summary>True when backends see the addresses of clients from outside. Only for backends on this node: answers have to come back by it.</summary>
     public bool KeepsClients { get; init; }

@@ -13,6 +13,10 @@ namespace Godwit.Node.Services;
 /// </summary>
 internal static class ServicePlan
 {
+    // Kubernetes' own numbers.
+    private const int HoldSecondsDefault = 10_800;
+    private const int HoldSecondsMax = 86_400;
+
     public const string ServiceLabel = "kubernetes.io/service-name";
 
     public static IReadOnlyList<ServicePlace> PlacesOf(NodeName node, IEnumerable<Service> services, IEnumerable<EndpointSlice> slices)
@@ -49,7 +53,7 @@ internal static class ServicePlan
                 Address = ParseAddress(spec.ClusterIP)!,
                 Protocol = protocol,
                 Port = port.Port,
-                HoldsClients = spec.SessionAffinity == "ClientIP",
+                HoldSeconds = spec.SessionAffinity == "ClientIP" ? Math.Clamp(spec.SessionAffinityConfig?.ClientIP?.TimeoutSeconds ?? HoldSecondsDefault, 1, HoldSecondsMax) : null,
                 Backends = spec.InternalTrafficPolicy == "Local" ? near : all,
             };
             yield return inside;

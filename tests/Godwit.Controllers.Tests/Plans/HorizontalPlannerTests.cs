@@ -68,6 +68,28 @@ public sealed class HorizontalPlannerTests
     }
 
     [Fact]
+    public void Every_kind_of_metric_that_needs_an_adapter_says_so_by_its_name_in_a_condition()
+    {
+        var target = new MetricTarget { Type = TargetTypes.AverageValue, AverageValue = Quantity.Parse("1") };
+        var named = new NamedMetric { Metric = new MetricIdentifier { Name = "queue" }, Target = target };
+        var cases = new (MetricSpec Metric, string Reason, string Group)[]
+        {
+            (new MetricSpec { Type = MetricTypes.Pods, Pods = named }, "FailedGetPodsMetric", "custom.metrics.k8s.io"),
+            (new MetricSpec { Type = MetricTypes.Object, Object = new ObjectMetric { Metric = named.Metric, Target = target, DescribedObject = new CrossVersionReference { Kind = "Service", Name = "web" } } }, "FailedGetObjectMetric", "custom.metrics.k8s.io"),
+            (new MetricSpec { Type = MetricTypes.External, External = named }, "FailedGetExternalMetric", "external.metrics.k8s.io"),
+        };
+        foreach (var (metric, reason, group) in cases)
+        {
+            var plan = Plan(Autoscaler(1, 10, metric), 3, [new Sample("a", 1000)]);
+            Assert.Null(plan.Replicas);
+            var condition = plan.Status.Conditions.Single(each => each.Type == HorizontalPlanner.ScalingActive);
+            Assert.Equal(("False", reason), (condition.Status, condition.Reason));
+            Assert.Contains("queue", condition.Message, StringComparison.Ordinal);
+            Assert.Contains(group, condition.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void It_shrinks_only_when_the_highest_recommendation_of_the_window_does_and_says_so_meanwhile()
     {
         List<Sample> idle = [new("a", 0), new("b", 0), new("c", 0), new("d", 0)];

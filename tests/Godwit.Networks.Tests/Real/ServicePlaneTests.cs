@@ -68,7 +68,7 @@ public sealed class ServicePlaneTests
         var refused = await Assert.ThrowsAsync<SocketException>(() => AskAsync(client));
         Assert.Equal(SocketError.ConnectionRefused, refused.SocketErrorCode);
 
-        await ApplyAsync(plane, PlaceOf(near, far) with { HoldsClients = true });
+        await ApplyAsync(plane, PlaceOf(near, far) with { HoldSeconds = 600 });
         var held = await AskAsync(client);
         for (var i = 0; i < 6; i++)
         {
@@ -78,6 +78,34 @@ public sealed class ServicePlaneTests
         await plane.RemoveAsync(Stopping);
         Assert.DoesNotContain("godwit-gw-services", await new Linux.Commands.Command("nft", "list", "tables") { Place = hosts.Host(1).Place }.RunAsync(TimeProvider.System, Stopping), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_client_is_held_for_as_long_as_the_service_says_over_changes_of_the_rules_and_a_new_agent()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        var client = WithRoute(await hosts.AddGuestAsync(1, 1));
+        var (near, far) = (await hosts.AddGuestAsync(1, 2), await hosts.AddGuestAsync(2, 3));
+        await using var first = Server.Start(near);
+        await using var second = Server.Start(far);
+        var place = PlaceOf(near, far) with { HoldSeconds = 600 };
+        await ApplyAsync(PlaneOf(hosts, 1), place);
+        var before = await AskAsync(client);
+
+        // By turns it would be the other's turn, or the first's again.
+        await ApplyAsync(PlaneOf(hosts, 1), place, place with { Name = "default/other:http", Address = IPAddress.Parse("10.96.0.11") });
+        Assert.Equal(before, await AskAsync(client));
+        Assert.Equal(before, await AskAsync(client));
+
+        // When its time is over it goes by turns.
+        await ApplyAsync(PlaneOf(hosts, 1), place with { HoldSeconds = 2 });
+        await Wait.ForAsync(async () => !(await SetsAsync(hosts)).Contains("expires", StringComparison.Ordinal), "the client is held no more");
+        var after = await AskAsync(client);
+        await Wait.ForAsync(async () => !(await SetsAsync(hosts)).Contains("expires", StringComparison.Ordinal), "the client is held no more");
+        Assert.NotEqual(after, await AskAsync(client));
+    }
+
+    private static Task<string> SetsAsync(OverlayHosts hosts) =>
+        new Linux.Commands.Command("nft", "-j", "list", "sets", "table", "ip", PlaneOf(hosts, 1).Table) { Place = hosts.Host(1).Place }.RunAsync(TimeProvider.System, Stopping);
 
     [Fact]
     public async Task A_flow_of_datagrams_does_not_outlive_its_backend_and_others_go_on()

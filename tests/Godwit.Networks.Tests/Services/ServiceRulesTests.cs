@@ -1,5 +1,4 @@
 using System.Net;
-using CsCheck;
 using Godwit.Networks.Addressing;
 using Godwit.Networks.Overlays;
 using Godwit.Networks.Services;
@@ -24,7 +23,7 @@ public sealed class ServiceRulesTests
 
     private static readonly ServicePlace Empty = Web with { Name = "default/empty:", Address = IPAddress.Parse("10.96.0.12"), Backends = [] };
 
-    private static readonly ServicePlace Outside = Web with { Address = null, Port = 30080, KeepsClients = true, HoldsClients = true, InsideBackends = Web.Backends, Backends = [Web.Backends[0]] };
+    private static readonly ServicePlace Outside = Web with { Address = null, Port = 30080, KeepsClients = true, HoldSeconds = 60, InsideBackends = Web.Backends, Backends = [Web.Backends[0]] };
 
     [Fact]
     public void The_rules_are_those_of_the_golden_file()
@@ -44,33 +43,29 @@ public sealed class ServiceRulesTests
         Assert.DoesNotContain("flush", Build(Web with { Name = "x\" } flush ruleset" }).Replace("xflushruleset", "", StringComparison.Ordinal), StringComparison.Ordinal);
 
     [Fact]
-    public void When_a_backend_goes_only_its_own_clients_change_hands() => Gen.Select(Gen.Int[2, 12], Gen.Int[0, 11]).Sample((count, gone) =>
+    public void Who_is_held_stays_so_when_the_rules_change_but_no_longer_than_the_service_says_and_not_to_a_backend_that_is_gone()
     {
-        var backends = Enumerable.Range(1, count).Select(i => new ServiceBackend(IPAddress.Parse($"10.77.0.{i}"), 80)).ToList();
-        var lost = backends[gone % count];
-        var rest = backends.Where(backend => backend != lost).ToList();
-        for (var slot = 0; slot < ServiceRules.HoldingSlots; slot++)
-        {
-            var owner = ServiceRules.OwnerOf(slot, backends);
-            Assert.True(owner == lost || ServiceRules.OwnerOf(slot, rest) == owner);
-        }
-    });
-
-    [Fact]
-    public void Held_clients_spread_over_all_backends()
-    {
-        var backends = Enumerable.Range(1, 4).Select(i => new ServiceBackend(IPAddress.Parse($"10.77.0.{i}"), 80)).ToList();
-        var shares = Enumerable.Range(0, ServiceRules.HoldingSlots).GroupBy(slot => ServiceRules.OwnerOf(slot, backends)).Select(group => group.Count()).ToList();
-
-        Assert.Equal(4, shares.Count);
-        Assert.All(shares, share => Assert.InRange(share, 32, 96));
+        const string Listing = """
+            {"nftables": [{"metainfo": {"version": "1.0.6"}},
+            {"set": {"name": "held-to-10-96-0-10-tcp-80-10-77-0-2-8080", "elem": [{"elem": {"val": "10.77.0.9", "expires": 58}}, {"elem": {"val": "10.77.0.8", "timeout": 900, "expires": 800}}, {"elem": {"val": "10.77.0.7", "expires": 0}}, "10.77.0.6", {"elem": {"val": "x\" } flush ruleset", "expires": 1}}]}},
+            {"set": {"name": "held-to-10-96-0-10-tcp-80-10-77-0-4-8080", "elem": [{"elem": {"val": "10.77.0.5", "expires": 58}}]}},
+            {"set": {"name": "unserved", "elem": [{"elem": {"val": "10.77.0.5", "expires": 58}}]}}]}
+            """;
+        var rules = ServiceRules.Build(new OverlayNames(), StateOf(Web with { HoldSeconds = 60 }), HeldClients.Read(Listing));
+        Assert.Contains("elements = { 10.77.0.9 expires 58s, 10.77.0.8 expires 60s }", rules, StringComparison.Ordinal);
+        Assert.DoesNotContain("10.77.0.5", rules, StringComparison.Ordinal);
+        Assert.DoesNotContain("10.77.0.7", rules, StringComparison.Ordinal);
+        Assert.DoesNotContain("flush", rules, StringComparison.Ordinal);
+        Assert.Empty(HeldClients.Read("no JSON"));
     }
 
-    private static string Build(params ServicePlace[] places) => ServiceRules.Build(new OverlayNames(), new ServiceState
+    private static string Build(params ServicePlace[] places) => ServiceRules.Build(new OverlayNames(), StateOf(places));
+
+    private static ServiceState StateOf(params ServicePlace[] places) => new()
     {
         Network = Ipv4Network.Parse("10.77.0.0/16"),
         StationAddress = IPAddress.Parse("10.77.0.200"),
         Ranges = [Ipv4Network.Parse("10.96.0.0/16")],
         Places = places,
-    });
+    };
 }

@@ -52,7 +52,9 @@ public sealed class ServicePlanTests
 
         Assert.Empty(ServicePlan.PlacesOf(Me, services, []));
         Assert.Empty(Only(ServiceOf(), SliceOf(("nowhere", "node-1", null), ("fd00::1", "node-1", null))).Backends);
-        Assert.True(Only(ServiceOf(spec => spec with { SessionAffinity = "ClientIP" }), SliceOf()).HoldsClients);
+        Assert.Equal(10_800, Only(ServiceOf(spec => spec with { SessionAffinity = "ClientIP" }), SliceOf()).HoldSeconds);
+        Assert.Equal(7, Only(ServiceOf(spec => spec with { SessionAffinity = "ClientIP", SessionAffinityConfig = new SessionAffinityConfig { ClientIP = new ClientIPConfig { TimeoutSeconds = 7 } } }), SliceOf()).HoldSeconds);
+        Assert.Null(Only(ServiceOf(), SliceOf()).HoldSeconds);
         Assert.Equal((ServiceProtocol.Udp, 53), Only(ServiceOf(spec => spec with { Ports = [new ServicePort { Port = 53, Protocol = "UDP" }] }), SliceOf()) is var place ? (place.Protocol, place.Port) : default);
     }
 
