@@ -7,7 +7,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 . /etc/os-release
 [ "${ID:-}" = debian ] || say "this is ${ID:-unknown}, not Debian: package names may differ"
 
-packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static crun conmon tini nftables conntrack iproute2 util-linux procps gcc libc6-dev zlib1g-dev cpio gzip xz-utils xorriso e2fsprogs mount curl ca-certificates mmdebstrap)
+packages=(qemu-system-x86 qemu-utils dnsmasq-base busybox-static crun conmon tini nftables conntrack iproute2 util-linux procps gcc libc6-dev zlib1g-dev cpio gzip xz-utils bzip2 xorriso e2fsprogs mount curl ca-certificates mmdebstrap)
 [ "$want" = test ] && packages+=(git socat tmux openssh-client zsh fish etcd-server docker-registry chromium-headless-shell spin)
 # Debian 12's Compose is the old one, in Python; with it come Docker's own bindings for Python.
 [ "$want" = test ] && [ "${VERSION_ID:-}" = 12 ] && packages+=(docker-compose)

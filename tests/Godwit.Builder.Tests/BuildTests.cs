@@ -154,6 +154,30 @@ public sealed class BuildTests : IAsyncLifetime
         Assert.Contains("file does not exist", refusal.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("xz")]
+    [InlineData("bzip2")]
+    public async Task Archives_that_xz_or_bzip2_made_are_unpacked_by_ADD_and_what_is_none_is_copied(string program)
+    {
+        Assert.SkipUnless(File.Exists($"/usr/bin/{program}"), $"needs {program}: run eng/setup.sh test");
+        using var tar = new MemoryStream();
+        var writer = new TarWriter(tar);
+        writer.Add(new TarEntry { Name = "inside"u8.ToArray(), Kind = TarKind.File, Mode = 0x1a4 }, "in"u8);
+        writer.End();
+        await File.WriteAllBytesAsync(Path.Combine(Context, "archive"), tar.ToArray(), Stopping);
+        await File.WriteAllTextAsync(Path.Combine(Context, "text"), "no archive", Stopping);
+        using (var process = System.Diagnostics.Process.Start(program, [Path.Combine(Context, "archive"), Path.Combine(Context, "text")]))
+        {
+            await process.WaitForExitAsync(Stopping);
+            Assert.Equal(0, process.ExitCode);
+        }
+
+        var image = await BuildAsync("FROM base:1\nADD archive.* /added/\nADD text.* /added/\n");
+        Assert.Equal("in", await ReadAsync(image, "added/inside"));
+        var suffix = program == "xz" ? "xz" : "bz2";
+        Assert.NotEmpty(await ReadAsync(image, $"added/text.{suffix}"));
+    }
+
     [Fact]
     public async Task Archives_are_unpacked_by_ADD_and_copied_by_COPY()
     {

@@ -36,7 +36,6 @@ internal sealed record CopyPlan
 /// </summary>
 internal sealed class CopyStep(CopyPlan plan, HeldFolder source, CancellationToken stopping)
 {
-    private static readonly byte[] XzMark = [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0];
     private readonly CopySources sources = new(source, plan.Line);
     private readonly IgnoreRules excludes = IgnoreRules.Read(string.Join('\n', plan.Options.Excludes));
 
@@ -135,20 +134,12 @@ internal sealed class CopyStep(CopyPlan plan, HeldFolder source, CancellationTok
     private bool IsArchive(CopySource each)
     {
         using var file = OpenFile(each);
-        var start = new byte[6];
-        var count = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (start.AsSpan(0, count).StartsWith(XzMark) || start.AsSpan(0, count).StartsWith("BZh"u8))
-        {
-            throw new BuildException($"ADD cannot unpack {each.Path}: only plain, gzip and zstd archives are unpacked here; compress it so, or unpack it in a RUN", plan.Line);
-        }
-
-        file.Position = 0;
         try
         {
             using var plain = ArchiveDecompression.Open(file, new UnpackLimits());
             return new TarReader(plain).Next() is not null;
         }
-        catch (Exception other) when (other is ImageException or IOException)
+        catch (Exception other) when (other is ImageException { Kind: not ImageErrorKind.Host } or IOException)
         {
             return false;
         }

@@ -127,7 +127,8 @@ internal sealed class ArchiveLoader(ArchiveSpool spool, ContentStore content, Bl
         {
             Compression.Gzip => MediaTypes.OciLayerGzip,
             Compression.Zstd => MediaTypes.OciLayerZstd,
-            _ => MediaTypes.OciLayer,
+            Compression.None => MediaTypes.OciLayer,
+            var other => throw new ImageException(ImageErrorKind.Corrupt, $"A layer of the archive is compressed by {other}, for which layers have no type: compress the archive as a whole instead."),
         };
     }
 

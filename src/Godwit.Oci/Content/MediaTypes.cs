@@ -1,11 +1,17 @@
 namespace Godwit.Oci;
 
-/// <summary>How a layer's tar is compressed.</summary>
+/// <summary>How a tar is compressed: a layer's, or one that a user brings.</summary>
 public enum Compression
 {
     None,
     Gzip,
     Zstd,
+
+    /// <summary>Of users' archives only; no layer's media type says this.</summary>
+    Xz,
+
+    /// <summary>Of users' archives only, too.</summary>
+    Bzip2,
 }
 
 /// <summary>The media types of the OCI image specification and of Docker's manifest schema 2, and what they mean.</summary>
