@@ -21,8 +21,9 @@ public sealed class DockerApiHost : IAsyncDisposable
 
     private readonly WebApplication web;
     private readonly CancellationTokenSource stop;
+    private readonly Task tidying;
 
-    private DockerApiHost(WebApplication web, CancellationTokenSource stop) => (this.web, this.stop) = (web, stop);
+    private DockerApiHost(WebApplication web, CancellationTokenSource stop, Task tidying) => (this.web, this.stop, this.tidying) = (web, stop, tidying);
 
     /// <summary>Starts to serve; when this returns it answers.</summary>
     /// <param name="socketPath">Made here; what a dead engine left at this path is replaced.</param>
@@ -67,7 +68,8 @@ public sealed class DockerApiHost : IAsyncDisposable
             throw new IOException($"The Docker API cannot listen on {places}: choose others with --socket and --host", reason);
         }
 
-        return new DockerApiHost(app, serving);
+        var memory = new IdleMemory(() => pipeline.Requests, IdleMemory.Release, services.Time);
+        return new DockerApiHost(app, serving, Task.Run(() => memory.RunAsync(serving.Token), CancellationToken.None));
     }
 
     /// <summary>Ends streams, and lets short requests finish. Containers run on.</summary>
@@ -76,6 +78,7 @@ public sealed class DockerApiHost : IAsyncDisposable
         await stop.CancelAsync();
         await web.StopAsync(CancellationToken.None);
         await web.DisposeAsync();
+        await tidying;
         stop.Dispose();
     }
 

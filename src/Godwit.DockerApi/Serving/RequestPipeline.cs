@@ -9,8 +9,14 @@ namespace Godwit.DockerApi.Serving;
 /// <summary>From a request to its endpoint, and from what is thrown to an answer.</summary>
 internal sealed partial class RequestPipeline(EndpointTable endpoints, ILogger<RequestPipeline> logger)
 {
+    private long requests;
+
+    /// <summary>How many have come.</summary>
+    public long Requests => Interlocked.Read(ref requests);
+
     public async Task HandleAsync(HttpContext http, CancellationToken serverStopping)
     {
+        Interlocked.Increment(ref requests);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, serverStopping);
         try
         {

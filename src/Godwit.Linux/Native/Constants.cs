@@ -23,6 +23,11 @@ internal static class OpenFlags
         is System.Runtime.InteropServices.Architecture.Arm64;
 }
 
+internal static class MemoryAdvice
+{
+    internal const int MADV_DONTNEED = 4;
+}
+
 internal static class SystemCalls
 {
     internal const int PidfdSendSignal = 424;

@@ -19,6 +19,9 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
     internal static partial nint Write(int descriptor, byte* buffer, nuint count);
 
+    [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
+    internal static partial int MAdvise(void* start, nuint length, int advice);
+
     [LibraryImport(Library, EntryPoint = "pipe2", SetLastError = true)]
     internal static partial int Pipe2(int* descriptors, int flags);
 
