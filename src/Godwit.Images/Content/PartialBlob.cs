@@ -16,6 +16,7 @@ namespace Godwit.Images.Content;
 internal sealed class PartialBlob : IDisposable
 {
     private const int BufferBytes = 256 << 10;
+    private const int BeginWritingBytes = 8 << 20;
 
     private readonly Lock gate = new();
     private readonly Descriptor content;
@@ -80,6 +81,12 @@ internal sealed class PartialBlob : IDisposable
 
         hash.AppendData(bytes);
         var count = bytes.Length;
+        // It is synced at its end: until then it goes to the disk while the rest comes.
+        if ((available + count) / BeginWritingBytes != available / BeginWritingBytes)
+        {
+            HeldFolder.BeginWriting(file);
+        }
+
         Move(() => available += count);
     }
 

@@ -1,12 +1,15 @@
+using Godwit.Linux.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace Godwit.Images.Tar;
 
 /// <summary>Writes a member's bytes into its file. Long runs of zeroes become holes: a disk image keeps its size and not its weight.</summary>
-internal sealed class FileContents(TarReader tar)
+/// <param name="isSynced">A sync of all follows: then large files begin to go to the disk while the rest is unpacked.</param>
+internal sealed class FileContents(TarReader tar, bool isSynced)
 {
     private const int BufferBytes = 128 << 10;
     private const int HoleBytes = 32 << 10;
+    private const int BeginWritingBytes = 4 << 20;
 
     private readonly byte[] buffer = new byte[BufferBytes];
 
@@ -28,6 +31,7 @@ internal sealed class FileContents(TarReader tar)
     private long WriteExtent(SafeFileHandle file, TarExtent extent, CancellationToken stopping)
     {
         long written = 0;
+        long unsynced = 0;
         for (long offset = extent.Offset, left = extent.Length; left > 0;)
         {
             stopping.ThrowIfCancellationRequested();
@@ -53,6 +57,12 @@ internal sealed class FileContents(TarReader tar)
 
             offset += count;
             left -= count;
+            unsynced += count;
+            if (isSynced && unsynced >= BeginWritingBytes)
+            {
+                HeldFolder.BeginWriting(file);
+                unsynced = 0;
+            }
         }
 
         return written;

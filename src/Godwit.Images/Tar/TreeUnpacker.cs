@@ -34,7 +34,7 @@ public sealed class TreeUnpacker
         this.root = root;
         this.options = options;
         this.tar = new TarReader(tar);
-        contents = new FileContents(this.tar);
+        contents = new FileContents(this.tar, options.IsLayer);
     }
 
     /// <summary>Unpacks to the end of the archive. What was made before an error stays: the caller throws the whole tree away, or lives with it.</summary>
