@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Godwit.Linux.ControlGroups;
 using Godwit.Linux.Files;
 using Godwit.Linux.Processes;
 
@@ -78,6 +79,8 @@ internal sealed class Monitors : IDisposable
             // It waits for one byte, opens its socket and says so, and waits for another.
             await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
             await ReadByteAsync(process, process.Pipes[2], folder, stopping);
+            // crun puts its process into the container's cgroup, and would wait for the kernel then; it takes some milliseconds until it gets there.
+            _ = Task.Run(ControlGroupMoves.Prepare, CancellationToken.None);
             await connect(stopping);
             if (spec.Terminal)
             {
