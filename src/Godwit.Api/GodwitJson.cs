@@ -24,6 +24,7 @@ using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
 using Godwit.Api.Rbac.V1;
 using Godwit.Api.Scheduling.V1;
+using Godwit.Api.Storage.V1;
 
 namespace Godwit.Api;
 
@@ -79,6 +80,12 @@ public static class GodwitJson
                 continue;
             }
 
+            // Of no class is another thing than to have said nothing, which means the default one.
+            if (property.Name == "storageClassName")
+            {
+                continue;
+            }
+
             // JSON nodes and elements are opaque: what they hold is written as it is.
             if (property.PropertyType == typeof(string))
             {
@@ -112,6 +119,9 @@ public static class GodwitJson
 [JsonSerializable(typeof(ResourceList<ServiceAccount>))]
 [JsonSerializable(typeof(ResourceList<ResourceQuota>))]
 [JsonSerializable(typeof(ResourceList<LimitRange>))]
+[JsonSerializable(typeof(ResourceList<PersistentVolume>))]
+[JsonSerializable(typeof(ResourceList<PersistentVolumeClaim>))]
+[JsonSerializable(typeof(ResourceList<StorageClass>))]
 [JsonSerializable(typeof(ResourceList<Service>))]
 [JsonSerializable(typeof(ResourceList<Endpoints>))]
 [JsonSerializable(typeof(ResourceList<EndpointSlice>))]

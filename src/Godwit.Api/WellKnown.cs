@@ -119,6 +119,30 @@ public static class AnnotationNames
     /// <summary>On a Node: the images it has, comma-separated.</summary>
     public const string Images = "godwit.dev/images";
 
+    /// <summary>On a StorageClass: <c>true</c> for that of claims that name none. Kubernetes'.</summary>
+    public const string DefaultClass = "storageclass.kubernetes.io/is-default-class";
+
+    /// <summary>On a claim: the node that the scheduler chose for its first pod. Kubernetes'.</summary>
+    public const string SelectedNode = "volume.kubernetes.io/selected-node";
+
+    /// <summary>On a claim: its binding is complete, and what is bound stays so. Kubernetes'.</summary>
+    public const string BindCompleted = "pv.kubernetes.io/bind-completed";
+
+    /// <summary>On a claim or a volume: a controller chose the other, not a person. Kubernetes'.</summary>
+    public const string BoundByController = "pv.kubernetes.io/bound-by-controller";
+
+    /// <summary>On a volume: the provisioner that made it. Kubernetes'.</summary>
+    public const string ProvisionedBy = "pv.kubernetes.io/provisioned-by";
+
+    /// <summary>On a claim: the provisioner that is to make its volume. Kubernetes'.</summary>
+    public const string StorageProvisioner = "volume.kubernetes.io/storage-provisioner";
+
+    /// <summary>On a volume that Godwit made: the node that it lies on.</summary>
+    public const string VolumeNode = "godwit.dev/node";
+
+    /// <summary>On a Node: the folder in which volumes are made there.</summary>
+    public const string VolumesFolder = "godwit.dev/volumes-folder";
+
     /// <summary>The configuration that a client-side apply last sent.</summary>
     public const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -136,6 +160,15 @@ public static class FinalizerNames
 
     /// <summary>On a group of moves: those that are under way have to be ended.</summary>
     public const string Group = "godwit.dev/group";
+
+    /// <summary>On a claim: it stays while a pod uses it. Kubernetes'.</summary>
+    public const string ClaimProtection = "kubernetes.io/pvc-protection";
+
+    /// <summary>On a volume: it stays while a claim has it. Kubernetes'.</summary>
+    public const string VolumeProtection = "kubernetes.io/pv-protection";
+
+    /// <summary>On a volume that Godwit made: the agent of its node has a folder to remove.</summary>
+    public const string LocalVolume = "godwit.dev/local-volume";
 
     /// <summary>Set by the server for a foreground deletion.</summary>
     public const string ForegroundDeletion = "foregroundDeletion";

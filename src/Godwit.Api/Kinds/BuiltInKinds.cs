@@ -8,6 +8,7 @@ using Godwit.Api.Kinds.Pods;
 using Godwit.Api.Kinds.Policies;
 using Godwit.Api.Kinds.Quotas;
 using Godwit.Api.Kinds.Services;
+using Godwit.Api.Kinds.Storage;
 using Godwit.Api.Kinds.Workloads;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
@@ -30,6 +31,9 @@ public static class BuiltInKinds
         PodKinds.ServiceAccountDefinition,
         QuotaKinds.ResourceQuotaDefinition,
         QuotaKinds.LimitRangeDefinition,
+        StorageKinds.PersistentVolumeDefinition,
+        StorageKinds.PersistentVolumeClaimDefinition,
+        StorageKinds.StorageClassDefinition,
         ServiceKinds.ServiceDefinition,
         ServiceKinds.EndpointsDefinition,
         ServiceKinds.EndpointSliceDefinition,

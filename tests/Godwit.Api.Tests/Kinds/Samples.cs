@@ -58,6 +58,32 @@ internal static class Samples
             """{"metadata":{"name":"going","deletionTimestamp":"2026-01-31T12:00:00Z"},"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Running"}}""",
             """{"metadata":{"name":"new"},"status":{"phase":"Pending"}}""",
         ],
+        ["PersistentVolume"] =
+        [
+            """
+            {"metadata":{"name":"pvc-1"},"spec":{"capacity":{"storage":"1Gi"},"accessModes":["ReadWriteMany","ReadWriteOnce"],"claimRef":{"namespace":"team","name":"data"},"persistentVolumeReclaimPolicy":"Delete",
+            "storageClassName":"local","volumeMode":"Filesystem","local":{"path":"/data/pvc-1"}},"status":{"phase":"Bound"}}
+            """,
+            """{"metadata":{"name":"kept"},"spec":{"capacity":{"storage":"5Gi"},"accessModes":["ReadWriteOncePod"],"persistentVolumeReclaimPolicy":"Delete"},"status":{"phase":"Failed","reason":"NodeGone"}}""",
+            """{"metadata":{"name":"going","deletionTimestamp":"2026-01-31T12:00:00Z"},"status":{"phase":"Released"}}""",
+        ],
+        ["PersistentVolumeClaim"] =
+        [
+            """
+            {"metadata":{"name":"data"},"spec":{"volumeName":"pvc-1","storageClassName":"local","volumeMode":"Filesystem","resources":{"requests":{"storage":"1Gi"}}},
+            "status":{"phase":"Bound","accessModes":["ReadOnlyMany","ReadWriteOnce"],"capacity":{"storage":"2Gi"}}}
+            """,
+            """{"metadata":{"name":"open"},"spec":{"accessModes":["ReadWriteOnce"],"storageClassName":"local","resources":{"requests":{"storage":"1Gi"}}},"status":{"phase":"Pending"}}""",
+            """{"metadata":{"name":"going","deletionTimestamp":"2026-01-31T12:00:00Z"},"spec":{"volumeName":"pvc-2"},"status":{"phase":"Lost"}}""",
+        ],
+        ["StorageClass"] =
+        [
+            """
+            {"metadata":{"name":"local","annotations":{"storageclass.kubernetes.io/is-default-class":"true"}},"provisioner":"godwit.dev/local","reclaimPolicy":"Delete",
+            "volumeBindingMode":"WaitForFirstConsumer","allowVolumeExpansion":true}
+            """,
+            """{"metadata":{"name":"shared"},"provisioner":"kubernetes.io/no-provisioner","reclaimPolicy":"Retain","volumeBindingMode":"Immediate"}""",
+        ],
         ["ServiceAccount"] = ["""{"metadata":{"name":"default"}}"""],
         ["NodeMetrics"] = ["""{"metadata":{"name":"n1"},"timestamp":"2026-01-31T11:59:50Z","window":"10.004s","usage":{"cpu":"251400000n","memory":"2097152Ki"}}""", """{"metadata":{"name":"n2"}}"""],
         ["PodMetrics"] =

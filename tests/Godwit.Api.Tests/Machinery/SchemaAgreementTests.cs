@@ -23,6 +23,7 @@ using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
 using Godwit.Api.Rbac.V1;
 using Godwit.Api.Scheduling.V1;
+using Godwit.Api.Storage.V1;
 using Godwit.Base;
 
 namespace Godwit.Api.Tests.Machinery;
@@ -42,6 +43,9 @@ public sealed class SchemaAgreementTests
         [typeof(ServiceAccount)] = ServiceAccount.Type,
         [typeof(ResourceQuota)] = ResourceQuota.Type,
         [typeof(LimitRange)] = LimitRange.Type,
+        [typeof(PersistentVolume)] = PersistentVolume.Type,
+        [typeof(PersistentVolumeClaim)] = PersistentVolumeClaim.Type,
+        [typeof(StorageClass)] = StorageClass.Type,
         [typeof(Service)] = Service.Type,
         [typeof(Endpoints)] = Endpoints.Type,
         [typeof(EndpointSlice)] = EndpointSlice.Type,

@@ -18,5 +18,8 @@ public static class Quantities
     /// <summary>How many guests a node takes.</summary>
     public const string Pods = "pods";
 
+    /// <summary>In bytes of a volume.</summary>
+    public const string Storage = "storage";
+
     public static IReadOnlyDictionary<string, Quantity> None { get; } = ImmutableDictionary<string, Quantity>.Empty;
 }

@@ -63,6 +63,11 @@ internal static class PodRules
     public static IEnumerable<FieldError> ValidateNodeSelector(IReadOnlyDictionary<string, string> selector, string path) =>
         MetadataRules.ValidateLabels(new JsonObject(selector.Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Key, entry.Value))), path);
 
+    /// <summary>Terms that a node must meet one of, of pods as of volumes.</summary>
+    public static IEnumerable<FieldError> ValidateNodeTerms(NodeSelector selector, string path) => selector.NodeSelectorTerms.Count == 0
+        ? [FieldError.Required($"{path}.nodeSelectorTerms", "must have at least one node selector term")]
+        : selector.NodeSelectorTerms.SelectMany((term, index) => ValidateNodeTerm(term, $"{path}.nodeSelectorTerms[{index}]"));
+
     private static IEnumerable<FieldError> ValidateContainers(PodSpec spec, HashSet<string> volumes, string path)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -184,28 +189,22 @@ internal static class PodRules
 
     private static IEnumerable<FieldError> ValidateNodeAffinity(NodeAffinity? affinity, string path)
     {
-        if (affinity?.RequiredDuringSchedulingIgnoredDuringExecution is { NodeSelectorTerms.Count: 0 })
-        {
-            yield return FieldError.Required($"{path}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms", "must have at least one node selector term");
-        }
-
-        var terms = (affinity?.RequiredDuringSchedulingIgnoredDuringExecution?.NodeSelectorTerms ?? [])
-            .Select((term, index) => (term, $"{path}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{index}]"))
-            .Concat((affinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? []).Select((preferred, index) => (preferred.Preference, $"{path}.preferredDuringSchedulingIgnoredDuringExecution[{index}].preference")));
-        foreach (var (term, where) in terms)
-        {
-            for (var index = 0; index < term.MatchExpressions.Count; index++)
-            {
-                if (CheckExpression(term.MatchExpressions[index]) is { } wrong)
-                {
-                    yield return FieldError.Invalid($"{where}.matchExpressions[{index}]", term.MatchExpressions[index].Key, wrong);
-                }
-            }
-        }
-
-        foreach (var error in CheckWeights((affinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? []).Select(preferred => preferred.Weight), path))
+        var required = affinity?.RequiredDuringSchedulingIgnoredDuringExecution is { } wanted ? ValidateNodeTerms(wanted, $"{path}.requiredDuringSchedulingIgnoredDuringExecution") : [];
+        var preferred = (affinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? []).SelectMany((each, index) => ValidateNodeTerm(each.Preference, $"{path}.preferredDuringSchedulingIgnoredDuringExecution[{index}].preference"));
+        foreach (var error in required.Concat(preferred).Concat(CheckWeights((affinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? []).Select(each => each.Weight), path)))
         {
             yield return error;
+        }
+    }
+
+    private static IEnumerable<FieldError> ValidateNodeTerm(NodeSelectorTerm term, string where)
+    {
+        for (var index = 0; index < term.MatchExpressions.Count; index++)
+        {
+            if (CheckExpression(term.MatchExpressions[index]) is { } wrong)
+            {
+                yield return FieldError.Invalid($"{where}.matchExpressions[{index}]", term.MatchExpressions[index].Key, wrong);
+            }
         }
     }
 

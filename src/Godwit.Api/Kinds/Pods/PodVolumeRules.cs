@@ -45,7 +45,7 @@ internal static class PodVolumeRules
         : path.Contains('\0', StringComparison.Ordinal) ? "must not contain a zero character"
         : null;
 
-    private static IEnumerable<FieldError> ValidateHostPath(HostPathVolumeSource? source, string path)
+    public static IEnumerable<FieldError> ValidateHostPath(HostPathVolumeSource? source, string path)
     {
         if (source is null)
         {

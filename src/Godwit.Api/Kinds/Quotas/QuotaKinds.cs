@@ -63,15 +63,15 @@ internal sealed class ResourceQuotaRules : ResourceStrategy
         foreach (var (name, bound) in spec.Hard)
         {
             var path = $"spec.hard[{name}]";
-            if (!QuotaNames.Compute.Contains(name) && !QuotaNames.Plurals.Contains(name) && !IsCount(name))
+            if (name != QuotaNames.ClaimStorage && !QuotaNames.Compute.Contains(name) && !QuotaNames.Plurals.Contains(name) && !IsCount(name))
             {
-                yield return FieldError.NotSupported(path, name, [.. QuotaNames.Compute, .. QuotaNames.Plurals, "count/PLURAL.GROUP"]);
+                yield return FieldError.NotSupported(path, name, [.. QuotaNames.Compute, QuotaNames.ClaimStorage, .. QuotaNames.Plurals, "count/PLURAL.GROUP"]);
             }
             else if (bound.Value < 0)
             {
                 yield return FieldError.Invalid(path, bound.ToString(), "must be greater than or equal to 0");
             }
-            else if (!QuotaNames.Compute.Contains(name) && !decimal.IsInteger(bound.Value))
+            else if (name != QuotaNames.ClaimStorage && !QuotaNames.Compute.Contains(name) && !decimal.IsInteger(bound.Value))
             {
                 yield return FieldError.Invalid(path, bound.ToString(), "must be an integer");
             }

@@ -4,7 +4,7 @@ namespace Godwit.Api.Kinds.Quotas;
 
 /// <summary>
 /// The resources that a quota bounds: <c>cpu</c>, <c>memory</c>, <c>requests.…</c> and <c>limits.…</c> of pods that have not ended; the number of such
-/// pods; the number of objects of a kind, as <c>count/PLURAL.GROUP</c>, and for some kinds of the core group by their plural alone.
+/// pods; <c>requests.storage</c> of claims; the number of objects of a kind, as <c>count/PLURAL.GROUP</c>, and for some kinds of the core group by their plural alone.
 /// </summary>
 public static class QuotaNames
 {
@@ -25,6 +25,9 @@ public static class QuotaNames
         [BestEffort] = NotBestEffort,
         [NotBestEffort] = BestEffort,
     };
+
+    /// <summary>What claims ask for, in bytes.</summary>
+    public const string ClaimStorage = "requests.storage";
 
     public static IReadOnlyList<string> Compute { get; } = ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
 

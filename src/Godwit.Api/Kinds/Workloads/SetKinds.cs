@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using Godwit.Api.Apps.V1;
+using Godwit.Api.Core.V1;
 using Godwit.Api.Kinds.Services;
+using Godwit.Api.Kinds.Storage;
 using Godwit.Api.Machinery;
 using Godwit.Api.Machinery.Schemas;
 
@@ -114,6 +116,13 @@ internal sealed class StatefulSetRules : ResourceStrategy
         var retention = spec.GetOrAddObject("persistentVolumeClaimRetentionPolicy");
         retention.TryAdd("whenDeleted", "Retain");
         retention.TryAdd("whenScaled", "Retain");
+        foreach (var claim in (spec["volumeClaimTemplates"] as JsonArray ?? []).OfType<JsonObject>())
+        {
+            claim.TryAdd("apiVersion", PersistentVolumeClaim.Type.ApiVersion);
+            claim.TryAdd("kind", PersistentVolumeClaim.Type.Kind);
+            ClaimRules.ApplyDefaults(claim);
+        }
+
         WorkloadRules.ApplyTemplateDefaults(spec.GetOrAddObject("template"));
     }
 
@@ -122,7 +131,7 @@ internal sealed class StatefulSetRules : ResourceStrategy
     public override IEnumerable<FieldError> Validate(JsonObject resource)
     {
         var spec = GodwitJson.FromNode<StatefulSet>(resource).Spec;
-        var errors = WorkloadRules.ValidateTemplate(spec.Selector, spec.Template, ["Always"])
+        var errors = WorkloadRules.ValidateTemplate(spec.Selector, ClaimTemplates.WithVolumes(spec.Template, spec.VolumeClaimTemplates), ["Always"])
             .Concat(WorkloadRules.ValidateCounts(
                 ("spec.replicas", spec.Replicas), ("spec.minReadySeconds", spec.MinReadySeconds), ("spec.revisionHistoryLimit", spec.RevisionHistoryLimit),
                 ("spec.updateStrategy.rollingUpdate.partition", spec.UpdateStrategy?.RollingUpdate?.Partition), ("spec.ordinals.start", spec.Ordinals?.Start)))
@@ -137,9 +146,9 @@ internal sealed class StatefulSetRules : ResourceStrategy
             yield return FieldError.Invalid("spec.updateStrategy.rollingUpdate", null, "only allowed for updateStrategy 'RollingUpdate'");
         }
 
-        if (spec.VolumeClaimTemplates.Count > 0)
+        foreach (var error in ClaimTemplates.Validate(spec))
         {
-            yield return FieldError.Forbidden("spec.volumeClaimTemplates", "Godwit has no PersistentVolumeClaim yet: give the template a volume of its own, such as a hostPath");
+            yield return error;
         }
     }
 

@@ -8,12 +8,18 @@ internal static class ClaimSchemas
 {
     private const string Prefix = "io.k8s.api.core.v1.";
 
+    public static ObjectSchema VolumeResourceRequirements { get; } = new(
+        Prefix + "VolumeResourceRequirements",
+        "How much storage is asked for.",
+        Field(1, "limits", QuantityMap, "At most so much."),
+        Field(2, "requests", QuantityMap, "At least so much; storage."));
+
     public static ObjectSchema PersistentVolumeClaimSpec { get; } = new(
         Prefix + "PersistentVolumeClaimSpec",
         "The storage that is asked for.",
         Field(1, "accessModes", ListOf(Text), "How it is to be mounted: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod."),
         Field(4, "selector", SelectorSchemas.LabelSelector, "Labels of the volume."),
-        Field(2, "resources", ContainerSchemas.ResourceRequirements, "How much; requests.storage."),
+        Field(2, "resources", VolumeResourceRequirements, "How much; requests.storage."),
         Field(3, "volumeName", Text, "The volume that it has."),
         Field(5, "storageClassName", Text, "Of which class; empty for none.").ZeroIsAValue(),
         Field(6, "volumeMode", OneOf("Filesystem", "Block"), "Filesystem when not said."));
