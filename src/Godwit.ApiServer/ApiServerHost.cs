@@ -71,6 +71,7 @@ public sealed class ApiServerHost : IAsyncDisposable
         web.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
         web.Run(http => pipeline.HandleAsync(http, stop.Token));
         await SystemNamespaces.EnsureAsync(parts.Resources, parts.Writer, stopping);
+        await SystemClasses.EnsureAsync(parts.Resources, parts.Writer, stopping);
         await RoleBootstrap.EnsureAsync(parts.Resources, parts.Writer, stopping);
         await PriorityAdmission.EnsureAsync(parts.Resources, parts.Writer, stopping);
         await parts.Furnisher.EnsureAllAsync(stopping);

@@ -14,6 +14,7 @@ internal sealed class AccessState
     private readonly ServedResources resources;
     private readonly string? podPrefix;
     private readonly string? guestPrefix;
+    private readonly string? claimPrefix;
     private readonly string? movePrefix;
     private readonly string? rolePrefix;
     private readonly string? clusterRolePrefix;
@@ -25,12 +26,13 @@ internal sealed class AccessState
         this.resources = resources;
         podPrefix = PrefixOf(Pod.Type);
         guestPrefix = PrefixOf(VirtualMachineInstance.Type);
+        claimPrefix = PrefixOf(PersistentVolumeClaim.Type);
         movePrefix = PrefixOf(VirtualMachineInstanceMigration.Type);
         rolePrefix = PrefixOf(Role.Type);
         clusterRolePrefix = PrefixOf(ClusterRole.Type);
         bindingPrefix = PrefixOf(RoleBinding.Type);
         clusterBindingPrefix = PrefixOf(ClusterRoleBinding.Type);
-        Prefixes = [.. new[] { podPrefix, guestPrefix, movePrefix, rolePrefix, clusterRolePrefix, bindingPrefix, clusterBindingPrefix }.OfType<string>()];
+        Prefixes = [.. new[] { podPrefix, guestPrefix, claimPrefix, movePrefix, rolePrefix, clusterRolePrefix, bindingPrefix, clusterBindingPrefix }.OfType<string>()];
     }
 
     public ReferenceGraph References { get; } = new();
@@ -73,6 +75,10 @@ internal sealed class AccessState
             var guest = Read<VirtualMachineInstance>(item);
             References.SetReferences(item.Key, WorkloadReferences.Of(guest));
             References.SetPlacement(item.Key, guest.Status.NodeName is { Length: > 0 } node ? new Placement(item.Key, node) : null);
+        }
+        else if (IsOf(claimPrefix, item.Key))
+        {
+            References.SetVolume(ClaimAt(item.Key), Read<PersistentVolumeClaim>(item).Spec.VolumeName);
         }
         else if (IsOf(movePrefix, item.Key))
         {
@@ -124,11 +130,21 @@ internal sealed class AccessState
         {
             Roles.SetBinding(key, null);
         }
+        else if (IsOf(claimPrefix, key))
+        {
+            References.SetVolume(ClaimAt(key), null);
+        }
         else if (IsOf(podPrefix, key) || IsOf(guestPrefix, key) || IsOf(movePrefix, key))
         {
             References.SetReferences(key, []);
             References.SetPlacement(key, null);
         }
+    }
+
+    private ObjectReference ClaimAt(string key)
+    {
+        var name = key[claimPrefix!.Length..].Split('/');
+        return new ObjectReference(ObjectReference.Claims, name[0], name[1]);
     }
 
     private void SetPod(StoreItem item, StoreItem? before)

@@ -12,6 +12,7 @@ namespace Godwit.ApiServer.Access;
 ///           Pods                                                        its own: by name, or a list or watch of its own
 ///           Secrets, ConfigMaps                                         by name, one that something on it refers to
 ///           Tokens of service accounts (create)                         of an account of something on it; bound to a pod of its own (TokenHandler)
+///           PersistentVolumeClaims, PersistentVolumes                   by name, one that a pod on it has; volumes that were made on it: a list or watch of these
 ///           ConfigMap kube-system/godwit-network                        also a list or watch of that one name
 ///           Node (writes), Lease                                        its own
 ///   write   what <see cref="Resources.NodeRestriction"/> finds to be its own, at the write
@@ -30,7 +31,7 @@ internal static class NodeAuthorizer
     [
         On("", ["nodes", "services"], ReadVerbs),
         On("", ["nodes", "events"], ["create"]),
-        On("", ["events", "pods", "pods/status"], ChangeVerbs),
+        On("", ["events", "persistentvolumes", "pods", "pods/status"], ChangeVerbs),
         On("discovery.k8s.io", ["endpointslices"], ReadVerbs),
         On("coordination.k8s.io", ["leases"], ["create"]),
         On("certificates.k8s.io", ["certificatesigningrequests"], ["create", "get"]),
@@ -53,6 +54,11 @@ internal static class NodeAuthorizer
     public static NodeVerdict Judge(string node, RequestInfo info) => (info.Group, info.Resource, info.Subresource) switch
     {
         ("", "configmaps", "") when info is { Namespace: NamespaceNames.KubeSystem, Name: NetworkSettings } => NodeVerdict.Of(ReadVerbs.Contains(info.Verb)),
+        ("", "persistentvolumes", "") when info.Verb is "list" or "watch" => NodeVerdict.Of(info.SelectedNode == node),
+        ("", "persistentvolumes", "") when info.Verb is "get" => info.Name.Length > 0 ? new NodeVerdict.IfRefersTo(new ObjectReference(ObjectReference.Volumes, "", info.Name)) : NodeVerdict.No,
+        ("", "persistentvolumeclaims", "") => info is { Verb: "get", Namespace.Length: > 0, Name.Length: > 0 }
+            ? new NodeVerdict.IfRefersTo(new ObjectReference(ObjectReference.Claims, info.Namespace, info.Name))
+            : NodeVerdict.No,
         ("", "secrets" or "configmaps", "") => info is { Verb: "get", Namespace.Length: > 0, Name.Length: > 0 }
             ? new NodeVerdict.IfRefersTo(new ObjectReference(info.Resource, info.Namespace, info.Name))
             : NodeVerdict.No,

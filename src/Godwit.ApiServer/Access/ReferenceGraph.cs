@@ -5,7 +5,7 @@ namespace Godwit.ApiServer.Access;
 /// <summary>
 /// Which node may read what, because it runs something that refers to it:
 /// <code>
-///   node ◀── placed ── workload (pod, guest) ── refers to ──▶ Secret, ConfigMap, ServiceAccount
+///   node ◀── placed ── workload (pod, guest) ── refers to ──▶ Secret, ConfigMap, ServiceAccount, claim ── has ──▶ volume
 ///     ▲                   ▲
 ///     └── target of a move of it
 /// </code>
@@ -16,6 +16,7 @@ internal sealed class ReferenceGraph
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, HashSet<ObjectReference>> references = new(StringComparer.Ordinal);
+    private readonly Dictionary<ObjectReference, string> volumes = [];
     private readonly Dictionary<string, Placement> placements = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, int>> byNode = new(StringComparer.Ordinal);
 
@@ -31,6 +32,22 @@ internal sealed class ReferenceGraph
             else
             {
                 references[workload] = found;
+            }
+        }
+    }
+
+    /// <summary>Says which volume a claim has; null or empty: none.</summary>
+    public void SetVolume(ObjectReference claim, string? volume)
+    {
+        lock (gate)
+        {
+            if (string.IsNullOrEmpty(volume))
+            {
+                volumes.Remove(claim);
+            }
+            else
+            {
+                volumes[claim] = volume;
             }
         }
     }
@@ -67,7 +84,7 @@ internal sealed class ReferenceGraph
 
             foreach (var workload in workloads.Keys)
             {
-                if (references.TryGetValue(workload, out var found) && found.Contains(wanted))
+                if (references.TryGetValue(workload, out var found) && (found.Contains(wanted) || (wanted.Plural == ObjectReference.Volumes && HasVolume(found, wanted.Name))))
                 {
                     return true;
                 }
@@ -84,6 +101,19 @@ internal sealed class ReferenceGraph
         {
             return byNode.TryGetValue(node, out var workloads) && workloads.ContainsKey(workload);
         }
+    }
+
+    private bool HasVolume(HashSet<ObjectReference> found, string volume)
+    {
+        foreach (var reference in found)
+        {
+            if (reference.Plural == ObjectReference.Claims && volumes.TryGetValue(reference, out var has) && has == volume)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Count(Placement placement, int change)

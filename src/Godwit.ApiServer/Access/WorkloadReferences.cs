@@ -9,6 +9,8 @@ internal readonly record struct ObjectReference(string Plural, string Namespace,
     public const string Secrets = "secrets";
     public const string ConfigMaps = "configmaps";
     public const string ServiceAccounts = "serviceaccounts";
+    public const string Claims = "persistentvolumeclaims";
+    public const string Volumes = "persistentvolumes";
 }
 
 /// <summary>What pods and guests refer to: a function of their spec alone.</summary>
@@ -22,6 +24,7 @@ internal static class WorkloadReferences
         {
             found.Secret(volume.Secret?.SecretName);
             found.ConfigMap(volume.ConfigMap?.Name);
+            found.Add(ObjectReference.Claims, volume.PersistentVolumeClaim?.ClaimName);
             foreach (var source in volume.Projected?.Sources ?? [])
             {
                 found.Secret(source.Secret?.Name);

@@ -32,7 +32,7 @@ internal sealed record RequestInfo
 
     public string Subresource { get; init; } = "";
 
-    /// <summary>The node that a <c>spec.nodeName=</c> field selector narrows a list or watch to, or empty.</summary>
+    /// <summary>The node that a <c>spec.nodeName=</c> field selector (of volumes <c>godwit.dev/node=</c>) narrows a list or watch to, or empty.</summary>
     public string SelectedNode { get; init; } = "";
 
     public StatusSubject Subject => new(Group, Resource, Name);

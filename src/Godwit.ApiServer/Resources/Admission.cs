@@ -17,6 +17,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
     private readonly LimitAdmission limits = new(store, resources);
     private readonly AccountAdmission accounts = new(store, resources);
     private readonly PriorityAdmission priorities = new(store, resources);
+    private readonly StorageAdmission storage = new(store, resources);
     private readonly ServedResource? namespaces = resources.Find("", "v1", "namespaces");
     private readonly ServedResource? nodes = resources.Find("", "v1", "nodes");
     private readonly ServedResource? guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances");
@@ -40,6 +41,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
         await accounts.ApplyAsync(write, resource);
         await priorities.ApplyAsync(write, resource);
         await limits.ApplyAsync(write, resource);
+        await storage.ApplyAsync(write, resource);
         if (write.Resource.Definition is { Group: "certificates.k8s.io", Plural: "certificatesigningrequests" })
         {
             await SignAsync(write, resource);
@@ -75,6 +77,7 @@ internal sealed class Admission(IRevisionStore store, ServedResources resources,
 
         await escalation.CheckAsync(write, updated, existing);
         await priorities.CheckDefaultAsync(write, updated);
+        await storage.CheckUpdateAsync(write, updated, existing);
     }
 
     public static void CheckDelete(WriteContext write)

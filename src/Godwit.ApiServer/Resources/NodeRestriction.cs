@@ -6,7 +6,7 @@ namespace Godwit.ApiServer.Resources;
 
 /// <summary>
 /// Holds a node to what is its own, where the fixed rules cannot know it because it stands in the objects: its Node and
-/// Lease; pods that are bound to it; guests that run on it or move from or to it; their migrations and forecasts; events about these. So a host
+/// Lease; pods that are bound to it; volumes that were made on it; guests that run on it or move from or to it; their migrations and forecasts; events about these. So a host
 /// that fell into wrong hands cannot touch the guests of the others.
 /// </summary>
 internal static class NodeRestriction
@@ -27,6 +27,7 @@ internal static class NodeRestriction
             "nodes" => write.Name == node,
             "leases" => write.Namespace == NamespaceNames.KubeNodeLease && write.Name == node,
             "pods" => Text(judged["spec"]?["nodeName"]) == node,
+            "persistentvolumes" => Text(judged["metadata"]?["annotations"]?[AnnotationNames.VolumeNode]) == node,
             "virtualmachineinstances" => IsGuestOf(node, judged),
             "virtualmachineinstancemigrations" => TakesPart(node, judged["status"]?["migrationState"]),
             "forecasts" => await findGuest(write.Namespace, Text(judged["spec"]?["vmiName"])) is { } guest && IsGuestOf(node, guest),
@@ -36,7 +37,7 @@ internal static class NodeRestriction
         };
         if (!own)
         {
-            throw StatusException.Forbidden(write.Subject, $"node \"{node}\" may write only its own Node, Lease, Pods and Events, and guests, migrations and forecasts that it takes part in");
+            throw StatusException.Forbidden(write.Subject, $"node \"{node}\" may write only its own Node, Lease, Pods, volumes made on it and Events, and guests, migrations and forecasts that it takes part in");
         }
     }
 
@@ -54,8 +55,8 @@ internal static class NodeRestriction
 
         var wrong = !JsonNode.DeepEquals(updated["spec"], existing["spec"]) ? "spec"
             : Changed("ownerReferences") ? "metadata.ownerReferences"
-            : write.Resource.Definition.Plural == "pods" && Changed("labels") ? "metadata.labels"
-            : write.Resource.Definition.Plural == "pods" && Changed("annotations") ? "metadata.annotations"
+            : write.Resource.Definition.Plural is "pods" or "persistentvolumes" && Changed("labels") ? "metadata.labels"
+            : write.Resource.Definition.Plural is "pods" or "persistentvolumes" && Changed("annotations") ? "metadata.annotations"
             : write.Resource.Definition.Plural == "nodes" && !RestrictedLabels(updated).SequenceEqual(RestrictedLabels(existing)) ? $"metadata.labels[{RestrictedLabel}]"
             : null;
         if (wrong is not null)

@@ -37,7 +37,7 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
             var pod = write.Resource.Definition is { Group: "", Plural: "pods" } ? GodwitJson.FromNode<Pod>(resource) : null;
             foreach (var quota in await BoundingAsync(write))
             {
-                await CheckAsync(write, quota, pod);
+                await CheckAsync(write, resource, quota, pod);
             }
 
             return turn;
@@ -58,7 +58,7 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
     private bool Counts(WriteContext write, string name) =>
         QuotaUses.IsOfPods(name) ? write.Resource.Definition is { Group: "", Plural: "pods" } : uses.KindOf(name)?.KeyPrefix == write.Resource.KeyPrefix;
 
-    private async Task CheckAsync(WriteContext write, ResourceQuota quota, Pod? pod)
+    private async Task CheckAsync(WriteContext write, JsonObject resource, ResourceQuota quota, Pod? pod)
     {
         var use = pod is null ? null : PodUse.Of(pod);
         if (use is not null && !QuotaNames.Picks(quota.Spec.Scopes, use))
@@ -72,7 +72,7 @@ internal sealed class QuotaGate(IRevisionStore store, ServedResources resources,
         }
 
         var wanted = quota.Spec.Hard.Keys.Where(name => Counts(write, name))
-            .ToDictionary(name => name, name => use is null ? 1 : QuotaNames.TakenBy(use, name, quota.Spec.Scopes), StringComparer.Ordinal);
+            .ToDictionary(name => name, name => use is null ? QuotaUses.TakenBy(resource, name) : QuotaNames.TakenBy(use, name, quota.Spec.Scopes), StringComparer.Ordinal);
         var used = await uses.CountAsync(write.Namespace, quota.Spec, write.Stopping);
         var exceeded = wanted.Where(each => each.Value > 0 && used[each.Key].Value + each.Value > quota.Spec.Hard[each.Key].Value).Select(each => each.Key).Order(StringComparer.Ordinal).ToList();
         if (exceeded.Count > 0)

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
 using Godwit.Api;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Kinds.Quotas;
+using Godwit.Api.Machinery;
 using Godwit.Base;
 using Godwit.Store;
 
@@ -24,7 +26,9 @@ internal sealed class QuotaUses(IRevisionStore store, ServedResources resources)
         var used = new Dictionary<string, Quantity>(StringComparer.Ordinal);
         foreach (var (name, bound) in spec.Hard)
         {
-            var sum = IsOfPods(name) ? uses.Sum(use => QuotaNames.TakenBy(use, name, spec.Scopes)) : await CountAsync(KindOf(name), ns, stopping);
+            var sum = IsOfPods(name) ? uses.Sum(use => QuotaNames.TakenBy(use, name, spec.Scopes))
+                : name == QuotaNames.ClaimStorage ? await ClaimedAsync(ns, stopping)
+                : await CountAsync(KindOf(name), ns, stopping);
             used[name] = new Quantity(Math.Min(sum, long.MaxValue), bound.Format);
         }
 
@@ -33,10 +37,14 @@ internal sealed class QuotaUses(IRevisionStore store, ServedResources resources)
 
     public static bool IsOfPods(string name) => name is Quantities.Pods or "count/pods" || QuotaNames.AmountOf(name) is not null;
 
+    /// <summary>How much of a resource that is no pod's an object takes.</summary>
+    public static decimal TakenBy(JsonObject resource, string name) =>
+        name != QuotaNames.ClaimStorage ? 1 : resource.TextAt("spec", "resources", "requests", Quantities.Storage) is { } text && Quantity.TryParse(text, out var size) ? size.Value : 0;
+
     /// <summary>The kind whose objects are counted under a name; null when it is not served, and there are none.</summary>
     public ServedResource? KindOf(string name)
     {
-        var counted = name.StartsWith(QuotaNames.Count, StringComparison.Ordinal) ? name[QuotaNames.Count.Length..] : name;
+        var counted = name == QuotaNames.ClaimStorage ? PersistentVolumeClaim.Type.Plural : name.StartsWith(QuotaNames.Count, StringComparison.Ordinal) ? name[QuotaNames.Count.Length..] : name;
         var dot = counted.IndexOf('.', StringComparison.Ordinal);
         var (plural, group) = dot < 0 ? (counted, "") : (counted[..dot], counted[(dot + 1)..]);
         return resources.All.FirstOrDefault(kind => kind.Definition.Plural == plural && kind.Definition.Group == group && kind.Definition.Namespaced);
@@ -51,6 +59,28 @@ internal sealed class QuotaUses(IRevisionStore store, ServedResources resources)
 
         var page = await store.ListAsync(new StoreListQuery(kind.ListPrefix(ns), null, 1, 0, CountsRemaining: true), stopping);
         return page.Items.Count + page.RemainingCount;
+    }
+
+    /// <summary>What the claims of a namespace ask for.</summary>
+    private async Task<decimal> ClaimedAsync(string ns, CancellationToken stopping)
+    {
+        var sum = 0m;
+        if (KindOf(QuotaNames.ClaimStorage) is not { } claims)
+        {
+            return sum;
+        }
+
+        for (string? after = null; ;)
+        {
+            var page = await store.ListAsync(new StoreListQuery(claims.ListPrefix(ns), after, PageItems, 0, CountsRemaining: false), stopping);
+            sum += page.Items.Sum(item => TakenBy(claims.Form.Decode(item.Value.Span, item.ModRevision), QuotaNames.ClaimStorage));
+            if (page.RemainingCount == 0)
+            {
+                return sum;
+            }
+
+            after = page.Items[^1].Key;
+        }
     }
 
     private async Task<List<PodUse>> PodsAsync(string ns, CancellationToken stopping)

@@ -66,7 +66,7 @@ internal sealed partial class RequestPipeline(ServerParts parts, TimeProvider cl
         var selector = SelectorOf(http.Request.Query["fieldSelector"].ToString());
         // A list or watch that is narrowed to one name, or to one node's pods, is about these alone for the rules too.
         var info = RequestInfo.Parse(http.Request.Method, http.Features.Get<IHttpRequestFeature>()!.RawTarget, watching, selector.ExactName ?? "");
-        return info with { SelectedNode = selector.ExactValue("spec.nodeName") ?? "" };
+        return info with { SelectedNode = selector.ExactValue(info.Resource == Api.Core.V1.PersistentVolume.Type.Plural ? Api.AnnotationNames.VolumeNode : "spec.nodeName") ?? "" };
     }
 
     private static FieldSelector SelectorOf(string text)
