@@ -42,6 +42,9 @@ public sealed record NodeFacts
 
     public IReadOnlySet<string>? Images { get; init; }
 
+    /// <summary>Where volumes are made on it; null when its agent has not said.</summary>
+    public string? VolumesFolder { get; init; }
+
     /// <summary>True when it is a member of the guests' network.</summary>
     public bool HasNetwork { get; init; }
 
@@ -70,6 +73,7 @@ public sealed record NodeFacts
             CpuFeatures = ReadSet(annotations, AnnotationNames.CpuFeatures),
             StorageIds = ReadSet(annotations, AnnotationNames.StorageIds),
             Images = ReadSet(annotations, AnnotationNames.Images),
+            VolumesFolder = annotations.GetValueOrDefault(AnnotationNames.VolumesFolder) is { Length: > 0 } folder ? folder : null,
             HasNetwork = annotations.ContainsKey(AnnotationNames.UnderlayAddress),
         };
     }

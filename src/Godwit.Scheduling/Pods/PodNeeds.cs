@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Godwit.Api.Scheduling.V1;
 using Godwit.Base;
+using Godwit.Scheduling.Volumes;
 
 namespace Godwit.Scheduling.Pods;
 
@@ -84,7 +85,18 @@ public sealed record PodNeeds
     /// <summary>True when it is plugged into the cluster's network rather than the host's.</summary>
     public bool IsNetworked { get; init; }
 
-    public static PodNeeds Of(Pod pod)
+    /// <summary>Names of the claims that it uses.</summary>
+    public IReadOnlyList<string> Claims { get; init; } = [];
+
+    /// <summary>What its claims mean for where it can run; null when it has none, and for one that has its place.</summary>
+    public VolumeNeeds? Volumes { get; init; }
+
+    /// <summary>Of a pod that has its place.</summary>
+    public static PodNeeds Of(Pod pod) => Of(pod, storage: null);
+
+    /// <param name="pod">The pod.</param>
+    /// <param name="storage">For a pod that is to be placed: what its claims mean.</param>
+    public static PodNeeds Of(Pod pod, StorageView? storage)
     {
         var (spec, metadata) = (pod.Spec, pod.Metadata);
         var (near, away) = (spec.Affinity?.PodAffinity, spec.Affinity?.PodAntiAffinity);
@@ -114,6 +126,8 @@ public sealed record PodNeeds
             Spread = [.. spec.TopologySpreadConstraints.Select(constraint => SpreadTerm.Of(constraint, metadata.Labels))],
             HostPorts = [.. PortsOf(spec).Distinct()],
             IsNetworked = spec.HostNetwork != true,
+            Claims = StorageView.NamesOf(pod),
+            Volumes = storage?.NeedsOf(pod),
         };
     }
 

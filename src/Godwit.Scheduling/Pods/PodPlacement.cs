@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Globalization;
+using Godwit.Scheduling.Volumes;
 
 namespace Godwit.Scheduling.Pods;
 
@@ -21,12 +23,15 @@ public abstract record PodPlacement
         /// <summary>Where room is to be made for it; null where none can be.</summary>
         public Preemption? Preemption { get; init; }
 
+        /// <summary>What stands against every node, whatever node it is; null: nothing.</summary>
+        public string? Everywhere { get; init; }
+
         /// <summary>For people, as they know it: <c>0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.</c></summary>
         public string Explain()
         {
-            var parts = Obstacles
-                .Select(pair => $"{pair.Value.ToString(CultureInfo.InvariantCulture)} {pair.Key}")
-                .Order(StringComparer.Ordinal);
+            IEnumerable<string> parts = Everywhere is { } all
+                ? [all]
+                : Obstacles.Select(pair => $"{pair.Value.ToString(CultureInfo.InvariantCulture)} {pair.Key}").Order(StringComparer.Ordinal);
             return NodeCount == 0 ? "no nodes available to schedule pods" : $"0/{NodeCount.ToString(CultureInfo.InvariantCulture)} nodes are available: {string.Join(", ", parts)}.";
         }
     }
@@ -34,12 +39,22 @@ public abstract record PodPlacement
     /// <summary>The same cluster and pod always give the same answer; equals are told apart by name.</summary>
     public static PodPlacement For(PodNeeds pod, ClusterSnapshot cluster)
     {
+        if (FindEverywhere(pod, cluster) is { } everywhere)
+        {
+            return new Nowhere(cluster.Nodes.Count, ImmutableDictionary<string, int>.Empty) { Everywhere = everywhere };
+        }
+
         var neighbours = Neighbourhood.Of(pod, cluster);
         var candidates = new List<int>(cluster.Nodes.Count);
         Dictionary<string, int>? obstacles = null;
         for (var i = 0; i < cluster.Nodes.Count; i++)
         {
             var found = PodCheck.FindObstacles(pod, cluster.Nodes[i], cluster.LoadAt(i));
+            if (found.Count == 0 && pod.Volumes?.FindObstacle(cluster.Nodes[i]) is { } volumes)
+            {
+                found = [volumes];
+            }
+
             if (found.Count == 0 && neighbours.FindObstacle(cluster.Nodes[i]) is { } obstacle)
             {
                 found = [obstacle];
@@ -63,6 +78,25 @@ public abstract record PodPlacement
             : new Nowhere(cluster.Nodes.Count, obstacles ?? []);
     }
 
+    /// <summary>What a pod's claims say before any node is looked at.</summary>
+    private static string? FindEverywhere(PodNeeds pod, ClusterSnapshot cluster)
+    {
+        if (pod.Volumes is not { } volumes || volumes.Obstacle is not null || volumes.Exclusive.Count == 0)
+        {
+            return pod.Volumes?.Obstacle;
+        }
+
+        for (var i = 0; i < cluster.Nodes.Count; i++)
+        {
+            if (cluster.LoadAt(i).Pods.Any(other => other.Namespace == pod.Namespace && other.Claims.Any(volumes.Exclusive.Contains)))
+            {
+                return VolumeNeeds.ExclusiveConflict;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>
     /// Places one after the other, each on the cluster that the ones before it leave. The order is the caller's: priority first. Where room is made for a pod, that room is its own for those
     /// after it, though it waits: they would take it away while its victims end.
@@ -80,7 +114,7 @@ public abstract record PodPlacement
             {
                 cluster = cluster.With(Reservation.Of(pod, chosen.NodeName));
             }
-            else if (placement is Nowhere nowhere && budgets is not null && preemptions < PreemptionsMax && Preemption.For(pod, cluster, budgets) is { } preemption)
+            else if (placement is Nowhere { Everywhere: null } nowhere && budgets is not null && preemptions < PreemptionsMax && Preemption.For(pod, cluster, budgets) is { } preemption)
             {
                 preemptions++;
                 placement = nowhere with { Preemption = preemption };

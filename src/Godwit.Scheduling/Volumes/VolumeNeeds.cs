@@ -1,0 +1,92 @@
+namespace Godwit.Scheduling.Volumes;
+
+/// <summary>Who makes a volume for a claim that finds none.</summary>
+public enum Provisioning
+{
+    /// <summary>Nobody.</summary>
+    None,
+
+    /// <summary>Godwit, on any node whose agent has a folder for volumes.</summary>
+    Local,
+
+    /// <summary>Somebody outside, of whom nothing is known.</summary>
+    Outside,
+}
+
+/// <summary>A claim that gets its volume when the node of its pod is chosen.</summary>
+/// <param name="Claim">The claim.</param>
+/// <param name="Candidates">Volumes that it may have, best first, wherever they are.</param>
+/// <param name="Provisioning">Who makes one where there is none.</param>
+public sealed record PendingClaim(PersistentVolumeClaim Claim, IReadOnlyList<VolumeFacts> Candidates, Provisioning Provisioning)
+{
+    /// <summary>The node that was chosen before; null: none was.</summary>
+    public string? SelectedNode => Claim.Metadata.Annotations.GetValueOrDefault(AnnotationNames.SelectedNode) is { Length: > 0 } node ? node : null;
+}
+
+/// <summary>
+/// What a pod's claims mean for where it can run:
+/// <code>
+///   claim                                      node
+///   has a volume                               one that reaches it
+///   waits for the pod's node (pending)         the one chosen before; else one with a volume for each such claim, or where one can be made
+///   missing, lost, going, waits for a volume   none: the pod waits
+/// </code>
+/// The words are Kubernetes'.
+/// </summary>
+public sealed record VolumeNeeds
+{
+    public const string UnboundImmediate = "pod has unbound immediate PersistentVolumeClaims";
+    public const string AffinityConflict = "node(s) had volume node affinity conflict";
+    public const string NothingToBind = "node(s) didn't find available persistent volumes to bind";
+    public const string ExclusiveConflict = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode";
+
+    /// <summary>Why the pod runs nowhere now; null when nodes decide.</summary>
+    public string? Obstacle { get; init; }
+
+    /// <summary>Volumes that it has.</summary>
+    public IReadOnlyList<VolumeFacts> Bound { get; init; } = [];
+
+    /// <summary>Claims that wait for its node, the smallest first.</summary>
+    public IReadOnlyList<PendingClaim> Pending { get; init; } = [];
+
+    /// <summary>Names of claims that one pod at a time may use.</summary>
+    public IReadOnlyList<string> Exclusive { get; init; } = [];
+
+    /// <summary>What stands against the node; null when nothing does.</summary>
+    public string? FindObstacle(NodeFacts node)
+    {
+        for (var i = 0; i < Bound.Count; i++)
+        {
+            if (!Bound[i].IsReachableFrom(node))
+            {
+                return AffinityConflict;
+            }
+        }
+
+        return Pending.Count == 0 || CanBind(node) ? null : NothingToBind;
+    }
+
+    private bool CanBind(NodeFacts node)
+    {
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var claim in Pending)
+        {
+            if (claim.SelectedNode is { } selected && selected != node.Name)
+            {
+                return false;
+            }
+
+            var found = claim.Candidates.FirstOrDefault(volume => !taken.Contains(volume.Name) && volume.IsReachableFrom(node));
+            if (found is not null)
+            {
+                taken.Add(found.Name);
+            }
+            else if (claim.Provisioning == Provisioning.None || (claim.Provisioning == Provisioning.Local && node.VolumesFolder is null))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}
