@@ -7,7 +7,9 @@ using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Api.Policy.V1;
+using Godwit.Api.Storage.V1;
 using Godwit.Scheduling;
+using Godwit.Scheduling.Volumes;
 
 namespace Godwit.Controllers;
 
@@ -33,6 +35,9 @@ internal sealed class ClusterView
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
         Pods = Follow<Pod>();
+        Claims = Follow<PersistentVolumeClaim>();
+        Volumes = Follow<PersistentVolume>();
+        StorageClasses = Follow<StorageClass>();
         Services = Follow<Service>();
         Slices = Follow<EndpointSlice>();
         Endpoints = Follow<Endpoints>();
@@ -71,6 +76,12 @@ internal sealed class ClusterView
     public ResourceCache<VirtualMachineInstance> Instances { get; }
 
     public ResourceCache<Pod> Pods { get; }
+
+    public ResourceCache<PersistentVolumeClaim> Claims { get; }
+
+    public ResourceCache<PersistentVolume> Volumes { get; }
+
+    public ResourceCache<StorageClass> StorageClasses { get; }
 
     public ResourceCache<Service> Services { get; }
 
@@ -115,6 +126,9 @@ internal sealed class ClusterView
     /// <summary>The same with another view of the pods.</summary>
     public ClusterSnapshot Snapshot(IEnumerable<Pod> pods) => ClusterSnapshot.Of(
         Nodes.Current.Items, Instances.Current.Items, Migrations.Current.Items, pods, Namespaces.Current.Items);
+
+    /// <summary>Claims, volumes and classes as they are known now.</summary>
+    public StorageView Storage() => new(Claims.Current.Items, Volumes.Current.Items, StorageClasses.Current.Items);
 
     /// <summary>Follows everything until cancelled.</summary>
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.RunAsync(stopping)));

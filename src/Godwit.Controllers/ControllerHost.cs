@@ -6,6 +6,7 @@ using Godwit.Controllers.Migrations;
 using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Placements;
 using Godwit.Controllers.Services;
+using Godwit.Controllers.Storage;
 using Godwit.Controllers.VirtualMachines;
 using Godwit.Controllers.Workloads;
 using Godwit.Controllers.Workloads.Autoscaling;
@@ -91,6 +92,7 @@ public sealed class ControllerHost
                 new VirtualMachineController(view, clock, logger),
                 new AddressController(view, clock, logger),
                 new PlacementController(view, clock, logger),
+                new StorageController(view, clock, logger),
                 new MigrationController(view, options.Migrations, clock, logger),
                 new GroupController(view, options.Migrations, clock, logger),
                 new MigrationRecordController(view, options.Migrations, clock, logger),

@@ -31,6 +31,7 @@ internal sealed partial class GarbageController : Controller<GarbageKey>
             Kind(cluster, cluster.Jobs),
             Kind(cluster, cluster.CronJobs),
             Kind(cluster, cluster.Autoscalers),
+            Kind(cluster, cluster.Claims),
             Kind(cluster, cluster.Services),
             Kind(cluster, cluster.Slices),
             Kind(cluster, cluster.Endpoints),

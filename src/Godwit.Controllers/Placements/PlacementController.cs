@@ -51,6 +51,9 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
                 EnqueueAll();
             }
         });
+        cluster.Claims.Subscribe(_ => Enqueue(AllPods));
+        cluster.Volumes.Subscribe(_ => Enqueue(AllPods));
+        cluster.StorageClasses.Subscribe(_ => Enqueue(AllPods));
         cluster.Migrations.Subscribe(change =>
         {
             if (change.After is null || MigrationPhases.IsFinal(change.After.Status.Phase))
@@ -72,7 +75,8 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
         var waiting = pods.Where(pod => PodRoundPlanner.IsWaiting(pod) && PodRoundPlanner.HasAddress(pod)).ToList();
         if (waiting.Count > 0)
         {
-            await binder.CarryOutAsync(PodRoundPlanner.For(waiting, cluster.Snapshot(pods), [.. cluster.Budgets.Current.Items.Select(DisruptionRoom.Of)]), stopping);
+            await binder.CarryOutAsync(
+                PodRoundPlanner.For(waiting, cluster.Snapshot(pods), cluster.Storage(), [.. cluster.Budgets.Current.Items.Select(DisruptionRoom.Of)]), stopping);
         }
 
         return waiting.Count > PodRoundPlanner.PodsMax ? NextLook.After(TimeSpan.Zero) : NextLook.OnChange;
@@ -123,7 +127,7 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
     /// <summary>Heartbeats change a node all the time; only what matters for placing is worth another look at everything.</summary>
     private static bool HasSameRoom(NodeFacts before, NodeFacts after) =>
         before.IsReady == after.IsReady && before.IsCordoned == after.IsCordoned && before.Allocatable == after.Allocatable
-        && before.HasNetwork == after.HasNetwork && before.PodsMax == after.PodsMax
+        && before.HasNetwork == after.HasNetwork && before.VolumesFolder == after.VolumesFolder && before.PodsMax == after.PodsMax
         && SameSet(before.Others, after.Others)
         && before.Taints.SequenceEqual(after.Taints)
         && SameSet(before.Labels, after.Labels)

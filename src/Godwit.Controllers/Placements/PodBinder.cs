@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Godwit.Scheduling;
 using Godwit.Scheduling.Pods;
+using Godwit.Scheduling.Volumes;
 
 namespace Godwit.Controllers.Placements;
 
@@ -15,6 +16,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
     private const int WritesMax = 16;
 
     private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
+    private readonly ResourceClient<PersistentVolumeClaim> claims = cluster.ClientOf<PersistentVolumeClaim>();
     private readonly ConcurrentDictionary<string, string> boundByUid = new(StringComparer.Ordinal);
 
     /// <summary>All pods as far as is known, bindings included that the cache does not show yet.</summary>
@@ -61,10 +63,21 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
 
     private Task CarryOutAsync(PodDecision decision, CancellationToken stopping) => decision.Placement switch
     {
+        PodPlacement.Chosen chosen when decision.Pending.Count > 0 => SelectAsync(decision.Pending, chosen.NodeName, stopping),
         PodPlacement.Chosen chosen => BindAsync(decision.Pod, chosen.NodeName, stopping),
         PodPlacement.Nowhere nowhere => RefuseAsync(decision.Pod, nowhere, stopping),
         _ => Task.CompletedTask,
     };
+
+    /// <summary>Tells the claims of a pod where it is to run. The pod is bound when they have their volumes, which brings another round.</summary>
+    private async Task SelectAsync(IReadOnlyList<PendingClaim> pending, string nodeName, CancellationToken stopping)
+    {
+        foreach (var claim in pending.Where(each => each.SelectedNode != nodeName).Select(each => each.Claim))
+        {
+            var annotations = new Dictionary<string, string>(claim.Metadata.Annotations, StringComparer.Ordinal) { [AnnotationNames.SelectedNode] = nodeName };
+            cluster.Claims.Observe(await claims.ChangeAsync(claim, claim with { Metadata = claim.Metadata with { Annotations = annotations } }, stopping));
+        }
+    }
 
     private async Task BindAsync(Pod pod, string nodeName, CancellationToken stopping)
     {

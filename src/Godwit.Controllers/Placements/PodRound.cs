@@ -1,9 +1,13 @@
 using Godwit.Scheduling.Pods;
+using Godwit.Scheduling.Volumes;
 
 namespace Godwit.Controllers.Placements;
 
 /// <summary>What one round over the waiting pods decides, in the order in which it was decided.</summary>
-internal sealed record PodDecision(Pod Pod, PodPlacement Placement);
+/// <param name="Pod">The pod.</param>
+/// <param name="Placement">Where it is to run, or why nowhere.</param>
+/// <param name="Pending">Claims that are to be told the node, and to get their volumes, before the pod is bound.</param>
+internal sealed record PodDecision(Pod Pod, PodPlacement Placement, IReadOnlyList<PendingClaim> Pending);
 
 /// <summary>
 /// Chooses nodes for all waiting pods at once, on one snapshot that each choice changes for the next: higher priority first,
@@ -24,7 +28,8 @@ internal static class PodRoundPlanner
     /// <summary>A pod has its address before it has its node, unless it uses the host's.</summary>
     public static bool HasAddress(Pod pod) => pod.Spec.HostNetwork == true || !string.IsNullOrEmpty(pod.Status.PodIP);
 
-    public static IReadOnlyList<PodDecision> For(IEnumerable<Pod> waiting, Scheduling.ClusterSnapshot cluster, IReadOnlyList<DisruptionRoom> budgets)
+    public static IReadOnlyList<PodDecision> For(
+        IEnumerable<Pod> waiting, Scheduling.ClusterSnapshot cluster, StorageView storage, IReadOnlyList<DisruptionRoom> budgets)
     {
         var pods = waiting
             .OrderByDescending(pod => pod.Spec.Priority ?? 0)
@@ -32,6 +37,7 @@ internal static class PodRoundPlanner
             .ThenBy(ResourceKey.Of)
             .Take(PodsMax)
             .ToList();
-        return [.. PodPlacement.ForAll(pods.Select(PodNeeds.Of), cluster, budgets).Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement))];
+        return [.. PodPlacement.ForAll(pods.Select(pod => PodNeeds.Of(pod, storage)), cluster, budgets)
+            .Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement, decided.Pod.Volumes?.Pending ?? []))];
     }
 }

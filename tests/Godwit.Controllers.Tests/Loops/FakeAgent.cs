@@ -62,6 +62,7 @@ internal sealed class FakeAgent : IAsyncDisposable
                         [AnnotationNames.UnderlayAddress] = "10.0.0.1",
                         [AnnotationNames.PeerEndpoint] = $"{name}:10260",
                         [AnnotationNames.QemuVersion] = "10.0.2",
+                        [AnnotationNames.VolumesFolder] = $"/data/{name}/volumes",
                     },
                 },
             },

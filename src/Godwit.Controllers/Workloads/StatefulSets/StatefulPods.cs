@@ -21,15 +21,17 @@ internal static class StatefulPods
             [RevisionPlanner.HashLabel] = revision.Metadata.Name,
         };
         var pod = PodTemplates.PodOf(RevisionPlanner.TemplateOf(revision), set, name, labels);
-        return pod with { Spec = pod.Spec with { Hostname = name, Subdomain = set.Spec.ServiceName } };
+        return pod with { Spec = StatefulClaims.WithVolumes(set, ordinal, pod.Spec) with { Hostname = name, Subdomain = set.Spec.ServiceName } };
     }
 
     public static string NameOf(StatefulSet set, int ordinal) => string.Create(CultureInfo.InvariantCulture, $"{set.Metadata.Name}-{ordinal}");
 
     /// <summary>The number in a pod's name; null when it has none, and is not the set's.</summary>
-    public static int? OrdinalOf(StatefulSet set, Pod pod)
+    public static int? OrdinalOf(StatefulSet set, Pod pod) => OrdinalOf(set, pod.Metadata.Name);
+
+    public static int? OrdinalOf(StatefulSet set, string name)
     {
-        var (name, prefix) = (pod.Metadata.Name, set.Metadata.Name + "-");
+        var prefix = set.Metadata.Name + "-";
         return name.StartsWith(prefix, StringComparison.Ordinal) && int.TryParse(name.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var ordinal) && name == NameOf(set, ordinal)
             ? ordinal
             : null;

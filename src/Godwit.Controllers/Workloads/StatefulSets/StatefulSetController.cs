@@ -8,6 +8,7 @@ internal sealed class StatefulSetController(ClusterView cluster, PodKeeper keepe
 {
     private readonly ResourceClient<StatefulSet> sets = cluster.ClientOf<StatefulSet>();
     private readonly RevisionKeeper revisions = new(cluster);
+    private readonly StatefulClaimKeeper claims = new(cluster);
 
     protected override int Workers => 4;
 
@@ -41,6 +42,7 @@ internal sealed class StatefulSetController(ClusterView cluster, PodKeeper keepe
         var plan = StatefulSetPlanner.For(set, updated.Metadata.Name, known.ContainsKey, pods, Clock.GetUtcNow());
         await ActAsync(set, plan, known, stopping);
         await WriteAsync(set, plan.Status, stopping);
+        await claims.CarryOutAsync(set, pods, stopping);
         await revisions.DropAsync(history, stopping);
         return plan.Next is { } rest ? NextLook.After(rest) : NextLook.OnChange;
     }
@@ -64,6 +66,7 @@ internal sealed class StatefulSetController(ClusterView cluster, PodKeeper keepe
 
         foreach (var (ordinal, revision) in plan.Create)
         {
+            await claims.EnsureAsync(set, ordinal, stopping);
             await keeper.CreateAsync(StatefulPods.Make(set, ordinal, known[revision]), set, stopping);
         }
     }
