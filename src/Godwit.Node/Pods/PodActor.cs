@@ -176,7 +176,7 @@ internal sealed partial class PodActor(PodSyncParts parts, PodProbes probes, Pro
             var sub = PodFields.Expand(mount.SubPathExpr ?? "", environment) is { Length: > 0 } expanded ? expanded : mount.SubPath;
             mounts.Add(new MountSpec.Bind(PodVolumes.Inside(source, sub), mount.MountPath)
             {
-                ReadOnly = mount.ReadOnly == true || volume is { ConfigMap: not null } or { Secret: not null } or { Projected: not null } or { DownwardAPI: not null },
+                ReadOnly = mount.ReadOnly == true || volume is { PersistentVolumeClaim.ReadOnly: true } or { ConfigMap: not null } or { Secret: not null } or { Projected: not null } or { DownwardAPI: not null },
                 Propagation = mount.MountPropagation switch { "HostToContainer" => MountPropagation.RecursiveSlave, "Bidirectional" => MountPropagation.RecursiveShared, _ => MountPropagation.RecursivePrivate },
             });
         }

@@ -46,6 +46,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     private ImageStore? images;
     private PodImages? pulled;
     private PodSync? sync;
+    private VolumeKeeper? keeper;
 
     /// <summary>What streams are asked of; null before pods are run here.</summary>
     public PodDoor? Door { get; private set; }
@@ -63,7 +64,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             await UntilServedAsync(stopping);
             var cache = new ResourceCache<Pod>(parts.Client.For<Pod>(), new ListOptions { FieldSelector = $"spec.nodeName={parts.Options.Node.Value}" }, parts.Time, parts.Loggers.CreateLogger<ResourceCache<Pod>>());
             await OpenAsync(cache, stopping);
-            await Task.WhenAll(cache.RunAsync(stopping), sync!.RunAsync(stopping));
+            await Task.WhenAll(cache.RunAsync(stopping), sync!.RunAsync(stopping), keeper!.RunAsync(stopping));
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -80,7 +81,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             return;
         }
 
-        var volumes = new PodVolumes(Path.Combine(home, "volumes"), "");
+        var volumes = new PodVolumes(Path.Combine(home, "volumes"), "", new ClaimedVolumes(ClaimedVolumes.FolderOf(dataFolder)));
         var engineOptions = OptionsOf(dataFolder, linkPrefix, "godwit");
         DataFormat.Require(engineOptions.DataFolder); // The image store would tidy up first.
         using (var store = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, time, loggers.CreateLogger<ImageStore>()))
@@ -118,6 +119,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         sync?.Dispose();
+        keeper?.Dispose();
         if (Engine is not null)
         {
             await Engine.DisposeAsync();
@@ -133,13 +135,15 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         var home = Path.Combine(options.DataFolder, "pods");
         Directory.CreateDirectory(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         // Shared before any monitor has its own view of the mounts.
-        var volumes = new PodVolumes(Path.Combine(home, "volumes"), options.UnderlayAddress.ToString());
+        var claimed = new ClaimedVolumes(ClaimedVolumes.FolderOf(options.DataFolder));
+        var volumes = new PodVolumes(Path.Combine(home, "volumes"), options.UnderlayAddress.ToString(), claimed);
         var engineOptions = OptionsOf(options.DataFolder, options.LinkPrefix, options.ControlGroupParent);
         DataFormat.Require(engineOptions.DataFolder);
         images = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, parts.Time, parts.Loggers.CreateLogger<ImageStore>());
         Engine = await ContainerEngine.OpenAsync(
             engineOptions, new ImageRootFileSystems(Path.Combine(home, "images"), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
         pulled = new PodImages(images, ArchivesFolder(options.ImagesFolder), parts.Loggers.CreateLogger<PodImages>());
+        keeper = new VolumeKeeper(options.Node, parts.Client, claimed, Engine, parts.Time, parts.Loggers.CreateLogger<VolumeKeeper>());
         sync = new PodSync(new PodSyncParts
         {
             Node = options.Node,

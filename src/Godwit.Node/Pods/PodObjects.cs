@@ -6,7 +6,7 @@ using Godwit.Client;
 
 namespace Godwit.Node.Pods;
 
-/// <summary>The ConfigMaps and Secrets that one making of a container needs, each asked for once.</summary>
+/// <summary>What one making of a container needs of the server's objects; ConfigMaps and Secrets are asked for once each.</summary>
 internal sealed class PodObjects(ClusterClient client, string space)
 {
     private readonly Dictionary<string, ConfigMap?> maps = new(StringComparer.Ordinal);
@@ -62,6 +62,20 @@ internal sealed class PodObjects(ClusterClient client, string space)
         {
             throw new PodConfigException($"there is no token of service account {account}: {refused.Message}", refused);
         }
+    }
+
+    /// <summary>The volume that a claim has.</summary>
+    /// <exception cref="PodConfigException">It has none yet, or has lost it.</exception>
+    public async Task<PersistentVolume> FindVolumeAsync(string name, CancellationToken stopping)
+    {
+        var claim = await client.For<PersistentVolumeClaim>().FindAsync(new ResourceKey(space, name), stopping) ?? throw new PodConfigException($"persistentvolumeclaim \"{name}\" not found");
+        if (claim.Status.Phase != ClaimPhases.Bound || string.IsNullOrEmpty(claim.Spec.VolumeName))
+        {
+            throw new PodConfigException($"persistentvolumeclaim \"{name}\" has no volume yet: it is {claim.Status.Phase ?? ClaimPhases.Pending}");
+        }
+
+        var volume = await client.For<PersistentVolume>().FindAsync(new ResourceKey("", claim.Spec.VolumeName), stopping);
+        return volume?.Spec.ClaimRef?.Uid == claim.Metadata.Uid ? volume : throw new PodConfigException($"the volume \"{claim.Spec.VolumeName}\" of persistentvolumeclaim \"{name}\" {(volume is null ? "is gone" : "is another claim's")}");
     }
 
     public async Task<Secret?> FindSecretAsync(string name, bool optional, CancellationToken stopping)

@@ -18,11 +18,14 @@ internal sealed class PodVolumes
 
     private readonly string folder;
     private readonly string hostAddress;
+    private readonly ClaimedVolumes claimed;
 
     /// <param name="folder">Made, and shared with the places where containers' monitors are, before any of them is.</param>
     /// <param name="hostAddress">The node's address, of which pods may be told.</param>
-    public PodVolumes(string folder, string hostAddress)
+    /// <param name="claimed">Volumes that outlive pods.</param>
+    public PodVolumes(string folder, string hostAddress, ClaimedVolumes claimed)
     {
+        this.claimed = claimed;
         this.folder = folder;
         this.hostAddress = hostAddress;
         Directory.CreateDirectory(folder);
@@ -59,8 +62,10 @@ internal sealed class PodVolumes
             case { Projected: { } projected }:
                 Write(place, await ProjectAsync(pod, container, projected, objects, stopping), inMemory: true, pod);
                 return place;
+            case { PersistentVolumeClaim: { } claim }:
+                return PrepareClaimed(await objects.FindVolumeAsync(claim.ClaimName, stopping), claim.ReadOnly == true ? null : pod.Spec.SecurityContext?.FsGroup);
             default:
-                throw new PodConfigException($"the volume {volume.Name} is of a kind that this node does not have: emptyDir, hostPath, configMap, secret, projected and downwardAPI are there");
+                throw new PodConfigException($"the volume {volume.Name} is of a kind that this node does not have: emptyDir, hostPath, configMap, secret, projected, downwardAPI and persistentVolumeClaim are there");
         }
     }
 
@@ -139,7 +144,7 @@ internal sealed class PodVolumes
         Directory.Delete(home, recursive: true);
     }
 
-    private static string PrepareHostPath(HostPathVolumeSource host)
+    internal static string PrepareHostPath(HostPathVolumeSource host)
     {
         var exists = Path.Exists(host.Path);
         switch (host.Type)
@@ -160,6 +165,18 @@ internal sealed class PodVolumes
         }
 
         return host.Path;
+    }
+
+    /// <summary>The group is that of the top folder, which hands it on to what is made in it. What lies deeper is not walked through: others may be writing there.</summary>
+    private string PrepareClaimed(PersistentVolume volume, long? group)
+    {
+        var path = claimed.Prepare(volume);
+        if (volume.Spec.Local is not null)
+        {
+            Own(path, group);
+        }
+
+        return path;
     }
 
     private static void MakeEmpty(string place, EmptyDirVolumeSource empty, long? group)

@@ -81,6 +81,7 @@ internal static class NodeObject
             [AnnotationNames.MachineTypes] = string.Join(',', description.Machines.MachineTypes),
             [AnnotationNames.CpuFeatures] = string.Join(',', CpuFeatures(description.Machines)),
             [AnnotationNames.Images] = string.Join(',', description.Images),
+            [AnnotationNames.VolumesFolder] = Pods.ClaimedVolumes.FolderOf(options.DataFolder),
             [AnnotationNames.StorageIds] = string.Join(',', description.StorageIds),
         };
         return node with { Metadata = node.Metadata with { Name = options.Node.Value, Labels = labels, Annotations = annotations } };

@@ -34,7 +34,7 @@ public sealed class PodTokenTests
             new Pod { Metadata = new ObjectMeta { Name = "p", Namespace = "default" }, Spec = new PodSpec { Containers = [new Container { Name = "c", Image = "i" }] } }, TestCluster.Stopping);
         var volume = Assert.Single(pod.Spec.Volumes);
         var folder = Path.Combine(cluster.Folder, "volumes");
-        var volumes = new PodVolumes(folder, "10.66.0.11");
+        var volumes = new PodVolumes(folder, "10.66.0.11", new ClaimedVolumes(Path.Combine(folder, "claimed")));
         try
         {
             var objects = new PodObjects(cluster.Admin, "default");
