@@ -35,19 +35,25 @@ internal static class DockerClients
     public static string? Buildx { get; } = Find($"{Unpacked}/trixie/usr/libexec/docker/cli-plugins/docker-buildx");
 
     /// <summary>Starts one; whoever starts it ends it.</summary>
-    public static Process Start(string program, string host, string configFolder, IEnumerable<string> arguments)
+    /// <param name="version">Of the API, which it then speaks without asking for the engine's; null lets them agree on one.</param>
+    public static Process Start(string program, string host, string configFolder, IEnumerable<string> arguments, string? version = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOCKER_HOST"] = host;
         start.Environment["DOCKER_CONFIG"] = configFolder;
+        if (version is not null)
+        {
+            start.Environment["DOCKER_API_VERSION"] = version;
+        }
+
         return Process.Start(start)!;
     }
 
     /// <summary>Runs one to its end.</summary>
-    public static async Task<(int Code, string Output, string Error)> RunAsync(string program, string host, string configFolder, string input, IEnumerable<string> arguments)
+    public static async Task<(int Code, string Output, string Error)> RunAsync(string program, string host, string configFolder, string input, IEnumerable<string> arguments, string? version = null)
     {
         var words = arguments.ToList();
-        using var client = Start(program, host, configFolder, words);
+        using var client = Start(program, host, configFolder, words, version);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(EngineLab.Stopping);
         bound.CancelAfter(EngineLab.Bound);
         try

@@ -91,8 +91,9 @@ internal sealed class DockerLab : IAsyncDisposable
     public Task<(int Code, string Output, string Error)> DockerAsync(string input, string[] arguments) => RunAsync(DockerClients.Newest!, input, arguments);
 
     /// <summary>Runs a client of the Docker API to its end, with this engine as its host.</summary>
-    public Task<(int Code, string Output, string Error)> RunAsync(string program, string input, IEnumerable<string> arguments) =>
-        DockerClients.RunAsync(program, $"unix://{Socket}", Path.Combine(folder, "config"), input, arguments);
+    /// <param name="version">Of the API, which it then speaks; null lets them agree on one.</param>
+    public Task<(int Code, string Output, string Error)> RunAsync(string program, string input, IEnumerable<string> arguments, string? version = null) =>
+        DockerClients.RunAsync(program, $"unix://{Socket}", Path.Combine(folder, "config"), input, arguments, version);
 
     /// <summary>Starts a client that goes on by itself; whoever starts it ends it.</summary>
     public Process Begin(string program, params string[] arguments) => DockerClients.Start(program, $"unix://{Socket}", Path.Combine(folder, "config"), arguments);

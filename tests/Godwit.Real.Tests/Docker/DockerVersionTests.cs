@@ -40,13 +40,33 @@ public sealed class DockerVersionTests
     [Fact]
     public Task The_installed_docker_does_a_days_work() => DayAsync(DockerClients.Newest, "the docker command");
 
-    private static async Task DayAsync(string? docker, string what)
+    /// <summary>
+    /// What docker 23 (1.42), 24 (1.43), 25 (1.44), 26 (1.45) and 27 (1.46, 1.47) put on the wire: a client that is told a version sends what that version has, to its paths, and
+    /// reads the answers as that version has them.
+    /// </summary>
+    [Theory]
+    [InlineData("1.42")]
+    [InlineData("1.43")]
+    [InlineData("1.44")]
+    [InlineData("1.45")]
+    [InlineData("1.46")]
+    [InlineData("1.47")]
+    public Task The_versions_between_do_a_days_work(string version) => DayAsync(DockerClients.Newest, "the docker command", version);
+
+    /// <summary>The same from a client that is no younger than the version.</summary>
+    [Theory]
+    [InlineData("1.42")]
+    [InlineData("1.44")]
+    public Task The_versions_between_do_a_days_work_for_docker_26(string version) => DayAsync(DockerClients.Middle, "Debian 13's docker", version);
+
+    private static async Task DayAsync(string? docker, string what, string? version = null)
     {
         Assert.SkipUnless(docker is not null, $"needs {what}: run eng/setup.sh test");
         await using var lab = await DockerLab.OpenAsync();
-        foreach (var (command, prints) in Day)
+        var chosen = version is null ? [] : new[] { ("version --format {{.Client.APIVersion}}", (string?)version) };
+        foreach (var (command, prints) in chosen.Concat(Day))
         {
-            var (code, output, error) = await lab.RunAsync(docker, "", Words(command.Replace("{dir}", lab.Folder, StringComparison.Ordinal)));
+            var (code, output, error) = await lab.RunAsync(docker, "", Words(command.Replace("{dir}", lab.Folder, StringComparison.Ordinal)), version);
             Assert.True(code == 0 && (prints is null || (prints.Length == 0 ? output.Length == 0 : output.Contains(prints, StringComparison.Ordinal))), $"docker {command}: {code}\n{output}\n{error}");
         }
     }

@@ -122,6 +122,56 @@ public sealed class EngineUpgradeTests
         Assert.True(File.Exists(Path.Combine(home, "format")));
     }
 
+    /// <summary>
+    /// <c>Golden/first-engine.tar.gz</c> is the folder of the first build that had <c>godwit engine</c>, as that build left it: an image, a volume, a network, and containers that have
+    /// ended, never began, and were stopped. Their programs are this host's busybox, bound into them.
+    /// </summary>
+    [Fact]
+    public async Task The_folder_that_the_first_build_left_is_adopted()
+    {
+        await using var engine = await EngineProcess.StartAsync();
+        await engine.StopAsync();
+        Directory.Delete(engine.DataFolder, recursive: true);
+        Directory.CreateDirectory(engine.DataFolder);
+        (await Command.RunAsync("tar", ["-C", engine.DataFolder, "--xattrs", "--xattrs-include=*", "-xzf", FirstFolder()], EngineLab.Bound)).MustSucceed();
+        var home = Path.Combine(engine.DataFolder, "engine");
+        Assert.False(File.Exists(Path.Combine(home, "format"))); // It wrote none.
+        foreach (var record in Directory.EnumerateFiles(Path.Combine(home, "containers"), "container.json", SearchOption.AllDirectories).ToList())
+        {
+            var text = await File.ReadAllTextAsync(record, EngineLab.Stopping); // Volumes' places are whole paths in it.
+            await File.WriteAllTextAsync(record, text.Replace("/var/lib/godwit/engine/", $"{home}/", StringComparison.Ordinal), EngineLab.Stopping);
+        }
+
+        await engine.StartAgainAsync();
+
+        Assert.Equal("first:1 first", await engine.MustAsync("image", "inspect", "--format", "{{index .RepoTags 0}} {{.Config.Labels.made}}", "first:1"));
+        Assert.Equal("first", await engine.MustAsync("volume", "inspect", "--format", "{{.Labels.made}}", "kept"));
+        Assert.Equal("first 10.251.9.0/24", await engine.MustAsync("network", "inspect", "--format", "{{.Labels.made}} {{(index .IPAM.Config 0).Subnet}}", "own"));
+        const string state = "{{.State.Status}} {{.State.ExitCode}}";
+        Assert.Equal("exited 7", await engine.MustAsync("inspect", "--format", state, "ended"));
+        Assert.Equal("created 0", await engine.MustAsync("inspect", "--format", state, "idle"));
+        Assert.StartsWith("exited ", await engine.MustAsync("inspect", "--format", state, "stopped"), StringComparison.Ordinal);
+        Assert.Equal("67108864 b", await engine.MustAsync("inspect", "--format", "{{.HostConfig.Memory}} {{.Config.Labels.a}}", "idle"));
+        Assert.Equal("WHO=first", (await engine.MustAsync("inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", "ended")).Split('\n').Single(line => line.StartsWith("WHO", StringComparison.Ordinal)));
+        var (_, said, wrong) = await engine.DockerAsync("logs", "ended");
+        Assert.Equal(("said\n", "wrong\n"), (said, wrong));
+        Assert.Contains("A /tmp/file", await engine.MustAsync("diff", "ended"), StringComparison.Ordinal);
+
+        Assert.Equal("made by the first", await engine.MustAsync("start", "-a", "idle"));
+        Assert.Equal((7, "said\n"), await engine.DockerAsync("start", "-a", "ended") is var again ? (again.Code, again.Output) : default);
+        await engine.MustAsync("start", "stopped");
+        Assert.Equal("data", await engine.MustAsync("run", "--rm", "--network", "own", "-v", "kept:/kept", "-v", "/bin/busybox:/bin/busybox:ro", "first:1", "/bin/busybox", "cat", "/kept/file"));
+        Assert.Equal("own", await engine.MustAsync("exec", "stopped", "/bin/busybox", "echo", "own"));
+        await engine.MustAsync("commit", "ended", "second:1");
+        await engine.MustAsync("rm", "-f", "ended", "idle", "stopped");
+        await engine.MustAsync("rmi", "first:1", "second:1");
+        await engine.MustAsync("volume", "rm", "kept");
+        await engine.MustAsync("network", "rm", "own");
+        Assert.True(File.Exists(Path.Combine(home, "format")));
+    }
+
+    private static string FirstFolder([System.Runtime.CompilerServices.CallerFilePath] string testFile = "") => Path.Combine(Path.GetDirectoryName(testFile)!, "Golden", "first-engine.tar.gz");
+
     private static void Keep(JsonObject record, params string[] names)
     {
         foreach (var later in record.Select(property => property.Key).Except(names, StringComparer.Ordinal).ToList())
