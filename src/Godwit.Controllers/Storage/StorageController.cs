@@ -1,4 +1,3 @@
-using Godwit.Api.Storage.V1;
 using Godwit.Scheduling;
 using Godwit.Scheduling.Volumes;
 

@@ -13,6 +13,8 @@ namespace Godwit.Node.Pods;
 /// </summary>
 internal sealed class ClaimedVolumes(string folder)
 {
+    private const UnixFileMode All = (UnixFileMode)0b111_111_111;
+
     /// <summary>Where an agent with this data folder has its volumes.</summary>
     public static string FolderOf(string dataFolder) => Path.Combine(Path.GetFullPath(dataFolder), "volumes");
 
@@ -67,6 +69,4 @@ internal sealed class ClaimedVolumes(string folder)
 
         return path;
     }
-
-    private const UnixFileMode All = (UnixFileMode)0b111_111_111;
 }

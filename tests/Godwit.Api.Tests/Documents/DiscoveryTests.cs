@@ -15,7 +15,7 @@ public sealed class DiscoveryTests
         var groups = Read(Discovery.Find("/apis"))["groups"]!.AsArray();
 
         Assert.Equal(
-            ["apps", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "godwit.dev", "kubevirt.io", "metrics.k8s.io", "migrations.kubevirt.io", "policy", "rbac.authorization.k8s.io", "scheduling.k8s.io", "subresources.kubevirt.io"],
+            ["apps", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "godwit.dev", "kubevirt.io", "metrics.k8s.io", "migrations.kubevirt.io", "policy", "rbac.authorization.k8s.io", "scheduling.k8s.io", "storage.k8s.io", "subresources.kubevirt.io"],
             groups.Select(group => group.TextAt("name")));
         Assert.All(groups, group => Assert.NotNull(Discovery.Find($"/apis/{group.TextAt("preferredVersion", "groupVersion")}")));
         Assert.All(groups, group => Assert.Equal("APIGroup", Read(Discovery.Find($"/apis/{group.TextAt("name")}")).TextAt("kind")));

@@ -11,7 +11,7 @@ public sealed class ReferenceTests
 {
     private static readonly Gen<string> Name = Gen.Int[0, 5].Select(number => $"n{number}");
 
-    private static readonly Gen<(ObjectReference Reference, PodSpec Spec)> Place = Gen.Select(Gen.Int[0, 9], Name, (where, name) => where switch
+    private static readonly Gen<(ObjectReference Reference, PodSpec Spec)> Place = Gen.Select(Gen.Int[0, 10], Name, (where, name) => where switch
     {
         0 => (Secret(name), new PodSpec { Volumes = [new PodVolume { Secret = new SecretVolumeSource { SecretName = name } }] }),
         1 => (Map(name), new PodSpec { Volumes = [new PodVolume { ConfigMap = new ConfigMapVolumeSource { Name = name } }] }),
@@ -22,6 +22,7 @@ public sealed class ReferenceTests
         6 => (Map(name), new PodSpec { InitContainers = [new Container { Env = [new EnvVar { ValueFrom = new EnvVarSource { ConfigMapKeyRef = new ConfigMapKeySelector { Name = name } } }] }] }),
         7 => (Secret(name), new PodSpec { InitContainers = [new Container { EnvFrom = [new EnvFromSource { SecretRef = new SecretEnvSource { Name = name } }] }] }),
         8 => (Map(name), new PodSpec { EphemeralContainers = [new EphemeralContainer { EnvFrom = [new EnvFromSource { ConfigMapRef = new ConfigMapEnvSource { Name = name } }] }] }),
+        9 => (new ObjectReference(ObjectReference.Claims, "ns", name), new PodSpec { Volumes = [new PodVolume { PersistentVolumeClaim = new PersistentVolumeClaimVolumeSource { ClaimName = name } }] }),
         _ => (new ObjectReference(ObjectReference.ServiceAccounts, "ns", name), new PodSpec { ServiceAccountName = name }),
     });
 

@@ -1,4 +1,3 @@
-using Godwit.Api.Meta.V1;
 using Godwit.Base;
 
 namespace Godwit.Api.Core.V1;
