@@ -136,7 +136,9 @@ public sealed class StorageTests
         var before = await PlacesAsync(cluster);
         Assert.Equal(["data-db-0", "data-db-1"], before.Keys.Order(StringComparer.Ordinal));
 
-        await KubectlTests.RunAsync(cluster, "delete pod db-1 --timeout=60s");
+        var former = await cluster.UntilAsync<Pod>("db-1", _ => true);
+        await KubectlTests.RunAsync(cluster, "delete pod db-1 --wait=false"); // It would wait for the next one of that name too, if that is quick.
+        await cluster.UntilAsync<Pod>("db-1", pod => pod.Metadata.Uid != former.Metadata.Uid);
         await cluster.UntilAsync<StatefulSet>("db", set => set.Status.ReadyReplicas == 2);
         await KubectlTests.RunAsync(cluster, "scale sts db --replicas=0");
         await cluster.UntilAsync<StatefulSet>("db", set => set.Status is { Replicas: 0 } && set.Status.ObservedGeneration == set.Metadata.Generation);

@@ -78,7 +78,7 @@ public sealed class StorageTests(GodwitLab lab)
         Assert.Contains("4711", await KubectlAsync(null, "exec", "ledger-0", "--", "sh", "-c", "ls -lnd /data"), StringComparison.Ordinal);
         await KubectlAsync(null, "exec", "ledger-0", "--", "sh", "-c", "echo entry > /data/book");
 
-        await KubectlAsync(null, "delete", "pod", "ledger-0", "--timeout=60s");
+        await KubectlAsync(null, "delete", "pod", "ledger-0", "--wait=false");
         await IsBackAsync(node, starts: 2);
         await KubectlAsync(null, "delete", "pod", "ledger-0", "--wait=false");
         await GodwitLab.KillAsync(lab.AgentProcessId(node)); // In the middle of whatever it does for that.
