@@ -84,6 +84,12 @@ public static class AnnotationNames
     /// <summary>On a VMI: the node that it ran on when that was emptied, and to which it can be brought back.</summary>
     public const string HomeNode = "godwit.dev/home-node";
 
+    /// <summary>On a migration: the node from which the guest was evicted, for which it was made. KubeVirt's.</summary>
+    public const string EvacuationMigration = "kubevirt.io/evacuationMigration";
+
+    /// <summary>On a VMI: the guest is to lie in a file instead of running; one of <see cref="KubeVirt.V1.Suspensions"/>. Set and taken away by the verbs <c>suspend</c> and <c>unpause</c>.</summary>
+    public const string Suspend = "godwit.dev/suspend";
+
     /// <summary>On a Node: where its overlay tunnel ends (an address).</summary>
     public const string UnderlayAddress = "godwit.dev/underlay-address";
 

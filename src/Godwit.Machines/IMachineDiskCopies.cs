@@ -31,6 +31,9 @@ public interface IMachineDiskCopies
     /// <summary>Target: nobody but the guest writes the disks any more. Idempotent.</summary>
     Task CloseAsync(CancellationToken stopping);
 
+    /// <summary>Source of a guest that was loaded and stands still: takes its disks into use, so that they can be copied. What is on them is not changed.</summary>
+    Task OpenAsync(CancellationToken stopping);
+
     /// <summary>Source: begins to copy, after what an earlier attempt left was cleared away.</summary>
     /// <param name="socketPath">On which an export of the other host is reached.</param>
     /// <param name="disks">Which disks.</param>

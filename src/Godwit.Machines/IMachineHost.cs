@@ -21,6 +21,13 @@ public interface IMachineHost
     /// <exception cref="MachineException">What was tried, on what, why it failed (QEMU's own words), what to do. No process is left behind.</exception>
     Task<IMachine> CreateAsync(MachineSpec spec, MachineStart start, CancellationToken stopping);
 
+    /// <summary>
+    /// Starts another QEMU of the same machine, which waits for its guest, in the place that it has. Only for a guest of
+    /// which it is durably recorded that it lies in a file: the QEMU before is ended, whatever it does.
+    /// </summary>
+    /// <exception cref="MachineException">What was tried and why it failed; no process is left behind, and it may be tried again.</exception>
+    Task<IMachine> RestoreAsync(MachineId id, CancellationToken stopping);
+
     /// <summary>Ends the process if it still runs (SIGKILL), waits for its end, removes its folder, user and cgroup. Idempotent.</summary>
     Task RemoveAsync(MachineId id, CancellationToken stopping);
 }
@@ -33,6 +40,9 @@ public sealed record MachinePlace(MachineId Id, string Folder, uint UserId)
     /// chowns it to <see cref="UserId"/>); as target, QEMU does.
     /// </summary>
     public string MigrationSocket(string channel) => Path.Combine(Folder, $"migrate-{channel}.sock");
+
+    /// <summary>Where a suspended guest lies.</summary>
+    public string StateFile => Path.Combine(Folder, "guest.state");
 }
 
 public enum Accelerator

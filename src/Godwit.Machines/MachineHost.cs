@@ -139,29 +139,53 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
         }
     }
 
+    public async Task<IMachine> RestoreAsync(MachineId id, CancellationToken stopping)
+    {
+        using var turn = await TakeTurnAsync(id, stopping);
+        var files = new MachineFiles(context.Options.DataFolder, id);
+        var records = new MachineRecords(files);
+        if (records.ReadStarted() is not { Spec: var spec })
+        {
+            throw new MachineException($"cannot restore machine {id}: what it was is not recorded on this host.");
+        }
+
+        var accelerator = (await facts.GetAsync(stopping)).Accelerator;
+        await EndProcessAsync(files, stopping);
+        try
+        {
+            await RemoveProcessRemainsAsync(files, stopping);
+            records.ForgetProcess();
+        }
+        catch (Exception error) when (error is LinuxException or IOException or UnauthorizedAccessException)
+        {
+            throw new MachineException($"cannot clear away what the last QEMU of {spec.DisplayName} left; try again", error);
+        }
+
+        var place = await ReserveAsync(id, stopping);
+        Reach.Require(spec, place);
+        var group = groups.Create(GroupName(id));
+        try
+        {
+            return machines[id] = await StartAsync(spec, MachineStart.Incoming, new MachineParts(files, spec, place, null, group), accelerator, stopping);
+        }
+        catch
+        {
+            await group.KillAsync(CancellationToken.None);
+            await group.RemoveAsync(CancellationToken.None);
+            QemuLogPlace.Remove(files);
+            records.ForgetProcess(); // The spec stays: by it the machine is restored the next time.
+            throw;
+        }
+    }
+
     public async Task RemoveAsync(MachineId id, CancellationToken stopping)
     {
         using var turn = await TakeTurnAsync(id, stopping);
         var files = new MachineFiles(context.Options.DataFolder, id);
-        if (machines.TryRemove(id, out var machine))
-        {
-            await machine.KillAsync(stopping);
-            await machine.DisposeAsync();
-        }
-        else if (new MachineRecords(files).ReadProcess() is { } identity && LinuxProcess.TryOpen(identity) is { } process)
-        {
-            using (process)
-            {
-                await process.StopAsync(TimeSpan.Zero, context.Clock, stopping);
-            }
-        }
-
+        await EndProcessAsync(files, stopping);
         try
         {
-            var group = groups.Open(GroupName(id));
-            await group.KillAsync(stopping);
-            await group.RemoveAsync(stopping);
-            QemuLogPlace.Remove(files);
+            await RemoveProcessRemainsAsync(files, stopping);
             DeleteFolder(files.Folder);
             DeleteFolder(files.RecordFolder);
         }
@@ -184,6 +208,31 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
 
         machines.Clear();
         facts.Dispose();
+    }
+
+    /// <summary>Ends the machine's process, known or not. Needs the machine's turn.</summary>
+    private async Task EndProcessAsync(MachineFiles files, CancellationToken stopping)
+    {
+        if (machines.TryRemove(files.Id, out var machine))
+        {
+            await machine.KillAsync(stopping);
+            await machine.DisposeAsync();
+        }
+        else if (new MachineRecords(files).ReadProcess() is { } identity && LinuxProcess.TryOpen(identity) is { } process)
+        {
+            using (process)
+            {
+                await process.StopAsync(TimeSpan.Zero, context.Clock, stopping);
+            }
+        }
+    }
+
+    private async Task RemoveProcessRemainsAsync(MachineFiles files, CancellationToken stopping)
+    {
+        var group = groups.Open(GroupName(files.Id));
+        await group.KillAsync(stopping);
+        await group.RemoveAsync(stopping);
+        QemuLogPlace.Remove(files);
     }
 
     private static void DeleteFolder(string folder)

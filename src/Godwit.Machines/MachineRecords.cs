@@ -49,9 +49,15 @@ internal sealed class MachineRecords(MachineFiles files)
     /// <summary>The machine may be started (again): a start that failed is as if it had never been.</summary>
     public void ForgetStart()
     {
+        ForgetProcess();
+        DurableFile.Delete(files.SpecFile);
+    }
+
+    /// <summary>No QEMU of the machine is there, though what it is stays known.</summary>
+    public void ForgetProcess()
+    {
         DurableFile.Delete(files.ProcessFile);
         DurableFile.Delete(files.EndFile);
-        DurableFile.Delete(files.SpecFile);
     }
 
     private static T? Read<T>(string path, JsonTypeInfo<T> type)

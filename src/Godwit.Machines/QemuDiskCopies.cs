@@ -42,6 +42,8 @@ internal sealed class QemuDiskCopies(Monitor? monitor, string displayName, TimeP
         }
     }
 
+    public async Task OpenAsync(CancellationToken stopping) => await TellAsync("open the disks of", QmpCommands.ActivateBlockNodes, stopping);
+
     public async Task StartAsync(string socketPath, IReadOnlyCollection<DiskMirror> disks, long bytesPerSecond, CancellationToken stopping)
     {
         await AbandonAsync(stopping);

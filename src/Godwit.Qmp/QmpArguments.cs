@@ -49,6 +49,8 @@ internal static class QmpArguments
 
     internal sealed record BlockJobChange(string Id, string Type, string CopyMode);
 
+    internal sealed record BlockActivation(bool Active);
+
     internal sealed record BlockJobCancel(string Device, bool Force);
 
     internal sealed record Job(string Id);

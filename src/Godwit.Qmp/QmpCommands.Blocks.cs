@@ -50,5 +50,8 @@ public static partial class QmpCommands
     public static QmpCommand<QmpNothing> EndBlockJob(string job, bool force) =>
         Order("block-job-cancel", new QmpArguments.BlockJobCancel(job, force), QmpJson.Default.BlockJobCancel);
 
+    /// <summary>Takes all disks into use though no guest runs, as one that was loaded and stands still leaves them to others. Since QEMU 10.0.</summary>
+    public static QmpCommand<QmpNothing> ActivateBlockNodes { get; } = Order("blockdev-set-active", new QmpArguments.BlockActivation(Active: true), QmpJson.Default.BlockActivation);
+
     public static QmpCommand<QmpNothing> DismissJob(string job) => Order("job-dismiss", new QmpArguments.Job(job), QmpJson.Default.Job);
 }

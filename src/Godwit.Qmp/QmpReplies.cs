@@ -208,6 +208,7 @@ public sealed record QmpYankInstance
 [JsonSerializable(typeof(QmpArguments.BlockMirror))]
 [JsonSerializable(typeof(QmpArguments.BlockJobChange))]
 [JsonSerializable(typeof(QmpArguments.BlockJobSpeed))]
+[JsonSerializable(typeof(QmpArguments.BlockActivation))]
 [JsonSerializable(typeof(QmpArguments.BlockJobCancel))]
 [JsonSerializable(typeof(QmpArguments.Job))]
 [JsonSerializable(typeof(QmpArguments.AddTlsCredentials))]

@@ -188,6 +188,42 @@ public sealed class MachineVerbTests
         Assert.Equal(HttpStatusCode.Conflict, await PutAsync(server, "virtualmachineinstances/a/pause"));
     }
 
+    [Fact]
+    public async Task Suspend_is_a_wish_on_the_guests_object_that_unpause_takes_away_and_nothing_of_it_goes_to_the_agent()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await RunGuestAsync(server, "node-1");
+        Assert.Equal(HttpStatusCode.Conflict, await PutAsync(server, "virtualmachineinstances/a/suspend")); // It does not run yet.
+        await SetStatusAsync(server, """{"phase":"Running"}""");
+
+        Assert.Equal(HttpStatusCode.Accepted, await PutAsync(server, "virtualmachineinstances/a/suspend"));
+        Assert.Equal("true", (string?)(await server.GetAsync(Guests + "/a")).Body["metadata"]!["annotations"]!["godwit.dev/suspend"]);
+        Assert.Equal(HttpStatusCode.Accepted, await PutAsync(server, "virtualmachineinstances/a/unpause"));
+        Assert.Null((await server.GetAsync(Guests + "/a")).Body["metadata"]!["annotations"]?["godwit.dev/suspend"]);
+        Assert.Empty(agent.Requests);
+
+        Assert.Equal(HttpStatusCode.OK, await PutAsync(server, "virtualmachineinstances/a/unpause")); // Of a pause, which the agent ends.
+        Assert.Single(agent.Requests);
+        Assert.Equal(HttpStatusCode.NotFound, await PutAsync(server, "virtualmachineinstances/none/suspend"));
+    }
+
+    [Fact]
+    public async Task A_guest_that_moves_is_neither_suspended_nor_resumed()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await RunGuestAsync(server, "node-1");
+        await SetStatusAsync(server, """{"phase":"Running"}""");
+        Assert.Equal(HttpStatusCode.Accepted, await PutAsync(server, "virtualmachineinstances/a/suspend"));
+
+        await SetStatusAsync(server, """{"migrationState":{"sourceNode":"node-1","targetNode":"node-2"} }""");
+
+        Assert.Equal(HttpStatusCode.Conflict, await PutAsync(server, "virtualmachineinstances/a/suspend"));
+        Assert.Equal(HttpStatusCode.Conflict, await PutAsync(server, "virtualmachineinstances/a/unpause"));
+    }
+
+    private static Task SetStatusAsync(TestServer server, string status) =>
+        server.SendAsync(HttpMethod.Patch, Guests + "/a/status", $$"""{"status":{{status}} }""", "application/merge-patch+json");
+
     /// <summary>A guest <c>a</c> on a node, and that node's agent, which may hold another node's certificate.</summary>
     private static async Task<FakeAgent> RunGuestAsync(TestServer server, string node, string? certificateOf = null)
     {

@@ -37,6 +37,7 @@ public sealed record ApiSurface(
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "stop", "VirtualMachine", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachines", "restart", "VirtualMachine", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachineinstances", "pause", "VirtualMachineInstance", ["update"]),
+        new(GroupName.KubeVirtSubresources, "v1", "virtualmachineinstances", "suspend", "VirtualMachineInstance", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachineinstances", "unpause", "VirtualMachineInstance", ["update"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachineinstances", "console", "VirtualMachineInstance", ["get"]),
         new(GroupName.KubeVirtSubresources, "v1", "virtualmachineinstances", "log", "VirtualMachineInstance", ["get"]),

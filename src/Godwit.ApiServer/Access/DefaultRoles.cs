@@ -61,7 +61,7 @@ internal static class DefaultRoles
         On("discovery.k8s.io", ["endpointslices"], Write),
         On("events.k8s.io", ["events"], Write),
         On(GroupName.KubeVirt, ["virtualmachines", "virtualmachineinstances", "virtualmachineinstancemigrations"], Write),
-        On(Subresources, ["virtualmachines/restart", "virtualmachines/start", "virtualmachines/stop", "virtualmachineinstances/pause", "virtualmachineinstances/unpause"], "update"),
+        On(Subresources, ["virtualmachines/restart", "virtualmachines/start", "virtualmachines/stop", "virtualmachineinstances/pause", "virtualmachineinstances/suspend", "virtualmachineinstances/unpause"], "update"),
         On(Subresources, ["virtualmachineinstances/console"], "get"),
         On(GroupName.Godwit, ["forecasts"], Write),
     ];

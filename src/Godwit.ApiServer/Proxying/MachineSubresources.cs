@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Godwit.Api;
+using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.ApiServer.Requests;
 using Godwit.ApiServer.Resources;
@@ -11,7 +12,8 @@ namespace Godwit.ApiServer.Proxying;
 /// <summary>
 /// KubeVirt's <c>subresources.kubevirt.io/v1</c>: verbs of a virtual machine. Start, stop and restart change objects, and
 /// controllers do the rest. Pause, unpause, console and log are about a running guest: they go on to the agent of its
-/// node, as <c>/vm/UID/pause|unpause|console|log</c>.
+/// node, as <c>/vm/UID/pause|unpause|console|log</c>. Suspend is Godwit's own: an annotation of the guest, which its agent
+/// heeds; unpause takes it away again.
 /// </summary>
 internal sealed class MachineSubresources(IRevisionStore store, ServedResources resources, ObjectWriter writer, AgentRelay agents)
 {
@@ -44,6 +46,11 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
                 break;
             case ("virtualmachines", "restart", "PUT"):
                 await RestartAsync(request, machines, guests);
+                break;
+            case ("virtualmachineinstances", "suspend", "PUT"):
+                await SuspendAsync(request, guests);
+                break;
+            case ("virtualmachineinstances", "unpause", "PUT") when await EndSuspensionAsync(request, guests):
                 break;
             case ("virtualmachineinstances", "pause" or "unpause", "PUT"):
                 await PassOnAsync(request, HttpMethod.Put, guests);
@@ -106,6 +113,64 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
         request.PrepareAnswer(StatusCodes.Status202Accepted, "application/json");
     }
 
+    private async Task SuspendAsync(ApiRequest request, ServedResource guest)
+    {
+        await writer.UpdateAsync(WriteContext.Of(request, guest) with { Subresource = "" }, found =>
+        {
+            var status = found["status"];
+            if ((string?)status?["phase"] != "Running")
+            {
+                throw StatusException.Conflict(request.Info.Subject, "VMI is not running: there is nothing to suspend");
+            }
+
+            if (IsMoving(status))
+            {
+                throw StatusException.Conflict(request.Info.Subject, "VMI is being moved; suspend it when the move has ended");
+            }
+
+            AnnotationsOf(found)[AnnotationNames.Suspend] = Suspensions.Always;
+            return found;
+        });
+        request.PrepareAnswer(StatusCodes.Status202Accepted, "application/json");
+    }
+
+    /// <summary>True: the guest was to be suspended, and is no more.</summary>
+    private async Task<bool> EndSuspensionAsync(ApiRequest request, ServedResource guest)
+    {
+        var item = await store.GetAsync(guest.Key(request.Info.Namespace, request.Info.Name), request.Stopping) ?? throw StatusException.NotFound(request.Info.Subject);
+        if (guest.Form.Decode(item.Value.Span, item.ModRevision)["metadata"]?["annotations"]?[AnnotationNames.Suspend] is null)
+        {
+            return false;
+        }
+
+        await writer.UpdateAsync(WriteContext.Of(request, guest) with { Subresource = "" }, found =>
+        {
+            if (IsMoving(found["status"]))
+            {
+                throw StatusException.Conflict(request.Info.Subject, "VMI is being moved; resume it when the move has ended");
+            }
+
+            AnnotationsOf(found).Remove(AnnotationNames.Suspend);
+            return found;
+        });
+        request.PrepareAnswer(StatusCodes.Status202Accepted, "application/json");
+        return true;
+    }
+
+    private static JsonObject AnnotationsOf(JsonObject found)
+    {
+        var metadata = found["metadata"]!.AsObject();
+        if (metadata["annotations"] is not JsonObject annotations)
+        {
+            metadata["annotations"] = annotations = [];
+        }
+
+        return annotations;
+    }
+
+    private static bool IsMoving(JsonNode? status) =>
+        status?["migrationState"] is { } move && (bool?)move["completed"] != true && (bool?)move["failed"] != true;
+
     private async Task PassOnAsync(ApiRequest request, HttpMethod method, ServedResource guest)
     {
         var found = await FindGuestAsync(request, guest);
@@ -147,7 +212,7 @@ internal sealed class MachineSubresources(IRevisionStore store, ServedResources 
             throw StatusException.Conflict(request.Info.Subject, "VMI has ended");
         }
 
-        var isMoving = status?["migrationState"] is { } move && (bool?)move["completed"] != true && (bool?)move["failed"] != true;
+        var isMoving = IsMoving(status);
         return (string?)status?["nodeName"] is { Length: > 0 } node
             ? new GuestAddress(Meta.Of(guest).Uid, await agents.FindAsync(request, node), isMoving)
             : throw StatusException.Conflict(request.Info.Subject, "VMI is not running: no node has it yet");

@@ -138,7 +138,7 @@ internal static class MigrateCommand
         return ExitCodes.Done;
     }
 
-    private static async Task<int> FollowAsync(Session session, VirtualMachineInstanceMigration move, TimeSpan bound, CancellationToken stopping)
+    internal static async Task<int> FollowAsync(Session session, VirtualMachineInstanceMigration move, TimeSpan bound, CancellationToken stopping)
     {
         using var timeout = new CancellationTokenSource(bound, session.Environment.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, timeout.Token);

@@ -4,7 +4,7 @@ using Godwit.Client;
 
 namespace Godwit.Cli.Commands;
 
-/// <summary>The verbs of KubeVirt's subresource API: start, stop, restart; pause and resume.</summary>
+/// <summary>The verbs of KubeVirt's subresource API: start, stop, restart, pause. Suspend and resume: <see cref="VmSuspendCommands"/>.</summary>
 internal static class VmVerbs
 {
     public static IEnumerable<Command> Build(CommandContext context)
@@ -18,7 +18,8 @@ internal static class VmVerbs
             new Goal("Wait until it is stopped", VmWaits.UntilStoppedAsync));
         yield return Restart(context);
         yield return OnGuest(context, "pause", "pause", "Freeze a running guest: its CPUs stop, its memory stays", "paused");
-        yield return OnGuest(context, "resume", "unpause", "Let a paused guest go on", "resumed");
+        yield return VmSuspendCommands.BuildSuspend(context);
+        yield return VmSuspendCommands.BuildResume(context);
     }
 
     private static Command OnMachine(CommandContext context, string verb, string description, string done, Goal goal)
@@ -84,7 +85,7 @@ internal static class VmVerbs
         return command;
     }
 
-    private static async Task PutAsync<T>(Session session, string name, string subresource, CancellationToken stopping)
+    internal static async Task PutAsync<T>(Session session, string name, string subresource, CancellationToken stopping)
         where T : Resource, IResource<T>
     {
         try

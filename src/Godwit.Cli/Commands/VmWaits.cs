@@ -1,4 +1,5 @@
 using Godwit.Api.KubeVirt.V1;
+using Godwit.Api.Meta.V1;
 
 namespace Godwit.Cli.Commands;
 
@@ -12,6 +13,13 @@ internal static class VmWaits
 
     public static Task<VirtualMachine> UntilStoppedAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
         UntilAsync(session, name, "be stopped", vm => vm.Status is { PrintableStatus: PrintableStatuses.Stopped }, bound, stopping);
+
+    public static Task UntilSuspendedAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
+        UntilGuestAsync(session, name, "be suspended", guest => ConditionOf(guest, VirtualMachineInstanceConditions.Suspended) is { Status: ConditionStatuses.True }, bound, stopping);
+
+    /// <summary>Until its CPUs run.</summary>
+    public static Task UntilGuestRunsAsync(Session session, string name, TimeSpan bound, CancellationToken stopping) =>
+        UntilGuestAsync(session, name, "run", guest => ConditionOf(guest, VirtualMachineInstanceConditions.Ready) is { Status: ConditionStatuses.True }, bound, stopping);
 
     /// <summary>Until another incarnation than the one named runs.</summary>
     /// <param name="before">The uid of the incarnation that was told to go; null when there was none.</param>
@@ -53,6 +61,28 @@ internal static class VmWaits
                 }
 
                 return true;
+            },
+            stopping);
+
+    private static Condition? ConditionOf(VirtualMachineInstance guest, string type) => guest.Status.Conditions.FirstOrDefault(condition => condition.Type == type);
+
+    private static Task<VirtualMachineInstance> UntilGuestAsync(
+        Session session, string name, string goal, Func<VirtualMachineInstance, bool> reached, TimeSpan bound, CancellationToken stopping) =>
+        BoundedAsync(
+            session,
+            $"{name} to {goal}",
+            bound,
+            async limited =>
+            {
+                await foreach (var guest in session.FollowAsync<VirtualMachineInstance>(name, limited))
+                {
+                    if (guest is not null && reached(guest))
+                    {
+                        return guest;
+                    }
+                }
+
+                throw new CliException($"{name} ended while we waited for it to {goal}", ExitCodes.NotFound);
             },
             stopping);
 

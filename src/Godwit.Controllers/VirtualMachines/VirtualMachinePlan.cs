@@ -204,10 +204,12 @@ internal static class VirtualMachinePlanner
 
         var isUnschedulable = Conditions.Find(vmi.Status.Conditions, VirtualMachineInstanceConditions.PodScheduled)?.Status == ConditionStatuses.False;
         var isPaused = Conditions.Find(vmi.Status.Conditions, VirtualMachineInstanceConditions.Paused)?.Status == ConditionStatuses.True;
+        var isSuspended = Conditions.Find(vmi.Status.Conditions, VirtualMachineInstanceConditions.Suspended)?.Status == ConditionStatuses.True;
         var isMoving = vmi.Status.MigrationState is { Completed: not true, Failed: not true };
         return vmi.Status.Phase switch
         {
             VirtualMachineInstancePhases.Running when isMoving => PrintableStatuses.Migrating,
+            VirtualMachineInstancePhases.Running when isSuspended => PrintableStatuses.Suspended,
             VirtualMachineInstancePhases.Running => isPaused ? PrintableStatuses.Paused : PrintableStatuses.Running,
             VirtualMachineInstancePhases.Succeeded => PrintableStatuses.Stopped,
             VirtualMachineInstancePhases.Failed => PrintableStatuses.CrashLoopBackOff,

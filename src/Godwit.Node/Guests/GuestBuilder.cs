@@ -71,6 +71,24 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
         return new BuiltGuest(await machines.CreateAsync(spec, start, stopping), ports);
     }
 
+    /// <summary>Whether guests of this node may use a disk at this path of the host, and can.</summary>
+    /// <exception cref="VolumeException">They may or can not, and why.</exception>
+    public void RequireHostDisk(string path) => storage.HostDisks.Open(path);
+
+    /// <summary>Makes the taps of a guest anew whose machine has been there before; they stay silent. Idempotent.</summary>
+    public async Task PlugAsync(VirtualMachineInstance instance, CancellationToken stopping)
+    {
+        var blueprint = BlueprintReader.Read(instance, await host.GetFactsAsync(stopping), out var problems) ?? throw new UnsupportedGuestException(problems);
+        var place = await host.ReserveAsync(blueprint.Id, stopping);
+        var ports = PortsOf(blueprint);
+        foreach (var port in ports)
+        {
+            await network.PlugAsync(port, place.UserId, stopping);
+        }
+
+        await network.EnsureLeasesAsync(ports, stopping);
+    }
+
     /// <summary>Takes down all that <see cref="BuildAsync"/> made. Idempotent, also after half a build.</summary>
     public async Task DemolishAsync(MachineId id, CancellationToken stopping)
     {

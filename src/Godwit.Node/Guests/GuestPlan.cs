@@ -21,9 +21,9 @@ namespace Godwit.Node.Guests;
 ///                                                 ▼
 ///                                 Remove ─▶ ReleaseObject ─▶ ForgetRecord
 /// </code>
-/// A record is written before the status, and the status before anything is removed: whatever is cut short is found again.
+/// Guests that are suspended, or to be: GuestPlan.Suspended.cs. A record is written before the status, and the status before anything is removed: whatever is cut short is found again.
 /// </summary>
-internal static class GuestPlan
+internal static partial class GuestPlan
 {
     public static readonly TimeSpan DefaultGrace = TimeSpan.FromSeconds(30);
 
@@ -97,14 +97,14 @@ internal static class GuestPlan
         {
             case { RunState: MachineRunState.Running or MachineRunState.Paused }:
                 return [new GuestStep.ShutDown(GraceOf(instance))];
-            case { RunState: MachineRunState.Incoming or MachineRunState.PostMigrate }:
+            case { RunState: MachineRunState.Incoming or MachineRunState.PostMigrate } when view.Record is not (Incarnation.Suspending or Incarnation.Suspended):
                 return []; // Left by a move whose journal is about to say what it is.
         }
 
         var steps = new List<GuestStep>();
         var outcome = (view.Record as Incarnation.Ended)?.Outcome
             ?? new GuestOutcome(Succeeded: true, "Stopped", "The guest was stopped because it was deleted.");
-        if (view.Record is Incarnation.Started)
+        if (view.Record is not (null or Incarnation.Ended))
         {
             steps.Add(new GuestStep.RecordEnd(outcome));
         }
@@ -138,6 +138,11 @@ internal static class GuestPlan
         {
             // Over by somebody's word other than ours (the node was declared lost, say): the API wins, the guest stops.
             return view.Machine is { } machine && IsAlive(machine) ? [new GuestStep.ShutDown(GraceOf(instance))] : [];
+        }
+
+        if (ForSuspended(view, instance) is { } suspended)
+        {
+            return suspended;
         }
 
         return view.Machine switch

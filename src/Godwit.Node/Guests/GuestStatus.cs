@@ -31,17 +31,33 @@ internal static class GuestStatus
         status = With(status, VirtualMachineInstanceConditions.Ready, !isPaused, isPaused ? "GuestPaused" : "GuestRunning", isPaused ? machine.Reason : "", view.Now);
         status = With(status, VirtualMachineInstanceConditions.Synchronized, true, "Synchronized", "", view.Now);
         status = Migratable(status, view.Now);
+        status = view.SuspensionTrouble is { } trouble && IsToBeSuspended(instance)
+            ? With(status, VirtualMachineInstanceConditions.Suspended, false, "CannotSuspend", trouble, view.Now)
+            : Without(status, VirtualMachineInstanceConditions.Suspended);
         return isPaused
             ? With(status, VirtualMachineInstanceConditions.Paused, true, "Paused", machine.Reason, view.Now)
             : Without(status, VirtualMachineInstanceConditions.Paused);
     }
+
+    /// <summary>The status of a guest that lies in a file here. It keeps its node, its address and its memory's place among what the node offers.</summary>
+    public static VirtualMachineInstanceStatus Suspended(GuestView view, VirtualMachineInstance instance, long stateBytes)
+    {
+        var words = $"it lies in a file of {stateBytes >> 20} MiB on {view.Node}" + (view.SuspensionTrouble is { } trouble ? $"; it could not be resumed: {trouble}" : "");
+        var status = InPhase(instance.Status, VirtualMachineInstancePhases.Running, view.Now) with { NodeName = view.Node.Value, Reason = null, Usage = null };
+        status = Without(status, VirtualMachineInstanceConditions.Paused);
+        status = With(status, VirtualMachineInstanceConditions.Ready, false, "GuestSuspended", words, view.Now);
+        return With(status, VirtualMachineInstanceConditions.Suspended, true, view.SuspensionTrouble is null ? "Suspended" : "CannotResume", words, view.Now);
+    }
+
+    public static bool IsToBeSuspended(VirtualMachineInstance instance) =>
+        instance.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Suspend) is Suspensions.Always or Suspensions.UntilMoved;
 
     /// <summary>The status of a guest that is over.</summary>
     public static VirtualMachineInstanceStatus Over(GuestView view, VirtualMachineInstance instance, GuestOutcome outcome)
     {
         var phase = outcome.Succeeded ? VirtualMachineInstancePhases.Succeeded : VirtualMachineInstancePhases.Failed;
         var status = InPhase(instance.Status, phase, view.Now) with { NodeName = view.Node.Value, Reason = outcome.Reason, Usage = null };
-        status = Without(status, VirtualMachineInstanceConditions.Paused);
+        status = Without(Without(status, VirtualMachineInstanceConditions.Paused), VirtualMachineInstanceConditions.Suspended);
         return With(status, VirtualMachineInstanceConditions.Ready, false, outcome.Reason, outcome.Message, view.Now);
     }
 

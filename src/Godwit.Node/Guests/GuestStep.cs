@@ -23,6 +23,15 @@ internal abstract record GuestStep
     /// <summary>Asks the guest to shut down and ends its process after the grace. Goes on in the background; a shorter grace replaces a longer one.</summary>
     public sealed record ShutDown(TimeSpan Grace) : GuestStep;
 
+    /// <summary>Pauses the guest and writes it into a file, in the background; at its end the file is the guest, or the guest stands still as it was found.</summary>
+    public sealed record Suspend : GuestStep;
+
+    /// <summary>Lets a guest run again that was to be suspended and is still its QEMU's.</summary>
+    public sealed record CallOffSuspend : GuestStep;
+
+    /// <summary>Loads a suspended guest into a new QEMU, in the background, and lets it run.</summary>
+    public sealed record Wake : GuestStep;
+
     /// <summary>Ends the process of a guest that runs no longer, so that its memory is free; its log stays.</summary>
     public sealed record EndProcess : GuestStep;
 

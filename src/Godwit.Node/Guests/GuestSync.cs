@@ -54,6 +54,7 @@ internal sealed partial class GuestSync : IDisposable
     private readonly ReconcileLoop<MachineId> loop;
     private readonly GuestShutdowns shutdowns;
     private readonly StartRetries retries;
+    private readonly GuestSuspensions suspensions;
     private readonly ConcurrentDictionary<MachineId, ResourceKey> keys = new();
 
     public GuestSync(GuestSyncParts parts)
@@ -63,6 +64,7 @@ internal sealed partial class GuestSync : IDisposable
         loop = new ReconcileLoop<MachineId>("guests", queue, ReconcileAsync, parts.Logger);
         shutdowns = new GuestShutdowns(parts.Time, Wake, parts.Logger);
         retries = new StartRetries(parts.Time);
+        suspensions = new GuestSuspensions(parts, Wake);
         parts.Machines.Subscribe(Wake);
         parts.Handovers.Subscribe(Wake);
         parts.Cache.Subscribe(change =>
@@ -92,10 +94,12 @@ internal sealed partial class GuestSync : IDisposable
 
         await loop.RunAsync(Workers, stopping);
         await shutdowns.StopAsync();
+        await suspensions.StopAsync();
     }
 
     public void Dispose()
     {
+        suspensions.Dispose();
         shutdowns.Dispose();
         queue.Dispose();
     }
@@ -113,6 +117,7 @@ internal sealed partial class GuestSync : IDisposable
         {
             keys.TryRemove(id, out _);
             retries.Forget(id);
+            suspensions.Forget(id);
             return NextLook.OnChange;
         }
 
@@ -133,7 +138,9 @@ internal sealed partial class GuestSync : IDisposable
             Claim = parts.Handovers.ClaimOn(id),
             Machine = machine is null ? null : new MachineView(machine.RunState, machine.RunStateReason, machine.Spec.MachineType),
             Record = record,
-            StartNotBefore = retries.NotBefore(id),
+            StartNotBefore = retries.NotBefore(id) ?? suspensions.NotBefore(id),
+            IsBetween = suspensions.IsUnderWay(id),
+            SuspensionTrouble = suspensions.TroubleOf(id),
             Usage = parts.Usage.Find(id),
             Object = await FindObjectAsync(id, machine, record, stopping),
         };
@@ -208,6 +215,9 @@ internal sealed partial class GuestSync : IDisposable
                 break;
             case GuestStep.ShutDown { Grace: var grace }:
                 shutdowns.Begin(parts.Machines.Find(id), grace);
+                break;
+            case GuestStep.Suspend or GuestStep.CallOffSuspend or GuestStep.Wake:
+                suspensions.Begin(id, instance!, step);
                 break;
             case GuestStep.EndProcess:
                 await (parts.Machines.Find(id)?.StopAsync(TimeSpan.Zero, stopping) ?? Task.CompletedTask);
@@ -285,7 +295,11 @@ internal sealed partial class GuestSync : IDisposable
         var finalizers = instance.Metadata.Finalizers.Contains(FinalizerNames.Agent)
             ? instance.Metadata.Finalizers
             : [.. instance.Metadata.Finalizers, FinalizerNames.Agent];
-        return instance with { Metadata = instance.Metadata with { Labels = labels, Finalizers = finalizers } };
+
+        // It came from another node: what was to be so until then is over.
+        var arrived = instance.Metadata.Labels.ContainsKey(LabelNames.NodeName) && instance.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Suspend) == Suspensions.UntilMoved;
+        var annotations = arrived ? instance.Metadata.Annotations.Where(pair => pair.Key != AnnotationNames.Suspend).ToDictionary(StringComparer.Ordinal) : instance.Metadata.Annotations;
+        return instance with { Metadata = instance.Metadata with { Labels = labels, Finalizers = finalizers, Annotations = annotations } };
     }
 
     private async Task ReleaseAsync(VirtualMachineInstance instance, CancellationToken stopping)

@@ -42,6 +42,12 @@ internal sealed record GuestView
     /// <summary>After a start that failed: when the next may be tried; null: now.</summary>
     public DateTimeOffset? StartNotBefore { get; init; }
 
+    /// <summary>It is being written to its file, or loaded from it, now.</summary>
+    public bool IsBetween { get; init; }
+
+    /// <summary>Why it could not be suspended, or resumed, when that was last tried.</summary>
+    public string? SuspensionTrouble { get; init; }
+
     /// <summary>Measured lately; null when it was not.</summary>
     public ResourceUsage? Usage { get; init; }
 }

@@ -48,7 +48,7 @@ internal sealed partial class IncarnationJournal
     /// <summary>Durable when it returns. An ended incarnation never becomes a started one.</summary>
     public void Write(Incarnation record)
     {
-        if (record is Incarnation.Started && Find(record.Id) is Incarnation.Ended)
+        if (record is not Incarnation.Ended && Find(record.Id) is Incarnation.Ended)
         {
             throw new InvalidOperationException($"Machine {record.Id} has ended and cannot start again.");
         }
@@ -75,16 +75,47 @@ internal sealed partial class IncarnationJournal
     }
 }
 
+/// <param name="Namespace">The guest's.</param>
+/// <param name="Name">The guest's.</param>
+/// <param name="Outcome">Of an incarnation that is over.</param>
 internal sealed record IncarnationFile(string Namespace, string Name, GuestOutcome? Outcome)
 {
-    public static IncarnationFile From(Incarnation record) =>
-        new(record.GuestNamespace, record.GuestName, (record as Incarnation.Ended)?.Outcome);
+    /// <summary>Null: it runs, or is over.</summary>
+    public SuspensionStage? Suspension { get; init; }
 
-    public Incarnation ToRecord(MachineId id) => Outcome is null
-        ? new Incarnation.Started(id, Namespace, Name)
-        : new Incarnation.Ended(id, Namespace, Name, Outcome);
+    /// <summary>Of one that is suspended.</summary>
+    public long StateBytes { get; init; }
+
+    public static IncarnationFile From(Incarnation record) =>
+        new(record.GuestNamespace, record.GuestName, (record as Incarnation.Ended)?.Outcome)
+        {
+            Suspension = record switch
+            {
+                Incarnation.Suspending => SuspensionStage.Suspending,
+                Incarnation.Suspended => SuspensionStage.Suspended,
+                Incarnation.Resuming => SuspensionStage.Resuming,
+                _ => null,
+            },
+            StateBytes = (record as Incarnation.Suspended)?.StateBytes ?? 0,
+        };
+
+    public Incarnation ToRecord(MachineId id) => (Outcome, Suspension) switch
+    {
+        ({ } outcome, _) => new Incarnation.Ended(id, Namespace, Name, outcome),
+        (_, SuspensionStage.Suspending) => new Incarnation.Suspending(id, Namespace, Name),
+        (_, SuspensionStage.Suspended) => new Incarnation.Suspended(id, Namespace, Name, StateBytes),
+        (_, SuspensionStage.Resuming) => new Incarnation.Resuming(id, Namespace, Name),
+        _ => new Incarnation.Started(id, Namespace, Name),
+    };
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+internal enum SuspensionStage
+{
+    Suspending,
+    Suspended,
+    Resuming,
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(IncarnationFile))]
 internal sealed partial class IncarnationJson : JsonSerializerContext;

@@ -45,6 +45,15 @@ internal sealed partial class LocalMachines(IMachineHost host, ILogger logger) :
         return machine;
     }
 
+    /// <summary>Starts another QEMU of a machine whose guest lies in a file, in place of the one before.</summary>
+    public async Task<IMachine> RestoreAsync(MachineId id, CancellationToken stopping)
+    {
+        await LetGoAsync(id);
+        var machine = await host.RestoreAsync(id, stopping);
+        Hold(machine);
+        return machine;
+    }
+
     /// <summary>Ends the process and removes all that the host keeps of the machine. Idempotent.</summary>
     public async Task RemoveAsync(MachineId id, CancellationToken stopping)
     {

@@ -39,6 +39,7 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
             Events = services.Events,
             Host = services.MachineHost,
             Machines = services.Machines,
+            Incarnations = services.Incarnations,
             Room = new((services.Options.MemoryBytes ?? HostFacts.MemoryBytes) - services.Options.ReservedMemoryBytes, services.Machines, () => HostFacts.MemoryAvailableBytes),
             Builder = services.Builder,
             Network = services.Network,

@@ -64,6 +64,9 @@ internal sealed record MovePreparation(string GuestNamespace, string GuestName, 
     /// <summary>The disks that go along.</summary>
     public IReadOnlyList<MovedDisk> Disks { get; init; } = [];
 
+    /// <summary>It lies in a file at the source: it is moved without having run there, and runs at the target.</summary>
+    public bool Suspended { get; init; }
+
     /// <summary>What decides for the guest together with others; null: it moves alone.</summary>
     public ServiceReference? Service { get; init; }
 }

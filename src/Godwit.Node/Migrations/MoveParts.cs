@@ -33,6 +33,8 @@ internal sealed record MoveParts
 
     public required LocalMachines Machines { get; init; }
 
+    public required IncarnationJournal Incarnations { get; init; }
+
     public required HostRoom Room { get; init; }
 
     public required GuestBuilder Builder { get; init; }

@@ -156,9 +156,10 @@ internal sealed partial class MoveSync : IDisposable
             throw new MoveRefusedException($"guest {guestKey} does not run on {parts.Node}");
         }
 
-        if (machine.RunState != MachineRunState.Running)
+        var suspended = IsSuspended(guest, machine);
+        if (machine.RunState != MachineRunState.Running && !suspended)
         {
-            throw new MoveRefusedException($"guest {guestKey} is {machine.RunState} ({machine.RunStateReason}); only a running guest is moved");
+            throw new MoveRefusedException($"guest {guestKey} is {machine.RunState} ({machine.RunStateReason}); only a running guest is moved, or a suspended one");
         }
 
         if (parts.Journal.ClaimOn(machine.Spec.Id) is Guests.HandoverClaim.Moving or Guests.HandoverClaim.Arriving)
@@ -189,7 +190,7 @@ internal sealed partial class MoveSync : IDisposable
         var facts = await parts.Host.GetFactsAsync(stopping);
         var (design, refusal) = MovePlanner.Design(new()
         {
-            Mode = migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Mode, ""),
+            Mode = suspended ? Api.Forecasts.V1Alpha1.MigrationModes.Cold : migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Mode, ""),
             Policy = wished,
             MemoryBytes = machine.Spec.MemoryBytes,
             IsOfService = service is not null,
@@ -203,10 +204,15 @@ internal sealed partial class MoveSync : IDisposable
         var preparation = new MovePreparation(migration.Metadata.Namespace, migration.Spec.VmiName, migration.Metadata.Name, design.Stream)
         {
             Disks = await new MovingDisks(parts).AgreeAsync(guest, machine, target, stopping),
+            Suspended = suspended,
             Service = service,
         };
         return (new(machine.Spec.Id, target, preparation), design);
     }
+    /// <summary>It lies in its file, and nobody is about to wake it.</summary>
+    private bool IsSuspended(VirtualMachineInstance guest, IMachine machine) =>
+        parts.Incarnations.Find(machine.Spec.Id) is Guests.Incarnation.Suspended && machine.ProcessId == 0 && Guests.GuestStatus.IsToBeSuspended(guest);
+
 
     private async Task<string?> ObstacleAtAsync(PeerEndpoint target, CancellationToken stopping)
     {

@@ -16,6 +16,11 @@ internal sealed partial class OutgoingMove
             return;
         }
 
+        if (IsSuspended && await CarryOutSuspendedAsync(effect, stopping))
+        {
+            return;
+        }
+
         var machine = parts.Machines.Find(route.Machine) ?? throw new MachineException($"There is no machine {route.Machine} on this host any more.");
         switch (effect)
         {
@@ -84,6 +89,7 @@ internal sealed partial class OutgoingMove
 
         await CloseStreamAsync();
         await CloseDiskStreamAsync();
+        ForgetFile();
         await parts.Builder.DemolishAsync(route.Machine, stopping);
     }
 

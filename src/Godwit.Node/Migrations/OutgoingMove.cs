@@ -88,7 +88,8 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public static OutgoingMove Recover(MoveParts parts, OutgoingRoute route, MoveRecord record, QemuReading reading, Action<SourcePhase> changed)
     {
         var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new(), record.Preparation.Service is not null, record.Preparation.Stream.BandwidthBytesPerSecond);
-        return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, reading, parts.Time.GetUtcNow()), hold: null) { Changed = changed };
+        var (rest, seen) = Found(record, reading);
+        return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, seen, parts.Time.GetUtcNow()), hold: null) { Changed = changed, rest = rest };
     }
 
     public void Cancel(string reason) => Offer(new SourceInput.CancelRequested(reason));
@@ -234,7 +235,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         {
             if (record == SourceRecord.HandingOver)
             {
-                await PassAsync(MoveHoldPoints.Prepared, stopping);
+                await PrepareAsync(stopping);
             }
 
             await Task.Run(() => parts.Journal.Write(Record() with { Outgoing = record }), CancellationToken.None);
@@ -304,7 +305,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             Offer(new SourceInput.StreamMoved(WireBytes + DiskBytes));
             if (effects.SettledCount is { } settled)
             {
-                if (await MachineLook.TakeAsync(parts.Machines.Find(route.Machine), settled, stopping) is { } reading)
+                if (await TakeLookAsync(settled, stopping) is { } reading)
                 {
                     Offer(new SourceInput.Observed(reading));
                 }
@@ -344,6 +345,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
             {
                 if (engine.Phase is SourcePhase.Completed)
                 {
+                    ForgetFile();
                     parts.Journal.Write(Record() with { HandedOver = true });
                 }
                 else

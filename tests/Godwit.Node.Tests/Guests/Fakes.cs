@@ -58,6 +58,8 @@ internal sealed class FakeMachineHost(string folder) : IMachineHost
         return Machines[spec.Id] = new FakeMachine(spec, await ReserveAsync(spec.Id, stopping), start);
     }
 
+    public Task<IMachine> RestoreAsync(MachineId id, CancellationToken stopping) => throw new NotSupportedException("The tests of guests restore none.");
+
     public Task RemoveAsync(MachineId id, CancellationToken stopping)
     {
         Machines.TryRemove(id, out _);

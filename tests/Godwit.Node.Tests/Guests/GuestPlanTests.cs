@@ -7,7 +7,7 @@ using Godwit.Node.Guests;
 
 namespace Godwit.Node.Tests.Guests;
 
-public sealed class GuestPlanTests
+public sealed partial class GuestPlanTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private static readonly NodeName Me = NodeName.Parse("node-1");
@@ -198,13 +198,15 @@ public sealed class GuestPlanTests
         from claimed in Gen.Bool
         from paused in Gen.Bool
         from machine in OneOf<MachineView?>([null, .. Enum.GetValues<MachineRunState>().Select(Machine)])
-        from record in OneOf<Incarnation?>(null, Started, new Incarnation.Ended(Id, "default", "vm-1", Crash))
+        from record in OneOf<Incarnation?>(null, Started, new Incarnation.Ended(Id, "default", "vm-1", Crash), Suspending, Suspended, Resuming)
         from claim in Gen.Enum<HandoverClaim>()
+        from wish in OneOf<string?>(null, null, "true", "UntilMoved", "nonsense")
+        from between in Gen.Int[0, 3]
         select View(
-            kind == 0 ? new GuestObject.Unknown() : kind == 1 ? new GuestObject.Absent() : new GuestObject.Present(Any(phase, node, deleted, claimed, paused)),
+            kind == 0 ? new GuestObject.Unknown() : kind == 1 ? new GuestObject.Absent() : new GuestObject.Present(Wishing(Any(phase, node, deleted, claimed, paused), wish)),
             machine,
             record,
-            claim);
+            claim) with { IsBetween = between == 0 };
 
     [Fact]
     public void Never_is_a_guest_started_that_ran_or_may_have_run_anywhere() => AnyView.Sample(view =>

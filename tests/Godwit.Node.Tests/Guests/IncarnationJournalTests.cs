@@ -23,6 +23,19 @@ public sealed class IncarnationJournalTests : IDisposable
         Assert.Null(Open().Find(id));
     }
 
+    [Fact]
+    public void Where_a_guest_is_on_its_way_into_a_file_and_out_of_it_is_there_after_a_restart()
+    {
+        foreach (var record in (Incarnation[])[new Incarnation.Suspending(id, "default", "tiny"), new Incarnation.Suspended(id, "default", "tiny", 5), new Incarnation.Resuming(id, "default", "tiny")])
+        {
+            Open().Write(record);
+            Assert.Equal(record, Open().Find(id));
+        }
+
+        Open().Write(new Incarnation.Started(id, "default", "tiny"));
+        Assert.Equal(new Incarnation.Started(id, "default", "tiny"), Open().Find(id));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("null")]

@@ -83,6 +83,9 @@ public static class PrintableStatuses
     public const string Starting = "Starting";
     public const string Running = "Running";
     public const string Paused = "Paused";
+
+    /// <summary>It lies in a file of its node. Godwit's own word: KubeVirt does not suspend.</summary>
+    public const string Suspended = "Suspended";
     public const string Stopping = "Stopping";
     public const string Terminating = "Terminating";
     public const string CrashLoopBackOff = "CrashLoopBackOff";

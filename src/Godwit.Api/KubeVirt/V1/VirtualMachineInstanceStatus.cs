@@ -64,11 +64,24 @@ public static class VirtualMachineInstancePhases
 public static class VirtualMachineInstanceConditions
 {
     public const string Ready = "Ready";
+/// <summary>What the annotation <c>godwit.dev/suspend</c> may say.</summary>
+public static class Suspensions
+{
+    /// <summary>Lies in a file, wherever the guest is moved to.</summary>
+    public const string Always = "true";
+
+    /// <summary>Lies in a file on this node, and runs on the one that it is moved to next.</summary>
+    public const string UntilMoved = "UntilMoved";
+}
+
     public const string Paused = "Paused";
     public const string LiveMigratable = "LiveMigratable";
 
     /// <summary>False with a reason: no node, no address.</summary>
     public const string PodScheduled = "PodScheduled";
+
+    /// <summary>True: nothing of the guest runs, all of it lies in a file of its node. False with a reason: it was to be suspended, and cannot be.</summary>
+    public const string Suspended = "Suspended";
 
     /// <summary>False with the path and the reason: something that the agent could not do for this guest.</summary>
     public const string Synchronized = "Synchronized";
