@@ -68,6 +68,38 @@ public sealed record StorageIdentity(StorageId Id, string Root)
             ? new SharedDiskView(storage.Id, Path.GetRelativePath(storage.Root, path), file.InodeNumber, file.Kind, file.SizeBytes)
             : null;
 
+    /// <summary>
+    /// Puts a secret of this moment on the storage. Who can read it there sees this very storage now, and not a copy of it, whatever its marker says;
+    /// until it is disposed of.
+    /// </summary>
+    /// <exception cref="VolumeException">The storage cannot be written.</exception>
+    public StorageProof Prove()
+    {
+        var name = $"{StorageProof.NamePrefix}{Guid.NewGuid():N}";
+        var secret = Guid.NewGuid().ToString("N");
+        try
+        {
+            DurableFile.Write(Path.Combine(Root, name), System.Text.Encoding.ASCII.GetBytes(secret));
+            return new StorageProof(Path.Combine(Root, name), name, secret);
+        }
+        catch (Exception error) when (error is Linux.LinuxException or IOException or UnauthorizedAccessException)
+        {
+            throw new VolumeException($"cannot write to the storage at {Root}, so no other host can be asked whether it sees the same", error);
+        }
+    }
+
+    /// <summary>What another host has put on this storage just now; null: it is not here.</summary>
+    public string? ReadProof(string name)
+    {
+        if (!name.StartsWith(StorageProof.NamePrefix, StringComparison.Ordinal) || !Guid.TryParseExact(name[StorageProof.NamePrefix.Length..], "N", out _))
+        {
+            return null; // Asked by another host: only what it may have put there is read.
+        }
+
+        var path = Path.Combine(Root, name);
+        return FileIdentity.Find(path) is { Kind: FileKind.Regular } ? System.Text.Encoding.ASCII.GetString(DiskImage.ReadStart(path, StorageProof.SecretBytes, out _)) : null;
+    }
+
     private static StorageId Read(string marker)
     {
         var text = System.Text.Encoding.ASCII.GetString(DiskImage.ReadStart(marker, MarkerBytes + 1, out _)).TrimEnd('\n');
@@ -75,6 +107,19 @@ public sealed record StorageIdentity(StorageId Id, string Root)
             ? new StorageId(id)
             : throw new VolumeException($"{marker} does not hold the UUID of a storage; remove it if no VM uses this storage, and it will be made anew.");
     }
+}
+
+/// <summary>A secret that lies on a storage while it is not disposed of.</summary>
+public sealed class StorageProof(string path, string name, string secret) : IDisposable
+{
+    internal const string NamePrefix = ".godwit-proof-";
+    internal const int SecretBytes = 32;
+
+    public string Name => name;
+
+    public string Secret => secret;
+
+    public void Dispose() => File.Delete(path);
 }
 
 /// <summary>A disk in words that mean the same on every host.</summary>

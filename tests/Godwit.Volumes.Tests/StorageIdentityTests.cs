@@ -29,6 +29,35 @@ public sealed class StorageIdentityTests : IDisposable
     [Fact]
     public void Storage_without_marker_is_no_shared_storage() => Assert.Null(StorageIdentity.View(folder.File("disk.img", new byte[512])));
 
+    [Fact]
+    public void What_was_put_on_a_storage_is_read_there_and_on_no_copy_of_it_and_is_gone_afterwards()
+    {
+        var here = StorageIdentity.Ensure(folder.Path);
+        using var copy = new TemporaryFolder();
+        File.Copy(Path.Combine(folder.Path, StorageIdentity.MarkerName), Path.Combine(copy.Path, StorageIdentity.MarkerName));
+        string name;
+        using (var proof = here.Prove())
+        {
+            name = proof.Name;
+            Assert.Equal(proof.Secret, StorageIdentity.Find(folder.Path)!.ReadProof(name));
+            Assert.Null(StorageIdentity.Find(copy.Path)!.ReadProof(name));
+        }
+
+        Assert.Null(here.ReadProof(name));
+        Assert.Empty(Directory.EnumerateFiles(folder.Path).Where(path => Path.GetFileName(path) != StorageIdentity.MarkerName));
+    }
+
+    [Theory]
+    [InlineData("../passwd")]
+    [InlineData(".godwit-storage")]
+    [InlineData(".godwit-proof-../../passwd")]
+    public void Only_a_proof_is_read_for_another_host(string name)
+    {
+        var here = StorageIdentity.Ensure(folder.Path);
+        folder.File("passwd", new byte[8]);
+        Assert.Null(here.ReadProof(name));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("not a uuid")]

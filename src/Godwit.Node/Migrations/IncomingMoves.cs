@@ -26,6 +26,7 @@ internal sealed partial class IncomingMoves(MoveParts parts) : IDisposable
     {
         methods.Map(MoveMethods.Order, ReceiveAsync);
         methods.Map(MoveMethods.Frames, (context, message, _) => Task.FromResult(Deliver(context, message)));
+        methods.Map(MoveMethods.SharedDisks, (_, question, _) => Task.FromResult(new SharedDisks(parts).Answer(question)));
         methods.Map(MoveMethods.Disks, (_, question, stopping) => new MovingDisks(parts).AnswerAsync(question, stopping));
         methods.Map(MoveMethods.Facts, async (_, _, stopping) => new MoveFacts((await parts.Host.GetFactsAsync(stopping)).PostcopyObstacle));
     }

@@ -146,6 +146,8 @@ internal static class MoveMethods
 
     public static PeerMethod<DiskQuestion, DiskAnswer> Disks { get; } = new("move.disks", MoveJson.Default.DiskQuestion, MoveJson.Default.DiskAnswer);
 
+    public static PeerMethod<SharedDiskQuestion, SharedDiskAnswer> SharedDisks { get; } = new("move.shared-disks", MoveJson.Default.SharedDiskQuestion, MoveJson.Default.SharedDiskAnswer);
+
     public static PeerMethod<MoveLessons, MoveLessonsHeard> Lessons { get; } = new("move.lessons", MoveJson.Default.MoveLessons, MoveJson.Default.MoveLessonsHeard);
 
     public static PeerMethod<MoveFrames, MoveFramesTaken> Frames { get; } = new("move.frames", MoveJson.Default.MoveFrames, MoveJson.Default.MoveFramesTaken);
@@ -169,6 +171,8 @@ internal static class MoveMethods
 [JsonSerializable(typeof(MoveRecord))]
 [JsonSerializable(typeof(DiskQuestion))]
 [JsonSerializable(typeof(DiskAnswer))]
+[JsonSerializable(typeof(SharedDiskQuestion))]
+[JsonSerializable(typeof(SharedDiskAnswer))]
 [JsonSerializable(typeof(MoveHistoryFile))]
 [JsonSerializable(typeof(CostHistoryFile))]
 internal sealed partial class MoveJson : JsonSerializerContext;

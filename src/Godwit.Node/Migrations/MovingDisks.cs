@@ -41,6 +41,7 @@ internal sealed class MovingDisks(MoveParts parts)
             throw new MoveRefusedException("the guest's object does not describe the disks that its machine has");
         }
 
+        await new SharedDisks(parts).RequireAsync(blueprint, target, stopping);
         try
         {
             var looked = new List<(int Index, UsedDisk Disk, AskedDisk Asked)>();
