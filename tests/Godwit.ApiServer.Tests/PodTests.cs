@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 
 namespace Godwit.ApiServer.Tests;
 
@@ -104,6 +105,74 @@ public sealed class PodTests
         Assert.Equal(HttpStatusCode.OK, (await server.GetAsync(Pods + "/virt-launcher-v")).Code);
         Assert.Equal(HttpStatusCode.Forbidden, (await server.SendAsync(HttpMethod.Delete, Pods + "/virt-launcher-v")).Code);
     }
+
+    [Fact]
+    public async Task A_guest_whose_pod_is_evicted_is_moved_away_and_the_eviction_is_held_back_until_it_has_left()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string moves = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations";
+        await RunGuestAsync(server, "v", "{}");
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await EvictAsync(server, "virt-launcher-v")).Code);
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await EvictAsync(server, "virt-launcher-v")).Code);
+
+        Assert.Equal("n1", (string?)(await server.GetAsync(Guests + "/v")).Body["status"]!["evacuationNodeName"]);
+        var made = Assert.Single((await server.GetAsync(moves)).Body["items"]!.AsArray())!; // One, however often it is asked.
+        Assert.Equal("v", (string?)made["spec"]!["vmiName"]);
+        var path = $"{moves}/{made["metadata"]!["name"]}";
+
+        await server.SendAsync(HttpMethod.Patch, path + "/status", """{"status":{"phase":"Failed","migrationState":{"failed":true,"failureReason":"no room","endTimestamp":"2020-01-01T00:00:00Z"} } }""", "application/merge-patch+json");
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await EvictAsync(server, "virt-launcher-v")).Code);
+        var again = Assert.Single((await server.GetAsync(moves)).Body["items"]!.AsArray())!; // Another, in place of the one that failed long ago.
+        Assert.NotEqual((string?)made["metadata"]!["uid"], (string?)again["metadata"]!["uid"]);
+
+        await SetGuestStatusAsync(server, "v", """{"nodeName":"n2"}""");
+        Assert.Equal(HttpStatusCode.NotFound, (await EvictAsync(server, "virt-launcher-v")).Code); // The pod that was on n1 is gone.
+        Assert.Null((await server.GetAsync(Guests + "/v")).Body["status"]!["evacuationNodeName"]);
+    }
+
+    [Fact]
+    public async Task A_move_that_has_just_failed_is_not_made_again_at_once_and_the_eviction_says_why()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string moves = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations";
+        await RunGuestAsync(server, "v", "{}");
+        await EvictAsync(server, "virt-launcher-v");
+        var made = Assert.Single((await server.GetAsync(moves)).Body["items"]!.AsArray())!;
+        await server.SendAsync(HttpMethod.Patch, $"{moves}/{made["metadata"]!["name"]}/status", """{"status":{"phase":"Failed","migrationState":{"failed":true,"failureReason":"no room"} } }""", "application/merge-patch+json");
+
+        var (code, status) = await EvictAsync(server, "virt-launcher-v");
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, code);
+        Assert.Contains("no room", (string)status["message"]!, StringComparison.Ordinal);
+        Assert.Equal((string?)made["metadata"]!["uid"], (string?)Assert.Single((await server.GetAsync(moves)).Body["items"]!.AsArray())!["metadata"]!["uid"]);
+    }
+
+    [Theory]
+    [InlineData("None", HttpStatusCode.Forbidden, "godwit vm stop v")]
+    [InlineData("External", HttpStatusCode.TooManyRequests, "has to move it")]
+    public async Task A_guest_that_is_not_to_be_moved_is_not_when_its_pod_is_evicted(string strategy, HttpStatusCode answer, string words)
+    {
+        await using var server = await TestServer.StartAsync();
+        await RunGuestAsync(server, "v", $$"""{"evictionStrategy":"{{strategy}}"}""");
+
+        var (code, status) = await EvictAsync(server, "virt-launcher-v");
+
+        Assert.Equal(answer, code);
+        Assert.Contains(words, (string)status["message"]!, StringComparison.Ordinal);
+        Assert.Empty((await server.GetAsync("/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations")).Body["items"]!.AsArray());
+    }
+
+    private static async Task RunGuestAsync(TestServer server, string name, string spec)
+    {
+        var full = JsonNode.Parse(spec)!.AsObject();
+        full["domain"] = JsonNode.Parse("""{"devices":{},"memory":{"guest":"64Mi"} }""");
+        await server.PostAsync(Guests, new JsonObject { ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = full }.ToJsonString());
+        await SetGuestStatusAsync(server, name, """{"nodeName":"n1","phase":"Running"}""");
+    }
+
+    private static Task SetGuestStatusAsync(TestServer server, string name, string status) =>
+        server.SendAsync(HttpMethod.Patch, $"{Guests}/{name}/status", $$"""{"status":{{status}} }""", "application/merge-patch+json");
 
     [Fact]
     public async Task An_eviction_is_held_back_by_a_budget_and_takes_from_it()

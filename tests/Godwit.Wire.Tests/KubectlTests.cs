@@ -155,7 +155,7 @@ public sealed class KubectlTests
         Assert.Equal("node/n1 tainted\n", await kubectl.RunAsync("taint node n1 a=b:NoSchedule"));
         Assert.Equal("node/n1 untainted\n", await kubectl.RunAsync("taint node n1 a-"));
         Assert.Contains("virt-launcher-v", await kubectl.RunAsync("describe node n1"), StringComparison.Ordinal);
-        Assert.Contains("move it with 'godwit migrate'", await kubectl.FailAsync("drain n1"), StringComparison.Ordinal);
+        Assert.Contains("is going to be moved away from n1", await kubectl.FailAsync("drain n1 --timeout=3s"), StringComparison.Ordinal);
         await kubectl.RunAsync("delete vmi v");
         Assert.Contains("node/n1 drained", await kubectl.RunAsync("drain n1"), StringComparison.Ordinal);
         Assert.Equal("node/n1 uncordoned\n", await kubectl.RunAsync("uncordon n1"));

@@ -12,10 +12,10 @@ namespace Godwit.ApiServer.Resources;
 /// Guests as the pods that Kubernetes' tools expect on a node: one for each VirtualMachineInstance, named
 /// <c>virt-launcher-NAME</c> as in KubeVirt, and read only. They are not stored and no watch tells of them: they are
 /// shown by name, and to people who ask for the pods of a node. So <c>kubectl describe node</c> shows all that runs on a
-/// node, and <c>kubectl drain</c> stops before guests that it cannot move, rather than calling a node drained on which
-/// they still run. Agents and controllers, which watch pods, see those that are stored and no others.
+/// node, and <c>kubectl drain</c>, which evicts pods, moves guests away (<see cref="GuestEvictions"/>), rather than calling a node
+/// drained on which they still run. Agents and controllers, which watch pods, see those that are stored and no others.
 /// </summary>
-internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedResources resources)
+internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedResources resources, GuestEvictions evictions)
 {
     private const string NamePrefix = "virt-launcher-";
     private const string NodeField = "spec.nodeName";
@@ -26,6 +26,12 @@ internal sealed class GuestPods(ListHandler lists, ObjectViews views, ServedReso
 
     public async Task HandleAsync(ApiRequest request)
     {
+        if (request.Info.Subresource == "eviction" && request.Http.Request.Method == "POST")
+        {
+            await evictions.HandleAsync(request);
+            return;
+        }
+
         var pods = resources.Find("", "v1", "pods") ?? throw StatusException.UnknownPath();
         var guests = resources.Find(GroupName.KubeVirt, "v1", "virtualmachineinstances") ?? throw StatusException.UnknownPath();
         if (request.Info.Subresource.Length > 0 || request.Info.Verb is not ("get" or "list"))

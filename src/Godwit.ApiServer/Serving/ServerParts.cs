@@ -45,7 +45,7 @@ internal sealed class ServerParts : IDisposable
         Pods = new PodSubresources(store, Resources, Writer, new DisruptionGuard(lists, Resources, Writer, options.Clock), relay);
         Measurements = new MetricsHandler(lists, views, Resources, new UsageSource(agents, options.Clock, options.Loggers.CreateLogger<UsageSource>()));
         var surface = ApiSurface.Godwit with { Resources = [.. options.Registry.All, .. BuiltInKinds.Measured] };
-        GuestPods = new GuestPods(lists, views, Resources);
+        GuestPods = new GuestPods(lists, views, Resources, new GuestEvictions(store, lists, Resources, Writer));
         System = new SystemPaths(store, new DocumentPaths(new Discovery(surface), new OpenApi(surface, VersionDocument.GitVersion)), Metrics, options.MoreMetrics);
         Audit = options.Audit is { } audit ? new AuditTrail(audit.Policy, new AuditLog(audit, options.Clock, options.Loggers.CreateLogger<AuditLog>()), options.Clock) : null;
         Metrics.AuditEventsLost = () => Audit?.LostCount ?? 0;

@@ -24,6 +24,9 @@ public sealed record VirtualMachineInstanceStatus
     /// <summary>The running migration, or the last one.</summary>
     public MigrationState? MigrationState { get; init; }
 
+    /// <summary>The node that it was evicted from and is to leave; absent when it was not, or has left it. KubeVirt's.</summary>
+    public string? EvacuationNodeName { get; init; }
+
     /// <summary><c>LiveMigration</c> (memory only) or <c>BlockMigration</c> (disks too).</summary>
     public string? MigrationMethod { get; init; }
 

@@ -99,6 +99,7 @@ internal static class KubeVirtSchemas
             Field("interfaces", ListOf(InterfaceStatus), "Network cards with their addresses."),
             Field("migrationState", MigrationState, "The running move, or the last one."),
             Field("migrationMethod", Text, "LiveMigration or BlockMigration."),
+            Field("evacuationNodeName", Text, "The node that the guest was evicted from and is to leave."),
             Field("migrationTransport", Text, "How a move's bytes travel."),
             Field("machine", DomainSchemas.MachineStatus, "The chipset as it really is."),
             Field("memory", new ObjectSchema(
