@@ -96,7 +96,7 @@ public static class AnnotationNames
     /// <summary>On a Node: its own address among guests and pods, given by the address controller.</summary>
     public const string StationAddress = "godwit.dev/station-address";
 
-    /// <summary>On a Node: where other agents reach it (host:port).</summary>
+    /// <summary>On a Node: where other agents reach it (host:port; several, by a comma, of a host with several links).</summary>
     public const string PeerEndpoint = "godwit.dev/peer-endpoint";
 
     /// <summary>On a Node: where the server reaches its agent (host:port).</summary>

@@ -256,7 +256,7 @@ public static class AgentHost
             {
                 Machines = facts,
                 AgentEndpoint = agent,
-                PeerEndpoint = peer,
+                PeerEndpoints = [peer, .. options.OtherPeerAddresses.Select(address => new System.Net.IPEndPoint(address, peer.Port))],
                 Images = Directory.Exists(options.ImagesFolder) ? [.. Directory.EnumerateDirectories(options.ImagesFolder).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)] : [],
                 StorageIds = [.. options.SharedStorageFolders.Select(StorageIdentity.Find).OfType<StorageIdentity>().Select(storage => storage.Id.ToString()).Order(StringComparer.Ordinal)],
                 System = NodeDescription.ReadSystem(facts),

@@ -33,6 +33,9 @@ public sealed record AgentOptions
     /// <summary>Where other agents reach this one; port 0 takes a free one. Default: the underlay address, port 10260.</summary>
     public IPEndPoint? PeerListen { get; init; }
 
+    /// <summary>Addresses of this host on other links, by which other agents reach this one when they cannot by the first. It has to listen there, too.</summary>
+    public IReadOnlyList<IPAddress> OtherPeerAddresses { get; init; } = [];
+
     /// <summary>Folders of storage that guests may name disks in and that other nodes may share.</summary>
     public IReadOnlyList<string> SharedStorageFolders { get; init; } = [];
 

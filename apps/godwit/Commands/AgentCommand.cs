@@ -22,11 +22,12 @@ internal static class AgentCommand
         var underlay = new Option<string>("--underlay-address") { Description = "This host's address towards the other nodes", HelpName = "ADDRESS", Required = true };
         var listen = new Option<string?>("--listen") { Description = $"ADDRESS:PORT or PORT for the server to reach this agent (default port {AgentOptions.AgentPortDefault} of the underlay address)", HelpName = "ADDRESS:PORT" };
         var peerListen = new Option<string?>("--peer-listen") { Description = $"ADDRESS:PORT or PORT for other agents to reach this one (default port {AgentOptions.PeerPortDefault} of the underlay address)", HelpName = "ADDRESS:PORT" };
+        var peerAddress = new Option<string[]>("--peer-address") { Description = "Another address of this host, on another link, for agents that cannot reach it by the first; may be repeated", HelpName = "ADDRESS" };
         var storage = new Option<string[]>("--shared-storage") { Description = "Folder on storage that other nodes share too; may be repeated", HelpName = "FOLDER" };
         var label = new Option<string[]>("--label") { Description = "NAME=VALUE label of the node; may be repeated", HelpName = "NAME=VALUE" };
         var memory = new Option<string?>("--memory") { Description = "Memory to offer, such as 8Gi (default all of the host's)", HelpName = "SIZE" };
         var command = new Command("agent", "Run this host as a node: guests, their network, and their moves to and from other nodes")
-        { nodeName, server, token, authority, underlay, listen, peerListen, storage, label, memory, shared.Data, shared.Images, shared.LogFormat, shared.LogLevel };
+        { nodeName, server, token, authority, underlay, listen, peerListen, peerAddress, storage, label, memory, shared.Data, shared.Images, shared.LogFormat, shared.LogLevel };
         Help.Add(
             command,
             [
@@ -50,11 +51,17 @@ internal static class AgentCommand
                 UnderlayAddress = underlayAddress,
                 AgentListen = HostOptions.EndPoint("--listen", parsed.GetValue(listen) ?? Text(AgentOptions.AgentPortDefault), underlayAddress),
                 PeerListen = HostOptions.EndPoint("--peer-listen", parsed.GetValue(peerListen) ?? Text(AgentOptions.PeerPortDefault), underlayAddress),
+                OtherPeerAddresses = [.. (parsed.GetValue(peerAddress) ?? []).Select(address => HostOptions.Address("--peer-address", address)!)],
                 SharedStorageFolders = parsed.GetValue(storage) ?? [],
                 Labels = Labels(parsed.GetValue(label) ?? []),
                 MemoryBytes = parsed.GetValue(memory) is { } text ? Memory(text) : null,
                 ControlGroupParent = $"{places.ControlGroup}/{name}",
             };
+            if (options.OtherPeerAddresses.Count > 0 && !options.PeerListen!.Address.Equals(IPAddress.Any))
+            {
+                throw new CliException("--peer-address needs an agent that listens on all addresses: --peer-listen 0.0.0.0:PORT", ExitCodes.Usage);
+            }
+
             Door.MustBeFree(
                 new Door("godwit agent", "the API server", options.AgentListen, "--listen"),
                 new Door("godwit agent", "other agents", options.PeerListen, "--peer-listen"));

@@ -151,7 +151,7 @@ internal static class MigrationPlanner
         {
             SourceNode = vmi.Status.NodeName,
             TargetNode = target,
-            TargetNodeAddress = world.Nodes.Find("", target)?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint),
+            TargetNodeAddress = world.Nodes.Find("", target)?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint)?.Split(',')[0],
             MigrationUid = migration.Metadata.Uid,
             MigrationPolicyName = policy?.Metadata.Name,
         });

@@ -54,8 +54,8 @@ internal static class PeerAddresses
     public static PeerEndpoint Find(ResourceCache<KubeNode> nodes, NodeName node)
     {
         var found = nodes.Current.Find("", node.Value) ?? throw new PeerException($"There is no node {node}.");
-        return System.Net.IPEndPoint.TryParse(found.Metadata.Annotations.GetValueOrDefault(Api.AnnotationNames.PeerEndpoint) ?? "", out var address)
-            ? new PeerEndpoint(node, address)
+        return PeerEndpoint.TryParse(node, found.Metadata.Annotations.GetValueOrDefault(Api.AnnotationNames.PeerEndpoint), out var endpoint)
+            ? endpoint
             : throw new PeerException($"Node {node} does not say where its agent listens (annotation {Api.AnnotationNames.PeerEndpoint}).");
     }
 }

@@ -63,12 +63,12 @@ internal sealed class ForecastSync : IDisposable
 
             var node = parts.Nodes.Current.Find(new("", asked.Status.TargetNode ?? ""));
             if (!NodeName.TryParse(asked.Status.TargetNode, out var target)
-                || !IPEndPoint.TryParse(node?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint) ?? "", out var address))
+                || !PeerEndpoint.TryParse(target, node?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint), out var endpoint))
             {
                 return Fail(asked, $"node '{asked.Status.TargetNode}' does not say where its agent listens for others");
             }
 
-            var (forecast, input, observed) = await forecasts.ForGuestAsync(machine, new(target, address), stopping);
+            var (forecast, input, observed) = await forecasts.ForGuestAsync(machine, endpoint, stopping);
             var wanted = forecast.Modes.Select(mode => ForecastWords.Compare(mode, input))
                 .Where(mode => asked.Spec.Modes.Count == 0 || asked.Spec.Modes.Contains(mode.Mode));
             return asked.Status with

@@ -44,8 +44,8 @@ internal sealed partial class IncomingMove
 
     /// <summary>Where the source finds this host: that is where it looks for its agent.</summary>
     private IPAddress OwnAddress() =>
-        IPEndPoint.TryParse(parts.Nodes.Current.Find(new("", parts.Node.Value))?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint) ?? "", out var endpoint)
-            ? endpoint.Address
+        PeerEndpoint.TryParse(parts.Node, parts.Nodes.Current.Find(new("", parts.Node.Value))?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint), out var endpoint)
+            ? endpoint.Address.Address
             : throw new MachineException($"the node {parts.Node} does not say yet where it is found, so no stream can come to it directly.");
 
     private Listening? ListeningFor(int attempt) => listening is { } open && open.Attempt == attempt ? open : null;

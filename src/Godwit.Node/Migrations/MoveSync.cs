@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using Godwit.Api;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Migrations.V1Alpha1;
@@ -204,15 +203,15 @@ internal sealed partial class MoveSync : IDisposable
         var preparation = new MovePreparation(migration.Metadata.Namespace, migration.Spec.VmiName, migration.Metadata.Name, design.Stream)
         {
             Disks = await new MovingDisks(parts).AgreeAsync(guest, machine, target, stopping),
-            Suspended = suspended,
             Service = service,
+            Suspended = suspended,
         };
         return (new(machine.Spec.Id, target, preparation), design);
     }
+
     /// <summary>It lies in its file, and nobody is about to wake it.</summary>
     private bool IsSuspended(VirtualMachineInstance guest, IMachine machine) =>
         parts.Incarnations.Find(machine.Spec.Id) is Guests.Incarnation.Suspended && machine.ProcessId == 0 && Guests.GuestStatus.IsToBeSuspended(guest);
-
 
     private async Task<string?> ObstacleAtAsync(PeerEndpoint target, CancellationToken stopping)
     {
@@ -229,8 +228,8 @@ internal sealed partial class MoveSync : IDisposable
     private PeerEndpoint EndpointOf(string? node)
     {
         var found = parts.Nodes.Current.Find(new("", node ?? ""));
-        return NodeName.TryParse(node, out var name) && IPEndPoint.TryParse(found?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint) ?? "", out var address)
-            ? new(name, address)
+        return NodeName.TryParse(node, out var name) && PeerEndpoint.TryParse(name, found?.Metadata.Annotations.GetValueOrDefault(AnnotationNames.PeerEndpoint), out var endpoint)
+            ? endpoint
             : throw new MoveRefusedException($"node '{node}' does not say where its agent listens for others");
     }
 
@@ -259,8 +258,8 @@ internal sealed partial class MoveSync : IDisposable
     }
 
     private static PeerEndpoint TargetOf(MoveRecord record) =>
-        NodeName.TryParse(record.Target, out var target) && IPEndPoint.TryParse(record.TargetAddress, out var address)
-            ? new(target, address)
+        NodeName.TryParse(record.Target, out var target) && PeerEndpoint.TryParse(target, record.TargetAddress, out var endpoint)
+            ? endpoint
             : throw new InvalidDataException($"The record of move {record.MoveId} names no target that can be reached.");
 
     private async Task RecoverAsync(MoveRecord record, PeerEndpoint target, CancellationToken stopping)

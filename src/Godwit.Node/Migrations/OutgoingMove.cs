@@ -369,7 +369,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         Machine = route.Machine.Value,
         Source = engine.Phase.Plan.Source.Value,
         Target = engine.Phase.Plan.Target.Value,
-        TargetAddress = route.Target.Address.ToString(),
+        TargetAddress = route.Target.AddressText,
         Preparation = route.Preparation,
     };
 

@@ -1,18 +1,43 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 
 namespace Godwit.Node.Peers;
 
-/// <summary>Where an agent listens and which node must answer there.</summary>
+/// <summary>Where an agent listens and which node must answer there. A host with several links has an address on each; the first is the one that is used while it can be.</summary>
 internal sealed record PeerEndpoint(NodeName Node, IPEndPoint Address)
 {
-    public override string ToString() => $"{Node} at {Address}";
+    /// <summary>More are not tried: each takes its part of the time that a connection may take.</summary>
+    private const int AddressesMax = 4;
+
+    /// <summary>Text, so that endpoints with the same addresses are the same.</summary>
+    private string Others { get; init; } = "";
+
+    public IReadOnlyList<IPEndPoint> Addresses => [Address, .. Others.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPEndPoint.Parse)];
+
+    /// <summary>As <see cref="TryParse"/> reads it: <c>ADDRESS:PORT,ADDRESS:PORT</c>.</summary>
+    public string AddressText => Others.Length == 0 ? Address.ToString() : $"{Address},{Others}";
+
+    /// <summary>False: it is no address and port, or no few of them.</summary>
+    public static bool TryParse(NodeName node, string? text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out PeerEndpoint? endpoint)
+    {
+        var addresses = (text ?? "").Split(',').Select(each => IPEndPoint.TryParse(each, out var address) && address.Port != 0 ? address : null).ToList();
+        endpoint = addresses.Count <= AddressesMax && !addresses.Contains(null) ? new PeerEndpoint(node, addresses[0]!) { Others = string.Join(',', addresses.Skip(1)) } : null;
+        return endpoint is not null;
+    }
+
+    public override string ToString() => $"{Node} at {AddressText}";
 }
 
-/// <summary>Opens connections to other agents; each call makes one, and retries nothing.</summary>
+/// <summary>
+/// Opens connections to other agents; each call makes one, and retries nothing. Of a node's addresses the one that answered last is tried first, then the others,
+/// so a link that dies costs each node one wait.
+/// </summary>
 internal sealed class PeerDialer(PeerServices services)
 {
+    private readonly ConcurrentDictionary<NodeName, IPEndPoint> answered = new();
+
     public PeerServices Services => services;
 
     /// <exception cref="PeerException">No connection, the wrong node, or no answer in time.</exception>
@@ -32,7 +57,27 @@ internal sealed class PeerDialer(PeerServices services)
 
     private async Task<PeerSocket> DialAsync(PeerEndpoint endpoint, PeerHello hello, CancellationToken stopping)
     {
-        using var late = new CancellationTokenSource(services.Limits.GreetingTime, services.Time);
+        var last = answered.GetValueOrDefault(endpoint.Node);
+        var addresses = endpoint.Addresses.OrderByDescending(address => address.Equals(last)).ToList();
+        for (var index = 0; ; index++)
+        {
+            try
+            {
+                var socket = await DialAsync(endpoint with { Address = addresses[index] }, services.Limits.GreetingTime / addresses.Count, hello, stopping);
+                answered[endpoint.Node] = addresses[index];
+                return socket;
+            }
+            catch (PeerException) when (index < addresses.Count - 1)
+            {
+                // By another link, perhaps.
+            }
+        }
+    }
+
+    /// <summary>At the endpoint's first address alone.</summary>
+    private async Task<PeerSocket> DialAsync(PeerEndpoint endpoint, TimeSpan time, PeerHello hello, CancellationToken stopping)
+    {
+        using var late = new CancellationTokenSource(time, services.Time);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
         var socket = new Socket(endpoint.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         PeerSocket? secured = null;
@@ -61,7 +106,7 @@ internal sealed class PeerDialer(PeerServices services)
                 case OperationCanceledException when stopping.IsCancellationRequested:
                     throw;
                 case OperationCanceledException:
-                    throw new PeerException($"Node {endpoint} did not answer within {services.Limits.GreetingTime.TotalSeconds:F0} s; check that its agent runs and that the port is open.", error);
+                    throw new PeerException($"Node {endpoint} did not answer within {time.TotalSeconds:0.#} s; check that its agent runs and that the port is open.", error);
                 case AuthenticationException:
                     throw new PeerException($"Node {endpoint} and this one do not trust each other; check that both certificates are in time and signed by this cluster's authority, and that the address is that node's", error);
                 default:

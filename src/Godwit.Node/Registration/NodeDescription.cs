@@ -18,7 +18,8 @@ internal sealed record NodeDescription
 
     public required IPEndPoint AgentEndpoint { get; init; }
 
-    public required IPEndPoint PeerEndpoint { get; init; }
+    /// <summary>The first is the one that others use while they can.</summary>
+    public required IReadOnlyList<IPEndPoint> PeerEndpoints { get; init; }
 
     public required IReadOnlyList<string> Images { get; init; }
 
@@ -73,7 +74,7 @@ internal static class NodeObject
         var annotations = new Dictionary<string, string>(node.Metadata.Annotations, StringComparer.Ordinal)
         {
             [AnnotationNames.UnderlayAddress] = options.UnderlayAddress.ToString(),
-            [AnnotationNames.PeerEndpoint] = description.PeerEndpoint.ToString(),
+            [AnnotationNames.PeerEndpoint] = string.Join(',', description.PeerEndpoints),
             [AnnotationNames.AgentEndpoint] = description.AgentEndpoint.ToString(),
             [AnnotationNames.Accelerator] = description.Machines.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
             [AnnotationNames.AcceleratorReason] = description.Machines.AcceleratorReason,

@@ -232,7 +232,7 @@ public sealed class NodeJoinTests
         {
             Machines = machines,
             AgentEndpoint = System.Net.IPEndPoint.Parse("127.0.0.1:11"),
-            PeerEndpoint = System.Net.IPEndPoint.Parse("127.0.0.1:12"),
+            PeerEndpoints = [System.Net.IPEndPoint.Parse("127.0.0.1:12")],
             Images = ["tiny"],
             StorageIds = [],
             System = NodeDescription.ReadSystem(machines),

@@ -64,9 +64,6 @@ public static class VirtualMachineInstancePhases
     public static bool IsFinal(string? phase) => phase is Succeeded or Failed;
 }
 
-public static class VirtualMachineInstanceConditions
-{
-    public const string Ready = "Ready";
 /// <summary>What the annotation <c>godwit.dev/suspend</c> may say.</summary>
 public static class Suspensions
 {
@@ -77,14 +74,17 @@ public static class Suspensions
     public const string UntilMoved = "UntilMoved";
 }
 
+public static class VirtualMachineInstanceConditions
+{
+    public const string Ready = "Ready";
     public const string Paused = "Paused";
     public const string LiveMigratable = "LiveMigratable";
 
-    /// <summary>False with a reason: no node, no address.</summary>
-    public const string PodScheduled = "PodScheduled";
-
     /// <summary>True: nothing of the guest runs, all of it lies in a file of its node. False with a reason: it was to be suspended, and cannot be.</summary>
     public const string Suspended = "Suspended";
+
+    /// <summary>False with a reason: no node, no address.</summary>
+    public const string PodScheduled = "PodScheduled";
 
     /// <summary>False with the path and the reason: something that the agent could not do for this guest.</summary>
     public const string Synchronized = "Synchronized";
