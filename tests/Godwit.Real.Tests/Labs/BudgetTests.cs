@@ -36,6 +36,28 @@ public sealed class BudgetTests(SharedGuest shared) : IClassFixture<SharedGuest>
     }
 
     [Fact]
+    public async Task A_disk_that_is_being_copied_obeys_a_changed_bandwidth()
+    {
+        await using var guest = await TinyGuest.StartAsync(
+            lab, "paced", "tiny.rate=1M tiny.set=4M tiny.ballast=4M tiny.disk=48M tiny.disk-rate=100k", memoryMib: 128, volume: "emptyDisk: { capacity: 1Gi }");
+        await Eventually.IsTrueAsync("the guest has written its part of the disk", TimeSpan.FromMinutes(2), async () => await guest.DiskWritesAsync() >= (48 << 20) / 4096);
+        var counter = await guest.CounterAsync();
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", bandwidth: "500k");
+        await Eventually.IsTrueAsync("the disk is being copied", TimeSpan.FromMinutes(1), async () =>
+            await move.FindAsync() is { Status.Progress: { Phase: MovePhases.CopyingDisks, DiskCopiedBytes: > 0 } });
+
+        (await lab.KubectlAsync(null, "annotate", "vmim", move.Name, $"{AnnotationNames.Bandwidth}=100M", "--overwrite")).MustSucceed();
+
+        var condition = await move.HasConditionAsync("BudgetChanged", "True", "Changed");
+        Assert.Equal("bandwidth from 500000 bytes/s to 100000000 bytes/s", condition.Message);
+        var status = (await move.EndsAsync())!;
+        Assert.Equal(MigrationPhases.Succeeded, status.Phase);
+        Assert.True(status.Measurement!.DisksMs < 60_000, $"At 500 kB/s the disk takes more than 90 s, and it took {status.Measurement}.");
+        await guest.MustHaveItsDiskAsync();
+        await guest.MustBeWholeAsync(move.Target, counter);
+    }
+
+    [Fact]
     public async Task A_policy_that_is_edited_while_its_move_runs_holds_it_to_the_smaller_downtime()
     {
         var guest = await shared.TakeAsync(Settings);

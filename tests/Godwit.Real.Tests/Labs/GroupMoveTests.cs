@@ -174,6 +174,53 @@ public sealed class GroupMoveTests(FourGuests four) : IClassFixture<FourGuests>
         }
     }
 
+    /// <summary>All four at a time: first one of them fails and all return, then the same four arrive together.</summary>
+    [Fact]
+    public async Task Four_guests_that_are_one_service_return_when_one_of_them_fails_and_arrive_together_when_none_does()
+    {
+        await AllToAsync("node-1");
+        var counters = await CountersAsync();
+        var victim = four.All[1];
+        const string Slow = """
+            apiVersion: migrations.kubevirt.io/v1alpha1
+            kind: MigrationPolicy
+            metadata: { name: four-slow }
+            spec: { bandwidthPerMigration: 4M, selectors: { virtualMachineInstanceSelector: { app: middle } } }
+            """;
+        string[] line = ["migrate", "--group", "front", "middle", "back", "store", "--to", "node-2", "--promise", "one-service", "-o", "json"];
+        (await Lab.KubectlAsync(Slow, "create", "-f", "-")).MustSucceed();
+        try
+        {
+            var source = Assert.Single(victim.ProcessIds());
+            var moving = Lab.GodwitAsync(Bound, line);
+            await Eventually.IsTrueAsync("the three others wait for middle", Bound, async () =>
+            {
+                var moves = await MovesAsync();
+                return moves.Count(move => move.Spec.VmiName != victim.Name && move.Status.Service?.Standing == ServiceStandings.Gathered && !MigrationPhases.IsFinal(move.Status.Phase)) == 3
+                    && moves.Any(move => move.Spec.VmiName == victim.Name && move.Status is { Phase: MigrationPhases.Running, Progress.TransferredBytes: > 0 });
+            });
+            await GodwitLab.KillAsync(Assert.Single(victim.ProcessIds(), process => process != source));
+
+            var ended = await moving;
+
+            Assert.NotEqual(0, ended.ExitCode);
+            var group = JsonNode.Parse(ended.Output)!;
+            Assert.Equal(("Failed", 0, "ReturnAll"), (Text(group, "phase"), Measured(group, "moved"), group["status"]!["service"]!["decision"]!.GetValue<string>()));
+            await AllMustBeWholeAsync("node-1", counters);
+        }
+        finally
+        {
+            await Lab.KubectlAsync(null, "delete", "migrationpolicy", "four-slow", "--ignore-not-found");
+        }
+
+        var moved = await RunAsync(line);
+
+        Assert.Equal(("Succeeded", 4, "RunAll"), (Text(moved, "phase"), Measured(moved, "moved"), moved["status"]!["service"]!["decision"]!.GetValue<string>()));
+        await AllMustBeWholeAsync("node-2", counters);
+        var measured = (await MovesOfAsync(moved)).Select(move => move.Status.Measurement!).ToList();
+        Assert.True(measured.Max(each => each.PausedTimestamp) < measured.Min(each => each.RunningTimestamp), "One of them ran at its target before another had stopped.");
+    }
+
     private async Task<IReadOnlyList<VirtualMachineInstanceMigration>> MovesAsync() =>
         (await Lab.Cluster.For<VirtualMachineInstanceMigration>().ListAsync(ListOptions.All, TestContext.Current.CancellationToken)).Items;
 
