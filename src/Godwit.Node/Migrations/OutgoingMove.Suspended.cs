@@ -1,3 +1,4 @@
+using Godwit.Api.KubeVirt.V1;
 using Godwit.Client;
 using Godwit.Machines;
 using Godwit.Migration.Protocol;
