@@ -282,7 +282,7 @@ public sealed class KubectlTests
             """;
         Assert.Contains("eventTime: Required value", await kubectl.FailAsync("create -f -", told.Replace("eventTime", "#", StringComparison.Ordinal)), StringComparison.Ordinal);
         await kubectl.RunAsync("create -f -", told);
-        Assert.Equal("The guest waits. v 2026-01-01T00:00:00.000001Z", (await kubectl.TryAsync("get events v.2 -o jsonpath={.message}' '{.involvedObject.name}' '{.eventTime}")).Output);
+        Assert.Equal("The guest waits.:v:2026-01-01T00:00:00.000001Z", (await kubectl.TryAsync("get events v.2 -o jsonpath={.message}:{.involvedObject.name}:{.eventTime}")).Output);
         Assert.Equal("The guest waits.", await kubectl.RunAsync("get events.v1.events.k8s.io v.2 -o jsonpath={.note}"));
         Assert.Contains("virtualmachineinstance/v", await kubectl.RunAsync("get events.v1.events.k8s.io --field-selector=regarding.name=v"), StringComparison.Ordinal);
         Assert.Contains("The guest waits.", await kubectl.RunAsync("describe vmi v"), StringComparison.Ordinal);
