@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace Godwit.ApiServer.Tests;
 
@@ -221,7 +222,7 @@ public sealed class MachineVerbTests
         Assert.Equal(HttpStatusCode.Conflict, await PutAsync(server, "virtualmachineinstances/a/unpause"));
     }
 
-    private static Task SetStatusAsync(TestServer server, string status) =>
+    private static Task<(HttpStatusCode Code, JsonObject Body)> SetStatusAsync(TestServer server, string status) =>
         server.SendAsync(HttpMethod.Patch, Guests + "/a/status", $$"""{"status":{{status}} }""", "application/merge-patch+json");
 
     /// <summary>A guest <c>a</c> on a node, and that node's agent, which may hold another node's certificate.</summary>

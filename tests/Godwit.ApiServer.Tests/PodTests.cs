@@ -171,7 +171,7 @@ public sealed class PodTests
         await SetGuestStatusAsync(server, name, """{"nodeName":"n1","phase":"Running"}""");
     }
 
-    private static Task SetGuestStatusAsync(TestServer server, string name, string status) =>
+    private static Task<(HttpStatusCode Code, JsonObject Body)> SetGuestStatusAsync(TestServer server, string name, string status) =>
         server.SendAsync(HttpMethod.Patch, $"{Guests}/{name}/status", $$"""{"status":{{status}} }""", "application/merge-patch+json");
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed class StorageIdentityTests : IDisposable
         }
 
         Assert.Null(here.ReadProof(name));
-        Assert.Empty(Directory.EnumerateFiles(folder.Path).Where(path => Path.GetFileName(path) != StorageIdentity.MarkerName));
+        Assert.All(Directory.EnumerateFiles(folder.Path), path => Assert.Equal(StorageIdentity.MarkerName, Path.GetFileName(path)));
     }
 
     [Theory]

@@ -112,7 +112,7 @@ internal sealed class GuestEvictions(IRevisionStore store, ListHandler lists, Se
 
     private WriteContext Of(WriteContext write, string name) => write with { Resource = moves!, Name = name };
 
-    private Task MarkAsync(WriteContext write, string? before, string? node) => writer.UpdateAsync(write with { Subresource = "status" }, found =>
+    private Task<StoredObject> MarkAsync(WriteContext write, string? before, string? node) => writer.UpdateAsync(write with { Subresource = "status" }, found =>
     {
         var status = found.GetOrAddObject("status");
         if ((string?)status["evacuationNodeName"] == before)

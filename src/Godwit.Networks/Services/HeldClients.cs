@@ -66,7 +66,7 @@ internal static class HeldClients
 
     private static JsonElement? Find(JsonElement element, string name) => element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var found) ? found : null;
 
-    private static IEnumerable<JsonElement> ItemsOf(JsonElement element, string name) => Find(element, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator ItemsOf(JsonElement element, string name) => Find(element, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : default;
 }
 
 /// <summary>A client that is held, and for how many seconds more.</summary>

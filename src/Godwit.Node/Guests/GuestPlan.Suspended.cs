@@ -17,7 +17,7 @@ namespace Godwit.Node.Guests;
 internal static partial class GuestPlan
 {
     /// <summary>Null: the guest is not suspended, nor to be.</summary>
-    private static IReadOnlyList<GuestStep>? ForSuspended(GuestView view, VirtualMachineInstance instance)
+    private static List<GuestStep>? ForSuspended(GuestView view, VirtualMachineInstance instance)
     {
         var isWished = GuestStatus.IsToBeSuspended(instance);
         if (view.IsBetween)

@@ -40,6 +40,19 @@ internal sealed partial class OutgoingMove
                 await PassAsync(MoveHoldPoints.Barrier, stopping);
                 await FinishMirrorsAsync(machine, stopping);
                 break;
+            case SourceEffect.SetDiskBandwidth:
+                await machine.DiskCopies.LimitAsync(Bandwidth, stopping);
+                break;
+            default:
+                await CarryOutOnStreamAsync(effect, machine, stopping);
+                break;
+        }
+    }
+
+    private async Task CarryOutOnStreamAsync(SourceEffect.Machine effect, IMachine machine, CancellationToken stopping)
+    {
+        switch (effect)
+        {
             case SourceEffect.StartStream:
                 await machine.Migration.ConfigureAsync(Settings(engine.Phase.Plan), stopping);
                 await machine.Migration.StartOutgoingAsync(await OpenStreamAsync(machine, 0, stopping), stopping);
@@ -52,9 +65,6 @@ internal sealed partial class OutgoingMove
                 break;
             case SourceEffect.SetBandwidth bandwidth:
                 await machine.Migration.AdjustAsync(Least(bandwidth.BytesPerSecond, Bandwidth), null, stopping);
-                break;
-            case SourceEffect.SetDiskBandwidth:
-                await machine.DiskCopies.LimitAsync(Bandwidth, stopping);
                 break;
             case SourceEffect.StartPostcopy start:
                 await machine.Migration.LimitPostcopyAsync(Least(start.BackgroundBytesPerSecond, Bandwidth), stopping);

@@ -64,8 +64,8 @@ public sealed class StorageTests
         await MakeClaimAsync(server, "data", """, "volumeName":"mine" """);
         foreach (var (volume, node) in new[] { ("mine", "node-1"), ("other", "node-2") })
         {
-            var (made, body) = await server.PostAsync("/api/v1/persistentvolumes", $$$"""
-                {"metadata":{"name":"{{{volume}}}","annotations":{"godwit.dev/node":"{{{node}}}"},"finalizers":["godwit.dev/local-volume"]},
+            var (made, body) = await server.PostAsync("/api/v1/persistentvolumes", $$$$"""
+                {"metadata":{"name":"{{{{volume}}}}","annotations":{"godwit.dev/node":"{{{{node}}}}"},"finalizers":["godwit.dev/local-volume"]},
                  "spec":{"accessModes":["ReadWriteOnce"],"capacity":{"storage":"1Gi"},"hostPath":{"path":"/data"}}}
                 """);
             Assert.True(made == HttpStatusCode.Created, body.ToJsonString());

@@ -9,9 +9,9 @@ namespace Godwit.Node.Tests.Guests;
 /// <content>Guests that lie in a file, or are to.</content>
 public sealed partial class GuestPlanTests
 {
-    private static readonly Incarnation Suspending = new Incarnation.Suspending(Id, "default", "vm-1");
-    private static readonly Incarnation Suspended = new Incarnation.Suspended(Id, "default", "vm-1", 64 << 20);
-    private static readonly Incarnation Resuming = new Incarnation.Resuming(Id, "default", "vm-1");
+    private static Incarnation Suspending => new Incarnation.Suspending(Id, "default", "vm-1");
+    private static Incarnation Suspended => new Incarnation.Suspended(Id, "default", "vm-1", 64 << 20);
+    private static Incarnation Resuming => new Incarnation.Resuming(Id, "default", "vm-1");
 
     [Theory]
     [InlineData(MachineRunState.Running)]
