@@ -40,7 +40,7 @@ public sealed class StorageTests
     {
         await using var server = await TestServer.StartAsync();
         var (code, status) = await server.PostAsync("/api/v1/persistentvolumes", """{"metadata":{"name":"v"},"spec":{"accessModes":["ReadWriteOnce"],"capacity":{"storage":"1Gi"},"nfs":{"server":"a","path":"/"}}}""");
-        Assert.Equal(HttpStatusCode.BadRequest, code);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, code);
         Assert.Contains("spec.nfs", (string)status["message"]!, StringComparison.Ordinal);
     }
 
