@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
 
 namespace Godwit.ApiBench;
 
@@ -73,6 +74,14 @@ internal sealed class LoadClient : IDisposable
         while (next.Length > 0);
     }
 
+    /// <summary>How many objects a list has, of which it asks for the first alone.</summary>
+    public async Task<long> CountAsync(string path, CancellationToken stopping)
+    {
+        using var document = JsonDocument.Parse(await client.GetStringAsync(path, stopping));
+        var more = document.RootElement.GetProperty("metadata").TryGetProperty("remainingItemCount", out var remaining) ? remaining.GetInt64() : 0;
+        return document.RootElement.GetProperty("items").GetArrayLength() + more;
+    }
+
     public void Dispose() => client.Dispose();
 
     private static string Item(string ns, int number) => $"{Collection(ns)}/c{number}";
@@ -87,7 +96,7 @@ internal sealed class LoadClient : IDisposable
     private static string Body(int number, string by) =>
         $$$"""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c{{{number}}}","labels":{"shard":"{{{number % 100}}}","by":"{{{by}}}"}},"data":{"payload":"{{{Payload}}}"}}""";
 
-    private async Task SendAsync(HttpMethod method, string path, string? body, string type, CancellationToken stopping)
+    public async Task SendAsync(HttpMethod method, string path, string? body, string type, CancellationToken stopping)
     {
         using var request = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
         if (body is not null)

@@ -37,7 +37,7 @@ internal sealed class Results
         {
             var (value, cpu) = (Median(samples, sample => sample.Value), Median(samples, sample => sample.CpuMs));
             var latency = Median(samples, sample => sample.P50Ms) is > 0 and var middle ? $"{Show(middle)} / {Show(Median(samples, sample => sample.P99Ms))}" : "";
-            text.Append(CultureInfo.InvariantCulture, $"| {row.Name} | {Show(value)} {row.Unit} | {Show(row.Reference)} | {Ratio(row.LowerIsBetter ? row.Reference / value : value / row.Reference)} | {latency} ")
+            text.Append(CultureInfo.InvariantCulture, $"| {row.Name} | {Show(value)} {row.Unit} | {(row.Reference > 0 ? Show(row.Reference) : "")} | {(row.Reference > 0 ? Ratio(row.LowerIsBetter ? row.Reference / value : value / row.Reference) : "")} | {latency} ")
                 .Append(CultureInfo.InvariantCulture, $"| {(cpu > 0 ? Show(cpu) : "")} | {(row.ReferenceCpuMs > 0 ? Show(row.ReferenceCpuMs) : "")} | {(cpu > 0 && row.ReferenceCpuMs > 0 ? Ratio(row.ReferenceCpuMs / cpu) : "")} |\n");
         }
 

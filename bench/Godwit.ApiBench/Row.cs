@@ -22,6 +22,17 @@ internal sealed record Row(string Name, string Unit, double Reference, bool Lowe
     public static readonly Row Apply = new("server-side apply, 16 clients", "/s", 409, ReferenceCpuMs: 2.65);
     public static readonly Row Delete = new("delete, 16 clients", "/s", 617, ReferenceCpuMs: 2.65);
 
+    /// <summary>The reference decides nothing without its server: what its scheduler does with one is all that is known.</summary>
+    public static Row Decided(int nodes) => new($"pods decided upon, {nodes} nodes, no server", "/s", 0);
+
+    public static Row Bound(int nodes) => new($"pods bound, {nodes} nodes", "/s", nodes switch { 100 => 314, 1000 => 202, _ => 135 }, ReferenceCpuMs: nodes switch { 100 => 2, 1000 => 3.5, _ => 4.8 });
+
+    public static Row MemoryOfNodes(int nodes) => new($"memory then, {nodes} nodes", "MB", 0, LowerIsBetter: true);
+
+    public static Row ReadyWithPods(int pods) => new($"start to ready, {pods} pods stored", "ms", pods == 0 ? 3100 : 4100, LowerIsBetter: true, ReferenceCpuMs: 2400);
+
+    public static Row MemoryWithPods(int pods) => new($"memory once read, {pods} pods stored", "MB", pods == 0 ? 304 : 0, LowerIsBetter: true);
+
     public static Row ListWhole(int count, double reference) => new($"list {count / 1000} 000, whole", "ms", reference, LowerIsBetter: true);
 
     public static Row ListPages(int count, double reference) => new($"list {count / 1000} 000, pages of 500", "ms", reference, LowerIsBetter: true);

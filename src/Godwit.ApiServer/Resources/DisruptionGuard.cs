@@ -16,7 +16,9 @@ internal sealed class DisruptionGuard(ListHandler lists, ServedResources resourc
 {
     /// <summary>Pods that are let go and not gone: beyond so many the controller does not keep up.</summary>
     private const int DisruptedMax = 2000;
-    private const int RetryAfterSeconds = 10;
+
+    /// <summary>None is named: clients would wait for it without a word, where kubectl says why and asks again every five seconds.</summary>
+    private const int RetryAfterSeconds = 0;
 
     private readonly ServedResource? budgets = resources.Find(PodDisruptionBudget.Type.Group, PodDisruptionBudget.Type.Version, PodDisruptionBudget.Type.Plural);
 

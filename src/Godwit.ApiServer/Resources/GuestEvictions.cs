@@ -22,7 +22,8 @@ namespace Godwit.ApiServer.Resources;
 /// </summary>
 internal sealed class GuestEvictions(IRevisionStore store, ListHandler lists, ServedResources resources, ObjectWriter writer)
 {
-    private const int RetryAfterSeconds = 5;
+    /// <summary>None is named: clients would wait for it without a word, where kubectl says why and asks again every five seconds.</summary>
+    private const int RetryAfterSeconds = 0;
 
     /// <summary>After a move that failed, before another is made: what stood in its way seldom goes away sooner.</summary>
     private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(30);

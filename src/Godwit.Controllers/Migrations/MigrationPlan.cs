@@ -159,11 +159,11 @@ internal static class MigrationPlanner
 
     private static IEnumerable<Obstacle> Busy(VirtualMachineInstanceMigration migration, NodeFacts node, MigrationWorld world)
     {
-        var arriving = world.Active.Where(each => each.Status.MigrationState!.TargetNode == node.Name).ToList();
-        var others = arriving.Count(each => !MigrationWorld.IsOfSameService(each, migration));
-        if (others >= world.Limits.InboundForEachNode)
+        // Guests of one service wait for each other: one that was kept back would keep the others from ending.
+        var arriving = world.Active.Where(each => each.Status.MigrationState!.TargetNode == node.Name && !MigrationWorld.IsOfSameService(each, migration)).ToList();
+        if (arriving.Count >= world.Limits.InboundForEachNode)
         {
-            yield return new Obstacle(TargetBusy, $"{others} other guests are on their way there", "it is tried again when one has arrived");
+            yield return new Obstacle(TargetBusy, $"{arriving.Count} other guests are on their way there", "it is tried again when one has arrived");
         }
         else if (arriving.Count(each => IsBeingPrepared(each, world)) >= world.Limits.PreparingForEachNode)
         {

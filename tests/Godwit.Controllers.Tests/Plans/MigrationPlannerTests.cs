@@ -67,6 +67,20 @@ public sealed class MigrationPlannerTests
     }
 
     [Fact]
+    public void Guests_of_one_service_wait_for_nobody_of_theirs()
+    {
+        var guests = new[] { Vmi("a", "n1"), Vmi("b", "n1"), Vmi("c", "n1"), Vmi("d", "n1") };
+        VirtualMachineInstanceMigration[] moves = [Active("m1", "a", "n1", "n2"), Active("m2", "b", "n1", "n2"), Active("m3", "c", "n1", "n2"), Move("m4", "d")];
+
+        Assert.IsType<MigrationPlan.Wait>(Plan(moves[3], guests, ["n1", "n2"], moves));
+        moves = [.. moves.Select(move => move with
+        {
+            Metadata = move.Metadata with { Annotations = new Dictionary<string, string> { [AnnotationNames.Service] = "shop/1" } },
+        })];
+        Assert.IsType<MigrationPlan.Schedule>(Plan(moves[3], guests, ["n1", "n2"], moves));
+    }
+
+    [Fact]
     public void Of_those_that_wait_the_more_urgent_come_first()
     {
         var guests = new[] { Vmi("a", "n1"), Vmi("b", "n1"), Vmi("c", "n1") };

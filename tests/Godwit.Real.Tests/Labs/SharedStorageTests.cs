@@ -36,10 +36,12 @@ public sealed class SharedStorageTests(GodwitLab lab)
         (await Command.RunAsync("cp", ["-a", folders.Shared + "/.", folders.Copy], Bound)).MustSucceed();
         await agents.RestartAsync(source, options, "unshare", "--mount", "--", "sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh", folders.Copy, folders.Shared);
 
-        var refused = await lab.GodwitAsync("migrate", guest.Name, "--to", source);
-
-        Assert.NotEqual(0, refused.ExitCode);
-        Assert.Contains("DiskNotShared", refused.Errors, StringComparison.Ordinal);
+        await Eventually.IsTrueAsync("the agent there, which has just been started, says that it does not see the disk", Bound, async () =>
+        {
+            var refused = await lab.GodwitAsync("migrate", guest.Name, "--to", source);
+            Assert.NotEqual(0, refused.ExitCode);
+            return refused.Errors.Contains("DiskNotShared", StringComparison.Ordinal);
+        });
         await guest.MustBeWholeAsync(target, counter);
         await guest.MustHaveItsDiskAsync();
         Assert.Empty(Directory.EnumerateFiles(folders.Shared, ".godwit-proof-*"));

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+
+namespace Godwit.ApiBench;
+
+/// <summary>
+/// Pods: how many get a node in a second, from the first create until the last is bound, while 16 clients create them (they are done long before); and what a server needs, to start and to run,
+/// with so many stored. Nodes are objects alone; nothing runs.
+/// </summary>
+internal sealed class PodSequence(string program, int divisor, Results results, CancellationToken stopping)
+{
+    private const string Namespace = "bench";
+    private const int Clients = 16;
+
+    private static readonly (int Nodes, int Pods)[] Clusters = [(100, 2000), (1000, 4000), (5000, 3000)];
+    private static readonly int[] Stored = [0, 1000, 10_000];
+
+    public async Task RunAsync()
+    {
+        foreach (var (nodes, pods) in Clusters)
+        {
+            Decisions.Run(nodes, pods / divisor, results);
+        }
+
+        foreach (var (nodes, pods) in Clusters)
+        {
+            await InFolderAsync(data => ScheduleAsync(data, nodes, pods / divisor));
+        }
+
+        foreach (var pods in Stored)
+        {
+            await InFolderAsync(data => StoreAsync(data, pods));
+        }
+    }
+
+    private static async Task InFolderAsync(Func<string, Task> work)
+    {
+        var data = Directory.CreateTempSubdirectory($"godwit-bench-{Environment.ProcessId}-").FullName;
+        try
+        {
+            await work(data);
+        }
+        finally
+        {
+            Directory.Delete(data, recursive: true);
+        }
+    }
+
+    private async Task ScheduleAsync(string data, int nodes, int pods)
+    {
+        using var server = await ServerProcess.StartAsync(program, data, stopping);
+        await PrepareAsync(server, nodes);
+        var (cpu, started) = (server.CpuSeconds, Stopwatch.GetTimestamp());
+        await ManyAsync(server, pods, (client, number) => client.SendAsync(HttpMethod.Post, Pods, Pod(number, node: null), Json, stopping));
+        using var asking = new LoadClient(server.Token);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (await asking.CountAsync($"{Pods}?fieldSelector=spec.nodeName%3D&limit=1", stopping) > 0)
+        {
+            await look.WaitForNextTickAsync(stopping);
+        }
+
+        var elapsed = Stopwatch.GetElapsedTime(started);
+        results.Add(Row.Bound(nodes), new Sample(pods / elapsed.TotalSeconds, CpuMs: (server.CpuSeconds - cpu) * 1000 / pods));
+        results.Add(Row.MemoryOfNodes(nodes), new Sample(server.ResidentMegabytes));
+    }
+
+    private async Task StoreAsync(string data, int pods)
+    {
+        using (var filling = await ServerProcess.StartAsync(program, data, stopping))
+        {
+            await PrepareAsync(filling, nodes: 1);
+            await ManyAsync(filling, pods, (client, number) => client.SendAsync(HttpMethod.Post, Pods, Pod(number, "n0"), Json, stopping));
+        }
+
+        using var server = await ServerProcess.StartAsync(program, data, stopping);
+        results.Add(Row.ReadyWithPods(pods), new Sample(server.ReadyAfter.TotalMilliseconds, CpuMs: server.CpuSeconds * 1000));
+
+        // Until the controllers have read it all, which they have when they make something for a new object.
+        using var client = new LoadClient(server.Token);
+        await client.SendAsync(HttpMethod.Post, $"/api/v1/namespaces/{Namespace}/services", """{"metadata":{"name":"seen"},"spec":{"ports":[{"port":80}]}}""", Json, stopping);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (await client.CountAsync($"/api/v1/namespaces/{Namespace}/services?fieldSelector=spec.clusterIP%3D&limit=1", stopping) > 0)
+        {
+            await look.WaitForNextTickAsync(stopping);
+        }
+
+        results.Add(Row.MemoryWithPods(pods), new Sample(server.ResidentMegabytes));
+    }
+
+    private const string Json = "application/json";
+    private const string Pods = $"/api/v1/namespaces/{Namespace}/pods";
+
+    private async Task PrepareAsync(ServerProcess server, int nodes)
+    {
+        using (var client = new LoadClient(server.Token))
+        {
+            await client.MakeNamespaceAsync(Namespace, stopping);
+        }
+
+        await ManyAsync(server, nodes, async (client, number) =>
+        {
+            await client.SendAsync(HttpMethod.Post, "/api/v1/nodes", $$$"""{"metadata":{"name":"n{{{number}}}","labels":{"kubernetes.io/hostname":"n{{{number}}}"} } }""", Json, stopping);
+            await client.SendAsync(
+                HttpMethod.Patch,
+                $"/api/v1/nodes/n{number}/status",
+                """{"status":{"allocatable":{"cpu":"16","memory":"32Gi","pods":"11000"},"conditions":[{"type":"Ready","status":"True"}]}}""",
+                "application/merge-patch+json",
+                stopping);
+        });
+    }
+
+    /// <summary>Of the host's network, so that it waits for no address; it bears nodes that fall silent, as these do.</summary>
+    private static string Pod(int number, string? node) =>
+        $$$"""
+        {"metadata":{"name":"p{{{number}}}","labels":{"app":"bench"} },
+         "spec":{{{{(node is null ? "" : $"\"nodeName\":\"{node}\",")}}}"hostNetwork":true,"tolerations":[{"operator":"Exists"}],"automountServiceAccountToken":false,
+         "containers":[{"name":"c","image":"none","resources":{"requests":{"cpu":"{{{(node is null ? "100m" : "1m")}}}","memory":"1Mi"} } }] } }
+        """;
+
+    private static async Task ManyAsync(ServerProcess server, int count, Func<LoadClient, int, Task> send)
+    {
+        var next = -1;
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            using var client = new LoadClient(server.Token);
+            while (Interlocked.Increment(ref next) is var number && number < count)
+            {
+                await send(client, number);
+            }
+        }));
+    }
+}
