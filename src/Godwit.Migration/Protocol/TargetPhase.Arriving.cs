@@ -156,10 +156,11 @@ public abstract partial record TargetPhase
 
         internal override TargetMove On(TargetInput input, DateTimeOffset now) => input switch
         {
-            TargetInput.Persisted { Record: TargetRecord.Refused } when RecordsFirst && !Dead =>
+            // Also for a QEMU that died by itself meanwhile: what was made for it is still there.
+            TargetInput.Persisted { Record: TargetRecord.Refused } when RecordsFirst =>
                 Go(this with { Recorded = true, RecordsFirst = false }, new TargetEffect.Fence()),
             TargetInput.Persisted { Record: TargetRecord.Refused } => (this with { Recorded = true }).EndIfDone(),
-            TargetInput.Observed { Reading.Guest: GuestState.Gone } => (this with { Dead = true }).EndIfDone(),
+            TargetInput.Observed { Reading.Guest: GuestState.Gone } when !RecordsFirst => (this with { Dead = true }).EndIfDone(),
             TargetInput.Tick or TargetInput.Ordered => Go(this, [.. Missing()]),
             _ => Stay,
         };

@@ -87,6 +87,19 @@ public sealed class TargetEngineTests
     }
 
     [Fact]
+    public void What_was_made_for_a_QEMU_that_died_by_itself_is_removed_before_the_refusal_is_told()
+    {
+        var arrival = Listening().See(GuestState.Paused, StreamStatus.Completed).Order(new Order.Run()).Give(new TargetInput.Persisted(TargetRecord.RunGranted));
+        arrival.Give(new TargetInput.MachineFailed(new TargetEffect.RunGuest(), "its QEMU has ended")).See(GuestState.Gone, StreamStatus.None);
+        Assert.Contains(new TargetEffect.Persist(TargetRecord.Refused), arrival.Effects);
+
+        // Seen dead once more before the refusal is on disk.
+        arrival.See(GuestState.Gone, StreamStatus.None).ExpectPhase<TargetPhase.Refusing>();
+        arrival.Give(new TargetInput.Persisted(TargetRecord.Refused)).Expect<TargetPhase.Refusing>(new TargetEffect.Fence());
+        arrival.See(GuestState.Gone, StreamStatus.None).ExpectPhase<TargetPhase.Refused>();
+    }
+
+    [Fact]
     public void A_guest_that_may_have_run_is_never_refused()
     {
         var arrival = new Script(TargetEngine.Recover(TargetRecord.RunGranted, new(GuestState.Paused, StreamStatus.Completed, 0)));
