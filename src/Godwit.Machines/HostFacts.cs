@@ -20,6 +20,12 @@ internal sealed partial class HostFacts(MachineContext context, ProcessLauncher 
     private static readonly TimeSpan ProbeBound = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan QueryBound = TimeSpan.FromSeconds(30);
 
+    /// <summary>From the end of its monitor to its own, if that is what ended the monitor.</summary>
+    private static readonly TimeSpan EndBound = TimeSpan.FromSeconds(1);
+
+    /// <summary>No guest is lost with a QEMU that is only asked, so one that fails is asked again: a host must not be without machines for a process that was killed.</summary>
+    private const int AsksMax = 3;
+
     private readonly SemaphoreSlim asking = new(1);
     private readonly DeviceAccess devices = new(context.Options.DeviceGroupId, context.Log);
     private MachineHostFacts? known;
@@ -54,6 +60,21 @@ internal sealed partial class HostFacts(MachineContext context, ProcessLauncher 
 
         var (accelerator, reason) = Options.Accelerator is { } told ? (told, "the options say so") : await ChooseAsync(stopping);
         Log.Chosen(context.Log, accelerator, reason);
+        for (var asks = 1; ; asks++)
+        {
+            try
+            {
+                return await AskOnceAsync(accelerator, reason, stopping);
+            }
+            catch (MachineException error) when (asks < AsksMax)
+            {
+                Log.AsksAgain(context.Log, error, asks, AsksMax);
+            }
+        }
+    }
+
+    private async Task<MachineHostFacts> AskOnceAsync(Accelerator accelerator, string reason, CancellationToken stopping)
+    {
         using var folder = ProbeFolder.Create(Options);
         var socket = Path.Combine(folder.Path, "qmp.sock");
         using var process = await LaunchAsync(
@@ -61,6 +82,12 @@ internal sealed partial class HostFacts(MachineContext context, ProcessLauncher 
         try
         {
             return await QueryAsync(socket, process, accelerator, reason, stopping);
+        }
+        catch (MachineException error)
+        {
+            await Task.WhenAny(process.Exited, Task.Delay(EndBound, context.Clock, stopping));
+            var state = process.Exited.IsCompleted ? (await process.Exited).ToString() : "still runs";
+            throw new MachineException($"{Options.QemuProgram} does not say what this host offers: it {state}{Said(folder)}", error);
         }
         finally
         {
@@ -186,6 +213,9 @@ internal sealed partial class HostFacts(MachineContext context, ProcessLauncher 
     {
         [LoggerMessage(1, LogLevel.Information, "Guests run with {Accelerator}: {Reason}")]
         public static partial void Chosen(ILogger log, Accelerator accelerator, string reason);
+
+        [LoggerMessage(2, LogLevel.Warning, "Try {Asks} of {AsksMax} to ask QEMU what this host offers failed; it is asked again")]
+        public static partial void AsksAgain(ILogger log, Exception error, int asks, int asksMax);
     }
 
     /// <summary>A folder of one probe, owned by a user that no machine has; what QEMU says lies outside it.</summary>
