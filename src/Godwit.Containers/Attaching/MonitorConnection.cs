@@ -77,15 +77,25 @@ internal sealed class MonitorConnection : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>
+    /// A monitor that ends with input of ours unread resets the connection, and the kernel says so before it hands out what the monitor had sent: once, so what lies
+    /// behind is read on to its end.
+    /// </summary>
     private async ValueTask<int> ReceiveAsync(byte[] buffer, CancellationToken stopping)
     {
-        try
+        for (var mayReset = true; ; mayReset = false)
         {
-            return await socket.ReceiveAsync(buffer, SocketFlags.None, stopping);
-        }
-        catch (SocketException gone) when (gone.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.NotConnected)
-        {
-            return 0;
+            try
+            {
+                return await socket.ReceiveAsync(buffer, SocketFlags.None, stopping);
+            }
+            catch (SocketException gone) when (gone.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.NotConnected)
+            {
+                if (!mayReset)
+                {
+                    return 0;
+                }
+            }
         }
     }
 }

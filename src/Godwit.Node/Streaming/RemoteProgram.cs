@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.WebSockets;
 using Godwit.Api;
 using Godwit.Api.Meta.V1;
+using Godwit.Base;
 using Godwit.Containers;
 
 namespace Godwit.Node.Streaming;
@@ -25,16 +26,9 @@ internal static class RemoteProgram
         var sizes = options.Terminal ? CopySizesAsync(line, resize, over.Token) : Task.CompletedTask;
         var output = CopyOutputAsync(session, line, options, over.Token);
         await Task.WhenAny(output, client);
-        if (output.IsCompletedSuccessfully)
+        if (output.IsCompletedSuccessfully || output.Exception is not null)
         {
-            try
-            {
-                await line.EndAsync(GodwitJson.SerializeToUtf8(StatusOf(exitCode())), over.Token);
-            }
-            catch (Exception gone) when (gone is WebSocketException or IOException or ObjectDisposedException)
-            {
-                // The client went at the same moment.
-            }
+            await TellAsync(line, output.Exception is { } failure ? StatusOf(failure.GetBaseException()) : StatusOf(exitCode()), over.Token);
         }
 
         await over.CancelAsync();
@@ -51,6 +45,27 @@ internal static class RemoteProgram
             Reason = "NonZeroExitCode",
             Details = new StatusDetails { Causes = [new StatusCause { Reason = "ExitCode", Message = exitCode.Value.ToString(CultureInfo.InvariantCulture) }] },
         };
+
+    /// <summary>A client that is told nothing takes that for success: what broke between the program and it must be said.</summary>
+    internal static Status StatusOf(Exception failure) => new()
+    {
+        Outcome = "Failure",
+        Message = $"the program's output broke off: {ErrorChain.Describe(failure)}",
+        Reason = "InternalError",
+        Code = 500,
+    };
+
+    private static async Task TellAsync(IRemoteLine line, Status status, CancellationToken stopping)
+    {
+        try
+        {
+            await line.EndAsync(GodwitJson.SerializeToUtf8(status), stopping);
+        }
+        catch (Exception gone) when (gone is WebSocketException or IOException or ObjectDisposedException)
+        {
+            // The client went at the same moment.
+        }
+    }
 
     private static async Task CopyInputAsync(IProcessSession session, IRemoteLine line, CancellationToken stopping)
     {
