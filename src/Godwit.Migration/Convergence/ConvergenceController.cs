@@ -24,6 +24,9 @@ public sealed record ConvergenceSettings
     /// <summary>End the rounds after the first pass, whatever is left (the mode is post-copy).</summary>
     public bool OnePassOnly { get; init; }
 
+    /// <summary>QEMU slows the guest from round to round (auto-converge): a round that stalls may be followed by one that does not, so stalled rounds end nothing; the other rules do.</summary>
+    public bool SlowsGuest { get; init; }
+
     /// <summary>What the forecast knew of the guest's writes; null: nothing, so only the rounds can tell.</summary>
     public DirtyCurve? ExpectedDirty { get; init; }
 }
@@ -57,24 +60,24 @@ public abstract record ConvergenceAdvice
 ///   a round ends with V(i+1) dirty        V(i+1) ≤ 0.9·V(i)         carry on: the next stop will be shorter
 ///                                         V(i+1) &gt; 0.9·V(i)         stalled: the limit that holds V(i+1) is V(i+1)/R
 ///                                           fits the budget          raise the limit to it, at least by half
-///                                           does not, twice running  NotConverging
+///                                           does not, twice running  NotConverging, unless the guest is being slowed
 /// </code>
 /// It acts at the ends of rounds only: within one, what remains is a saw tooth that tells nothing. A value: each reading
 /// gives the next controller.
 /// </summary>
 public sealed record ConvergenceController(ConvergenceSettings Settings)
 {
-    private const double ShrinkShare = 0.9;
-    private const double RaiseFactorMin = 1.5;
-    private const double RaiseHeadroom = 1.15;
-    private const int StallsMax = 2;
+    internal const double ShrinkShare = 0.9;
+    internal const double RaiseFactorMin = 1.5;
+    internal const double RaiseHeadroom = 1.15;
+    internal const int StallsMax = 2;
     private const int RoundsSeenMax = 32;
 
     /// <summary>A round this short is mostly the time between two readings.</summary>
     private const double RoundSecondsMin = 0.1;
 
     /// <summary>A forecast must be this far beyond the budget before rounds end on its word alone.</summary>
-    private const double ExpectationMargin = 2;
+    internal const double ExpectationMargin = 2;
 
     public double DowntimeLimitMs { get; private init; } = Math.Min(Settings.DowntimeLimitFirstMs, Settings.DowntimeBudgetMs);
 
@@ -188,7 +191,7 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
             return (this with { DowntimeLimitMs = raised, StallCount = 0 }, new ConvergenceAdvice.SetDowntimeLimit(raised));
         }
 
-        var stalls = StallCount + 1;
+        var stalls = Settings.SlowsGuest ? 0 : StallCount + 1;
         return (this with { StallCount = stalls }, stalls >= StallsMax
             ? new ConvergenceAdvice.EndRounds(TerminationRule.NotConverging)
             : ConvergenceAdvice.CarryOn.Instance);
@@ -202,7 +205,7 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     /// </summary>
     private TerminationRule? Hopeless(PrecopySample sample)
     {
-        if (Settings.ExpectedDirty is not { } expected || Settings.Action == NonConvergenceAction.SwitchOver || BytesPerSecond <= 0)
+        if (Settings.ExpectedDirty is not { } expected || Settings.Action == NonConvergenceAction.SwitchOver || Settings.SlowsGuest || BytesPerSecond <= 0)
         {
             return null;
         }

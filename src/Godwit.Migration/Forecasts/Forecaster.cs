@@ -37,7 +37,8 @@ public static class Forecaster
             ZeroBytes = input.MemoryBytes - firstPass,
             Dirty = Curve(input, kind).Faster(kind ? factor.Low : factor.High),
             LinkBytesPerSecond = kind ? input.LinkBytesPerSecond.High : input.LinkBytesPerSecond.Low,
-            DowntimeLimitSeconds = input.DowntimeLimitMs / 1000,
+            DowntimeLimitSeconds = Math.Min(input.DowntimeLimitMs, input.DowntimeBudgetMs) / 1000,
+            DowntimeBudgetSeconds = input.DowntimeBudgetMs / 1000,
             RestartSeconds = (kind ? input.Costs.RestartMs.Low : input.Costs.RestartMs.High) / 1000,
             Termination = input.Termination,
         };
@@ -71,14 +72,14 @@ public static class Forecaster
 
     private static ModeForecast Precopy(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
     {
-        var (good, bad) = (Raise(kind, input), Raise(unkind, input));
+        var (good, bad) = (kind.Precopy(), unkind.Precopy());
         return Build(input, ForecastMode.Precopy, Ends.Of(good), Ends.Of(bad), Converges(input, unkind, good, bad));
     }
 
     private static ModeForecast AutoConverge(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
     {
         var slowed = ThrottleSettings.AutoConverge;
-        var (good, bad) = (Raise(kind with { Throttle = slowed }, input), Raise(unkind with { Throttle = slowed }, input));
+        var (good, bad) = ((kind with { Throttle = slowed }).Precopy(), (unkind with { Throttle = slowed }).Precopy());
         var slowing = bad.ThrottleShare > 0
             ? string.Create(CultureInfo.InvariantCulture, $"; the guest may lose up to {bad.ThrottleShare:P0} of its CPU time until it has moved")
             : "; it would not have to be slowed down";
@@ -94,22 +95,13 @@ public static class Forecaster
 
     private static ModeForecast Hybrid(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
     {
-        var (good, bad) = (Raise(kind, input), Raise(unkind, input));
+        var (good, bad) = ((kind with { EndsWhenHopeless = true }).Precopy(), (unkind with { EndsWhenHopeless = true }).Precopy());
         return Build(
             input,
             ForecastMode.Hybrid,
             good.Converged ? Ends.Of(good) : Pulled(good),
             bad.Converged ? Ends.Of(bad) : Pulled(bad),
             bad.Converged ? "converges by pre-copy, so nothing is left to pull" : "goes on by post-copy when the rounds stop shrinking: " + Pulling(bad));
-    }
-
-    /// <summary>As the convergence controller does: the first, small limit if it can be met, else the whole budget.</summary>
-    private static PrecopyRun Raise(WorkingSetModel model, ForecastInput input)
-    {
-        var first = model.Precopy();
-        return first.Converged || input.DowntimeBudgetMs <= input.DowntimeLimitMs
-            ? first
-            : (model with { DowntimeLimitSeconds = input.DowntimeBudgetMs / 1000 }).Precopy();
     }
 
     /// <summary>From here on the guest runs on the target: it stops only for its device state, then waits for hot pages.</summary>

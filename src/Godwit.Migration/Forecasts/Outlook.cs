@@ -84,6 +84,8 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
                 SpentSeconds = Math.Max(0, (elapsed - controller.Current.StartedAt).TotalSeconds),
                 LinkBytesPerSecond = At(rate, 1 - unkindness),
                 DowntimeLimitSeconds = controller.DowntimeLimitMs / 1000,
+                DowntimeBudgetSeconds = controller.Settings.DowntimeBudgetMs / 1000,
+                EndsWhenHopeless = controller.Settings is { ExpectedDirty: not null, Action: not NonConvergenceAction.SwitchOver },
                 RestartSeconds = At(costs.RestartMs, unkindness) / 1000,
                 Termination = Remaining(controller.Settings.Termination, trace, leftBytes, controller.Current.Round, elapsed),
             };

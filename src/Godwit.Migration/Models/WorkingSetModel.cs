@@ -8,10 +8,12 @@ namespace Godwit.Migration.Models;
 /// V(0) = memory that is not zero          T(i) = (V(i) − R·L) / R        a pass stops short, at R·L left
 /// V(i+1) = R·L' + u(T(i)), L' = what was left of the pass                 u saturates at the working set
 /// the rounds end when V(i+1) ≤ R·L        Tdown = min(L, V(i+1)/R) + Tres
+/// stalled: V(i+1) &gt; 0.9·V(i)              L is raised to hold V(i+1), if the budget does; twice running not: the rounds end
 /// </code>
 /// L is the downtime limit: QEMU looks again, and may stop the guest, as soon as what it knows to be left fits R·L, in
 /// the middle of a pass. So a generous limit is used in full, whatever the dirty rate: measured downtimes lie at 220 to
-/// 300 ms for a limit of 300 ms and at 16 ms for one of 30 ms. Zero pages cost eight bytes each on the wire.
+/// 300 ms for a limit of 300 ms and at 16 ms for one of 30 ms. Zero pages cost eight bytes each on the wire. What a round that
+/// stalls leads to is <see cref="ConvergenceController"/>'s to say: it is done here as there, by the same numbers.
 /// </summary>
 public sealed record WorkingSetModel
 {
@@ -35,6 +37,12 @@ public sealed record WorkingSetModel
     /// <summary>L, in seconds.</summary>
     public required double DowntimeLimitSeconds { get; init; }
 
+    /// <summary>What L may be raised to when rounds stall, in seconds; no more than L: it stays.</summary>
+    public double DowntimeBudgetSeconds { get; init; }
+
+    /// <summary>Rounds end as soon as the curve says that none will ever fit the budget: there is something better to do than to stop the guest for long.</summary>
+    public bool EndsWhenHopeless { get; init; }
+
     /// <summary>Tres: device state, the order to run and activation, in seconds.</summary>
     public double RestartSeconds { get; init; }
 
@@ -47,7 +55,7 @@ public sealed record WorkingSetModel
     public PrecopyRun Precopy()
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(LinkBytesPerSecond);
-        var fitsBytes = LinkBytesPerSecond * DowntimeLimitSeconds;
+        var limit = new Limit(DowntimeLimitSeconds, StallCount: 0);
         var memoryBytes = FirstPassBytes + ZeroBytes;
         var seconds = ZeroWireBytes / LinkBytesPerSecond;
         var copiedBytes = ZeroWireBytes;
@@ -55,12 +63,15 @@ public sealed record WorkingSetModel
         var throttle = 0.0;
         for (var round = 0; ; round++)
         {
+            var fitsBytes = LinkBytesPerSecond * limit.Seconds;
             var sentBytes = Math.Max(0, leftBytes - fitsBytes);
             var passSeconds = sentBytes / LinkBytesPerSecond;
             seconds += passSeconds;
             copiedBytes += sentBytes;
             var nextBytes = leftBytes - sentBytes + Dirty.Faster(1 - throttle).UniqueBytes(passSeconds + (round == 0 ? SpentSeconds : 0));
-            if (EndedBy(round, nextBytes, fitsBytes, copiedBytes / memoryBytes, seconds) is { } rule)
+            var ended = EndedBy(round, nextBytes, fitsBytes, copiedBytes / memoryBytes, seconds);
+            limit = nextBytes <= leftBytes * ConvergenceController.ShrinkShare ? limit with { StallCount = 0 } : Stalled(limit, nextBytes / LinkBytesPerSecond);
+            if ((ended ?? (limit.StallCount >= ConvergenceController.StallsMax || IsHopeless(nextBytes) ? TerminationRule.NotConverging : null)) is { } rule)
             {
                 return new(seconds, copiedBytes, nextBytes, round, rule, throttle, LinkBytesPerSecond, RestartSeconds);
             }
@@ -74,6 +85,17 @@ public sealed record WorkingSetModel
     public PrecopyRun FirstPass() =>
         (this with { Termination = new() { RoundsMax = 0, CopiedFactorMax = double.MaxValue } }).Precopy();
 
+    private Limit Stalled(Limit limit, double neededSeconds) => neededSeconds <= DowntimeBudgetSeconds && limit.Seconds < DowntimeBudgetSeconds
+        ? new(Math.Min(DowntimeBudgetSeconds, Math.Max(limit.Seconds * ConvergenceController.RaiseFactorMin, neededSeconds * ConvergenceController.RaiseHeadroom)), 0)
+        : limit with { StallCount = Throttle.InitialShare > 0 ? 0 : limit.StallCount + 1 };
+
+    private bool IsHopeless(double leftBytes)
+    {
+        var budgetBytes = LinkBytesPerSecond * DowntimeBudgetSeconds;
+        return EndsWhenHopeless && leftBytes > budgetBytes
+            && Dirty.UniqueBytes(Dirty.UniqueBytes(leftBytes / LinkBytesPerSecond) / LinkBytesPerSecond) > budgetBytes * ConvergenceController.ExpectationMargin;
+    }
+
     private double ZeroWireBytes => ZeroBytes / PageBytes * ZeroPageWireBytes;
 
     private TerminationRule? EndedBy(int round, double leftBytes, double fitsBytes, double copiedFactor, double seconds) =>
@@ -83,6 +105,9 @@ public sealed record WorkingSetModel
         : copiedFactor >= Termination.CopiedFactorMax ? TerminationRule.CopiedMemory
         : seconds >= Termination.Deadline.TotalSeconds ? TerminationRule.Deadline
         : null;
+
+    /// <summary>L in force, and for how many rounds running nothing could be done about what is left.</summary>
+    private readonly record struct Limit(double Seconds, int StallCount);
 }
 
 /// <summary>Auto-converge: the share of its CPU time that the guest loses when the rounds do not shrink.</summary>

@@ -81,11 +81,12 @@ internal static class MovePlanner
         // In auto the later choice stays open: what is not switched on before the start cannot be used at all.
         var postcopy = mode is MigrationMode.Postcopy or MigrationMode.Hybrid || (mode == MigrationMode.Auto && obstacle is null);
         var budget = Budget(wish.Policy, postcopy, wish.MemoryBytes);
-        var convergence = budget.ApplyTo(new ConvergenceSettings { OnePassOnly = mode == MigrationMode.Postcopy });
+        var slows = !postcopy && mode != MigrationMode.Cold && SlowsGuest(wish.Policy);
+        var convergence = budget.ApplyTo(new ConvergenceSettings { OnePassOnly = mode == MigrationMode.Postcopy, SlowsGuest = slows });
         var stream = new StreamSettings
         {
             Postcopy = postcopy,
-            AutoConverge = !postcopy && mode != MigrationMode.Cold && SlowsGuest(wish.Policy),
+            AutoConverge = slows,
             Direct = wish.Policy.Godwit?.Transport == MigrationTransports.Direct,
             BandwidthBytesPerSecond = budget.BandwidthBytesPerSecond,
             DowntimeLimitMs = wish.IsOfService ? ServicePace.DowntimeLimitMs : convergence.DowntimeLimitFirstMs,

@@ -30,6 +30,7 @@ public sealed class ForecasterTests
         Assert.Contains("128 MiB", forecast[ForecastMode.Precopy].Reason, StringComparison.Ordinal);
         Assert.False(forecast[ForecastMode.Precopy].KeepsBudget);
         Assert.True(forecast[ForecastMode.Hybrid].DowntimeMs.High < 300);
+        Assert.True(forecast[ForecastMode.Hybrid].Bytes.High < 300e6 + (3 * 128 * MiB), "its rounds end when they stop shrinking, not when all is copied thrice");
     }
 
     [Fact]

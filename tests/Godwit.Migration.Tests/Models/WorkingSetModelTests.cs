@@ -70,7 +70,8 @@ public sealed class WorkingSetModelTests
         var run = Model(1000 * MB, 128 * MiB, 288 * MB, limitMs: 300).Precopy();
 
         Assert.False(run.Converged);
-        Assert.Equal(TerminationRule.CopiedMemory, run.EndedBy);
+        Assert.Equal(TerminationRule.NotConverging, run.EndedBy);
+        Assert.Equal(2, run.Rounds);
         Assert.Equal(128 * MiB / 119.5e6, run.RestSeconds, 0.35);
     }
 
@@ -105,10 +106,30 @@ public sealed class WorkingSetModelTests
         var fast = Model(1000 * MB, 128 * MiB, 288 * MB, limitMs: 30);
 
         Assert.Equal(TerminationRule.Rounds, (fast with { Termination = new() { RoundsMax = 1, CopiedFactorMax = 99 } }).Precopy().EndedBy);
-        Assert.Equal(TerminationRule.CopiedMemory, (fast with { Termination = new() { RoundsMax = 99, CopiedFactorMax = 2 } }).Precopy().EndedBy);
+        Assert.Equal(TerminationRule.CopiedMemory, (fast with { Termination = new() { RoundsMax = 99, CopiedFactorMax = 1.3 } }).Precopy().EndedBy);
         Assert.Equal(TerminationRule.Threshold, (fast with { Termination = new() { ThresholdBytes = (long)(200 * MB) } }).Precopy().EndedBy);
         Assert.Equal(TerminationRule.Deadline, (fast with { Termination = new() { Deadline = TimeSpan.FromSeconds(3), CopiedFactorMax = 99 } }).Precopy().EndedBy);
+        Assert.Equal(TerminationRule.NotConverging, fast.Precopy().EndedBy);
         Assert.Equal(TerminationRule.FitsDowntimeLimit, Model(0, 0, 288 * MB, 30).Precopy().EndedBy);
+    }
+
+    [Fact]
+    public void A_stalled_round_raises_the_limit_to_what_it_left_when_the_budget_holds_that()
+    {
+        // 12 MiB rewritten all the time take 105 ms.
+        var run = (Model(5000 * MB, 12 * MiB, 288 * MB, limitMs: 30) with { DowntimeBudgetSeconds = 0.3 }).Precopy();
+
+        Assert.True(run.Converged);
+        Assert.InRange(run.RestSeconds, 0.1, 0.14); // And what the pass before had left, which is counted again.
+    }
+
+    [Fact]
+    public void Who_has_something_better_to_do_ends_after_the_pass_that_proves_the_rest_hopeless()
+    {
+        var model = Model(1000 * MB, 128 * MiB, 288 * MB, limitMs: 30) with { DowntimeBudgetSeconds = 0.3, EndsWhenHopeless = true };
+
+        Assert.Equal((TerminationRule.NotConverging, 0), (model.Precopy().EndedBy, model.Precopy().Rounds));
+        Assert.True((model with { Dirty = DirtyCurve.Constant(20 * MB, 64 * MiB) }).Precopy().Converged);
     }
 
     private static WorkingSetModel Model(double dirtyBytesPerSecond, double workingSetBytes, double firstPassBytes, double limitMs) => new()

@@ -58,6 +58,39 @@ public sealed class BudgetTests(SharedGuest shared) : IClassFixture<SharedGuest>
     }
 
     [Fact]
+    public async Task A_guest_that_may_be_slowed_down_is_slowed_until_its_rounds_converge()
+    {
+        // All over its working set as fast as it can, of which the budget holds a half: only a guest that has lost nearly all of its time leaves so little.
+        await using var guest = await TinyGuest.StartAsync(lab, "slowed", "tiny.rate=-1 tiny.set=8M tiny.ballast=16M");
+        var counter = await guest.CounterAsync();
+        const string Policy = """
+            apiVersion: migrations.kubevirt.io/v1alpha1
+            kind: MigrationPolicy
+            metadata: { name: slowing }
+            spec:
+              selectors: { virtualMachineInstanceSelector: {} }
+              bandwidthPerMigration: 16M
+              allowPostCopy: false
+              allowAutoConverge: true
+              godwit: { downtimeLimitMs: 300, onNotConverging: AutoConverge, copiedMemoryFactorMax: 50, roundsMax: 300 }
+            """;
+        (await lab.KubectlAsync(Policy, "create", "-f", "-")).MustSucceed();
+        try
+        {
+            var move = await TroubledMove.StartAsync(lab, guest, "precopy");
+            var status = (await move.EndsAsync())!;
+            Assert.Equal(MigrationPhases.Succeeded, status.Phase);
+            Assert.Equal("FitsDowntimeLimit", status.Measurement!.Termination);
+            Assert.True(status.Measurement.Rounds > 3, $"It converged before it can have been slowed: {status.Measurement}.");
+            await guest.MustBeWholeAsync(move.Target, counter);
+        }
+        finally
+        {
+            (await lab.KubectlAsync(null, "delete", "migrationpolicy", "slowing")).MustSucceed();
+        }
+    }
+
+    [Fact]
     public async Task A_policy_that_is_edited_while_its_move_runs_holds_it_to_the_smaller_downtime()
     {
         var guest = await shared.TakeAsync(Settings);
