@@ -41,7 +41,7 @@ internal sealed record JudgedMove(
             turn,
             Judgement.From(forecast["totalMs"], measured["totalMs"]),
             Judgement.From(forecast["bytes"], measured["bytes"]),
-            Judgement.From(forecast["downtimeMs"], measured["downtimeMs"]),
+            Judgement.From(forecast["downtimeMs"], measured["pausedMs"]), // What is forecast: no CPU of the guest runs. QEMU's own count ends before the order to run.
             (double?)textbook?["totalMs"],
             (double?)textbook?["downtimeMs"],
             $"{(string?)status["migrationState"]?["mode"]}, {(int?)measured["rounds"]} rounds");

@@ -13,7 +13,6 @@ internal sealed partial class LibvirtSystem : IMovingSystem
     private const string Root = "/var/cache/godwit-bench/libvirt-root";
 
     /// <summary>A writer that outruns the link never ends by itself.</summary>
-    private const int PatienceSeconds = 20;
     private static readonly string Script = Path.Combine(Tools.Folder, "tools", "libvirt-host.sh");
     private readonly Stage stage;
     private int host = 1;
@@ -87,7 +86,7 @@ internal sealed partial class LibvirtSystem : IMovingSystem
     {
         try
         {
-            await VirshAsync(host, stopping, "migrate", "--live", "--timeout", $"{PatienceSeconds}", "--timeout-suspend", Domain, $"qemu+tcp://{stage.Address(Other)}/system");
+            await VirshAsync(host, stopping, "migrate", "--live", "--timeout", $"{stage.Patience.TotalSeconds:0}", "--timeout-suspend", Domain, $"qemu+tcp://{stage.Address(Other)}/system");
         }
         catch (CommandException error)
         {

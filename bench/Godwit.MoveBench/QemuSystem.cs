@@ -12,8 +12,6 @@ internal sealed class QemuSystem(Stage stage, BenchSetup setup) : IMovingSystem
 {
     private const int MigrationPort = 4444;
 
-    /// <summary>A writer that outruns the link never ends by itself.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
     private readonly string folder = Directory.CreateTempSubdirectory("godwit-move-bench-qemu-").FullName;
     private Writer? writer;
@@ -64,7 +62,7 @@ internal sealed class QemuSystem(Stage stage, BenchSetup setup) : IMovingSystem
                 return new OwnWord(reading.Status == "completed", reading.TotalTime / 1000, reading.Downtime, passes);
             }
 
-            if (clock.Elapsed > Patience && reading.Status == "active")
+            if (clock.Elapsed > stage.Patience && reading.Status == "active")
             {
                 await source.Monitor.ExecuteAsync(QmpCommands.MigrateCancel, stopping);
             }

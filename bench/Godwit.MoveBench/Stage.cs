@@ -16,6 +16,11 @@ namespace Godwit.MoveBench;
 /// </summary>
 internal sealed class Stage : IAsyncDisposable
 {
+    private const long PatienceSecondsMin = 20;
+
+    /// <summary>What of the guest's memory is not zero.</summary>
+    private const long CopyBytes = 340_000_000;
+
     private const string Instance = "mvb";
     private const int NetworkId = 4077;
     private const int Port = 4977;
@@ -55,7 +60,15 @@ internal sealed class Stage : IAsyncDisposable
         return stage;
     }
 
-    public void SetRate(LinkRate rate) => lab.SetRate(2, rate);
+    public void SetRate(LinkRate rate)
+    {
+        lab.SetRate(2, rate);
+        var copySeconds = rate.IsUnlimited ? 0 : CopyBytes / rate.BytesPerSecond;
+        Patience = TimeSpan.FromSeconds(Math.Max(PatienceSecondsMin, 2 * copySeconds));
+    }
+
+    /// <summary>For how long a system may try: a writer that outruns the link never ends by itself. Twice what one copy takes.</summary>
+    public TimeSpan Patience { get; private set; } = TimeSpan.FromSeconds(PatienceSecondsMin);
 
     /// <summary>Hosts are counted from 1.</summary>
     public NetworkNamespace Place(int host) => lab.Place(host);
