@@ -18,6 +18,9 @@ namespace Godwit.Node.Migrations;
 /// </summary>
 internal sealed partial class IncomingMove : IDisposable
 {
+    /// <summary>A QEMU that needs longer than this for what came before it listened is on a host with no time for it: the source may as well know that it listens.</summary>
+    private static readonly TimeSpan CatchUpBound = TimeSpan.FromSeconds(30);
+
     private const int InputsMax = 1024;
 
     private readonly MoveParts parts;
@@ -224,6 +227,11 @@ internal sealed partial class IncomingMove : IDisposable
         }
 
         _ = ListenAsync(running);
+        if (listening?.Stream is { } early)
+        {
+            // Not before: the source would stop the guest for as long as QEMU needs for all that is kept for it.
+            await Task.WhenAny(early.CaughtUp, Task.Delay(CatchUpBound, parts.Time, stopping));
+        }
     }
 
     /// <summary>The source writes the guest's disks here, until the guest is about to run.</summary>

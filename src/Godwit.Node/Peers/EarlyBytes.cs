@@ -30,24 +30,27 @@ internal sealed class EarlyRoom
 /// What came for a QEMU that does not listen yet, between the thread that reads it and the one that passes it on. It ends by
 /// itself: when the second finds nothing left, the first passes on without it, and no byte overtakes another.
 /// <code>
-///   keeping ── Take finds nothing left ──▶ passed
-///      └───────────── Break ─────────────▶ broken
+///   keeping ── Take ──▶ passing ── Take finds nothing left ──▶ passed
+///      └──────────────────┴──────── Break ───────────────────▶ broken
 /// </code>
+/// While it is passed on nothing more is kept: a QEMU that loads more slowly than the link carries would else stay behind by all that there is
+/// room for, and the guest stand still until it has caught up.
 /// </summary>
 internal sealed class EarlyBytes(EarlyRoom room) : IDisposable
 {
     private readonly Queue<ArraySegment<byte>> kept = new();
     private readonly object gate = new();
+    private bool isPassing;
     private bool isPassed;
     private bool isBroken;
 
-    /// <summary>Keeps a copy, and waits while there is no room for it. False: nothing is kept any more, pass it on.</summary>
+    /// <summary>Keeps a copy, and waits while there is no room for it or while what was kept is passed on. False: nothing is kept any more, pass it on.</summary>
     /// <exception cref="OperationCanceledException">Broken.</exception>
     public bool TryKeep(ReadOnlySpan<byte> bytes)
     {
         lock (gate)
         {
-            while (!isPassed && !isBroken && !room.TryTake(bytes.Length))
+            while (!isPassed && !isBroken && (isPassing || !room.TryTake(bytes.Length)))
             {
                 Monitor.Wait(gate);
             }
@@ -74,6 +77,7 @@ internal sealed class EarlyBytes(EarlyRoom room) : IDisposable
     {
         lock (gate)
         {
+            isPassing = true;
             if (kept.TryDequeue(out var oldest))
             {
                 return oldest;

@@ -70,7 +70,9 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
     private readonly TaskCompletionSource listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock gate = new();
     private Task<Socket>? newest;
+    private readonly TaskCompletionSource caughtUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int channelsOpened;
+    private int channelsBehind;
     private int isRevoked;
 
     public NodeName Source => source;
@@ -83,7 +85,17 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
     internal required Action Revoked { get; init; }
 
     /// <summary>From here on channels reach QEMU: those that are open already, in their order, and new ones at once.</summary>
-    public void QemuListens() => listening.TrySetResult();
+    public void QemuListens()
+    {
+        lock (gate)
+        {
+            listening.TrySetResult();
+            TellIfCaughtUp();
+        }
+    }
+
+    /// <summary>Completes when QEMU listens and has taken all that came before, or what it has not taken was given up: from then on it is behind its source by the relays' buffers alone.</summary>
+    public Task CaughtUp => caughtUp.Task;
 
     public void Dispose()
     {
@@ -97,6 +109,7 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
     internal async Task<IncomingChannel> OpenAsync(CancellationToken stopping)
     {
         Task<Socket> local;
+        bool isBehind;
         lock (gate)
         {
             if (++channelsOpened > channelsMax)
@@ -105,6 +118,8 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
             }
 
             local = newest = ConnectAsync(newest);
+            isBehind = !listening.Task.IsCompleted;
+            channelsBehind += isBehind ? 1 : 0;
         }
 
         if (listening.Task.IsCompleted)
@@ -112,7 +127,24 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
             await local.WaitAsync(stopping); // A refusal can still be told.
         }
 
-        return new IncomingChannel(local, counters, earlyRoom, revoked.Token);
+        return new IncomingChannel(local, counters, earlyRoom, isBehind ? NoteCaughtUp : null, revoked.Token);
+    }
+
+    private void NoteCaughtUp()
+    {
+        lock (gate)
+        {
+            channelsBehind--;
+            TellIfCaughtUp();
+        }
+    }
+
+    private void TellIfCaughtUp()
+    {
+        if (channelsBehind == 0 && listening.Task.IsCompleted)
+        {
+            caughtUp.TrySetResult();
+        }
     }
 
     /// <summary>After the channel before it: by their order QEMU knows which is which.</summary>
@@ -144,23 +176,34 @@ internal sealed class IncomingStream(NodeName source, string token, string socke
 }
 
 /// <summary>One accepted channel; its local end is connected, or will be.</summary>
-internal sealed class IncomingChannel(Task<Socket> local, StreamCounters counters, EarlyRoom earlyRoom, CancellationToken revoked) : IAsyncDisposable
+/// <param name="local">QEMU's end.</param>
+/// <param name="counters">Of the whole stream.</param>
+/// <param name="earlyRoom">For what comes before QEMU listens.</param>
+/// <param name="caughtUp">Called once, when QEMU has what came before it listened, or never will; null: it listens already.</param>
+/// <param name="revoked">The stream was given up.</param>
+internal sealed class IncomingChannel(Task<Socket> local, StreamCounters counters, EarlyRoom earlyRoom, Action? caughtUp, CancellationToken revoked) : IAsyncDisposable
 {
+    private Action? caughtUp = caughtUp;
+
     public async Task RelayAsync(PeerSocket remote, CancellationToken stopping)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(revoked, stopping);
         if (local.IsCompletedSuccessfully)
         {
+            TellCaughtUp();
             await StreamRelay.RunAsync(remote, await local, counters, either.Token);
         }
         else
         {
-            await StreamRelay.RunEarlyAsync(remote, local, earlyRoom, counters, either.Token);
+            await StreamRelay.RunEarlyAsync(remote, local, earlyRoom, TellCaughtUp, counters, either.Token);
         }
     }
 
+    private void TellCaughtUp() => Interlocked.Exchange(ref caughtUp, null)?.Invoke();
+
     public async ValueTask DisposeAsync()
     {
+        TellCaughtUp();
         if (local.IsCompleted)
         {
             await ((Task)local).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -71,9 +71,9 @@ internal static class StreamRelay
 
     /// <summary>
     /// As <see cref="RunAsync"/>, of a channel whose QEMU does not listen yet: what comes before <paramref name="opening"/> is
-    /// done is kept, and passed on first.
+    /// done is kept, and passed on first; <paramref name="caughtUp"/> is called when that is done.
     /// </summary>
-    public static async Task RunEarlyAsync(PeerSocket remote, Task<Socket> opening, EarlyRoom room, StreamCounters counters, CancellationToken stopping)
+    public static async Task RunEarlyAsync(PeerSocket remote, Task<Socket> opening, EarlyRoom room, Action caughtUp, StreamCounters counters, CancellationToken stopping)
     {
         remote.BlockFromHere();
         using var early = new EarlyBytes(room);
@@ -103,6 +103,13 @@ internal static class StreamRelay
             }
         }
 
+        Task CaughtUpAsync(Socket local)
+        {
+            passed.TrySetResult(local);
+            caughtUp();
+            return Task.CompletedTask;
+        }
+
         async Task OpenAsync()
         {
             try
@@ -111,7 +118,7 @@ internal static class StreamRelay
                 BlockingMode.Restore(local);
                 broken.Token.UnsafeRegister(static state => ((Socket)state!).Dispose(), local);
                 await Task.WhenAll(
-                    DirectionAsync(() => PassOn(early, local), () => Task.FromResult(passed.TrySetResult(local)), broken),
+                    DirectionAsync(() => PassOn(early, local), () => CaughtUpAsync(local), broken),
                     DirectionAsync(() => PumpOutward(local, remote, counters), () => remote.FinishWritingAsync(broken.Token), broken));
             }
             catch

@@ -110,7 +110,62 @@ public sealed class EarlyStreamTests
     }
 
     [Fact]
-    public async Task Who_waits_for_room_goes_on_when_some_is_given_back_or_the_stream_breaks()
+    public async Task QEMU_has_caught_up_when_it_has_taken_all_that_came_before_it_listened()
+    {
+        await using var pair = new TestPair();
+        var incoming = Path.Combine(pair.Folder, "in.sock");
+        using var prepared = pair.Target.Streams.Prepare(pair.Source.Endpoint.Node, incoming, channelsMax: 1, listens: false);
+        await using var outgoing = PeerStreamTests.Outgoing(pair, prepared);
+        using var source = await TestPair.ConnectAsQemuAsync(PeerStreamTests.OutgoingPath(pair), Bound.Token());
+        var memory = RandomNumberGenerator.GetBytes(20 * 1024 * 1024);
+        await PeerStreamTests.SendAllAsync(source, memory);
+        source.Shutdown(SocketShutdown.Send);
+        while (prepared.Counters.FromPeerBytes < memory.Length)
+        {
+            await Task.Yield();
+        }
+
+        using var qemu = TestPair.ListenAt(incoming);
+        prepared.QemuListens();
+        using var target = await qemu.AcceptAsync(Bound.Token());
+        Assert.False(prepared.CaughtUp.IsCompleted); // It has read nothing yet, and its socket does not hold so much.
+
+        Assert.Equal(memory, await PeerStreamTests.ReceiveAllAsync(target));
+        await prepared.CaughtUp.WaitAsync(Bound.Token());
+    }
+
+    [Fact]
+    public void A_stream_that_nothing_came_of_has_caught_up_when_QEMU_listens()
+    {
+        using var stream = new IncomingStreams(TimeProvider.System).Prepare(NodeName.Parse("node-1"), "/nonexistent", channelsMax: 1, listens: false);
+        Assert.False(stream.CaughtUp.IsCompleted);
+        stream.QemuListens();
+        Assert.True(stream.CaughtUp.IsCompleted);
+    }
+
+    [Fact]
+    public void While_it_is_passed_on_nothing_more_is_kept()
+    {
+        using var early = new EarlyBytes(new EarlyRoom());
+        Assert.True(early.TryKeep(new byte[10]));
+        Assert.True(early.TryKeep(new byte[10]));
+        early.Return(early.Take()!.Value);
+        bool? isKept = null;
+        var thread = new Thread(() => isKept = early.TryKeep(new byte[10]));
+        thread.Start();
+        while (thread.ThreadState is not (ThreadState.WaitSleepJoin or ThreadState.Stopped))
+        {
+            Thread.Yield();
+        }
+
+        early.Return(early.Take()!.Value);
+        Assert.Null(early.Take()); // What was kept in the meantime would be here.
+        thread.Join();
+        Assert.False(isKept);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_room_goes_on_when_all_was_passed_on_or_the_stream_breaks()
     {
         var room = new EarlyRoom();
         var whole = new byte[EarlyRoom.BytesMax];
@@ -118,10 +173,12 @@ public sealed class EarlyStreamTests
         Assert.True(first.TryKeep(whole));
         var waiting = Task.Run(() => first.TryKeep(new byte[1]), Bound.Token());
         first.Return(first.Take()!.Value);
-        Assert.True(await waiting.WaitAsync(Bound.Token()));
+        Assert.Null(first.Take());
+        Assert.False(await waiting.WaitAsync(Bound.Token()));
 
+        Assert.True(room.TryTake(1));
         using var second = new EarlyBytes(room);
-        var broken = Task.Run(() => second.TryKeep(whole), Bound.Token()); // One byte is still taken, so this waits for good.
+        var broken = Task.Run(() => second.TryKeep(whole), Bound.Token()); // One byte is taken, so this waits for good.
         second.Dispose();
         await Assert.ThrowsAsync<OperationCanceledException>(() => broken.WaitAsync(Bound.Token()));
     }
