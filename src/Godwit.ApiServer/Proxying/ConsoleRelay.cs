@@ -11,11 +11,13 @@ namespace Godwit.ApiServer.Proxying;
 /// </code>
 /// Output waits for nobody but the client. Input that finds no agent waits, one buffer of it, and the client with it; what
 /// was on its way to the old agent just when that closed is lost, as on a serial line. It ends when the client closes, or
-/// when there is no next agent.
+/// when there is no next agent. That an agent's end broke and did not close is told as an error: a client that sees a close like any other
+/// takes what it has for all there was.
 /// </summary>
 internal static class ConsoleRelay
 {
     private const int BufferBytes = 16 * 1024;
+    private const string BrokenWords = "the connection to the node's agent broke; the program may run on";
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
 
     /// <param name="client">Who watches.</param>
@@ -30,9 +32,9 @@ internal static class ConsoleRelay
         var agents = new Agents(first, mayFollow: next is not null);
         var up = UpAsync(client, agents, ending.Token);
         var down = DownAsync(agents, client, next, ending.Token);
-        await Task.WhenAny(up, down);
-        await CloseAsync(client, clock);
-        await CloseAsync(agents.Current, clock);
+        var over = await Task.WhenAny(up, down);
+        await CloseAsync(client, over == down && await down ? WebSocketCloseStatus.InternalServerError : WebSocketCloseStatus.NormalClosure, clock);
+        await CloseAsync(agents.Current, WebSocketCloseStatus.NormalClosure, clock);
 
         // A receive that is cut off resets the connection, and the close is lost with it: the client has time to answer.
         await up.WaitAsync(CloseTimeout, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -60,7 +62,8 @@ internal static class ConsoleRelay
         }
     }
 
-    private static async Task DownAsync(Agents agents, WebSocket client, Func<bool, CancellationToken, Task<WebSocket?>>? next, CancellationToken stopping)
+    /// <summary>True when it ended because the last agent's end broke.</summary>
+    private static async Task<bool> DownAsync(Agents agents, WebSocket client, Func<bool, CancellationToken, Task<WebSocket?>>? next, CancellationToken stopping)
     {
         try
         {
@@ -69,7 +72,7 @@ internal static class ConsoleRelay
                 var broke = await CopyAsync(agents.Current, client, stopping);
                 if (next is null || client.State != WebSocketState.Open || await next(broke, stopping) is not { } following)
                 {
-                    return;
+                    return broke && next is null;
                 }
 
                 agents.GoOnWith(following);
@@ -77,7 +80,7 @@ internal static class ConsoleRelay
         }
         catch (Exception error) when (IsOver(error))
         {
-            // As above.
+            return false; // As above.
         }
     }
 
@@ -106,14 +109,14 @@ internal static class ConsoleRelay
         }
     }
 
-    private static async Task CloseAsync(WebSocket socket, TimeProvider clock)
+    private static async Task CloseAsync(WebSocket socket, WebSocketCloseStatus status, TimeProvider clock)
     {
         using var timeout = new CancellationTokenSource(CloseTimeout, clock);
         try
         {
             if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
             {
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, timeout.Token);
+                await socket.CloseOutputAsync(status, status is WebSocketCloseStatus.NormalClosure ? null : BrokenWords, timeout.Token);
             }
         }
         catch (Exception error) when (IsOver(error))
