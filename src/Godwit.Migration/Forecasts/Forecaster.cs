@@ -1,6 +1,7 @@
 using System.Globalization;
 using Godwit.Migration.Convergence;
 using Godwit.Migration.Models;
+using Godwit.Migration.Protocol;
 
 namespace Godwit.Migration.Forecasts;
 
@@ -107,7 +108,10 @@ public static class Forecaster
     /// <summary>From here on the guest runs on the target: it stops only for its device state, then waits for hot pages.</summary>
     private static Ends Pulled(PrecopyRun run) => run.Converged
         ? Ends.Of(run)
-        : new(run.TotalSeconds, run.RestartSeconds, run.TotalBytes, run.Rounds, HotSeconds: Math.Min(0.7, run.RestSeconds * 0.6));
+        : new(run.TotalSeconds + HushSeconds(run), run.RestartSeconds, run.TotalBytes, run.Rounds, HotSeconds: Math.Min(0.7, run.RestSeconds * 0.6));
+
+    /// <summary>The pull gets little of the link at first, while the guest fetches its hot pages.</summary>
+    private static double HushSeconds(PrecopyRun run) => Math.Min(run.RestSeconds, SourcePhase.Postcopying.BackgroundHush.TotalSeconds);
 
     private static string Pulling(PrecopyRun bad) => bad.Converged
         ? "nothing would be left to pull"
