@@ -111,6 +111,7 @@ public static class AgentHost
         private readonly MoveAgent mover;
         private readonly GuestSync guests;
         private readonly PodAgent pods;
+        private readonly AddressAnnouncements announcements;
         private readonly ServiceSync services;
         private readonly UsageReporter reporter;
 
@@ -160,7 +161,9 @@ public static class AgentHost
             };
             mover = new MoveAgent(parts);
             guests = new GuestSync(PartsOf(parts));
-            services = new ServiceSync(options.Node, client, new ServicePlane(NetworkNamespace.Own, names, time), overlay, nodeNames, time, loggers);
+            announcements = new AddressAnnouncements(
+                options.Node, new AddressAnnouncer(NetworkNamespace.Own, [options.UnderlayAddress, .. options.OtherPeerAddresses], time, loggers.CreateLogger<AddressAnnouncer>()), nodes, events, loggers.CreateLogger<AddressAnnouncements>());
+            services = new ServiceSync(options.Node, client, overlay, new ServiceEffects(new ServicePlane(NetworkNamespace.Own, names, time), nodeNames, announcements), time, loggers);
             pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Services = services.KnownAsync, Time = time, Loggers = loggers });
             reporter = new UsageReporter(() => pods.Engine, foundation.Machines, usage, time, loggers.CreateLogger<UsageReporter>());
         }
@@ -202,6 +205,7 @@ public static class AgentHost
         public async ValueTask DisposeAsync()
         {
             await pods.DisposeAsync();
+            announcements.Dispose();
             guests.Dispose();
             mover.Dispose();
             await links.DisposeAsync();

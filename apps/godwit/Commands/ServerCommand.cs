@@ -20,7 +20,7 @@ internal static class ServerCommand
         var cidr = new Option<string?>("--guest-network") { Description = $"Addresses for guests, decided at first start (default {ClusterNetworkSettings.CidrDefault})", HelpName = "CIDR" };
         var networkId = new Option<int>("--guest-network-id") { Description = "VXLAN network identifier of the guests' network, decided at first start", HelpName = "N", DefaultValueFactory = _ => ClusterNetworkSettings.NetworkIdDefault };
         var services = new Option<string?>("--service-network") { Description = $"Virtual addresses of services, decided at first start (default {ClusterNetworkSettings.ServiceNetworkDefault})", HelpName = "CIDR" };
-        var pool = new Option<string?>("--load-balancer-pool") { Description = "Addresses for services of type LoadBalancer, which the network outside leads to the nodes (default none: they wait)", HelpName = "CIDR" };
+        var pool = new Option<string?>("--load-balancer-pool") { Description = "Addresses for services of type LoadBalancer: free ones of the hosts' subnet, or such that the network leads to the nodes (default none: they wait)", HelpName = "CIDR" };
         var store = new EtcdFlags("--store", "An etcd (3.4 or later) to keep all state in; several servers may share it (default the file server/store.db below --data)");
         var audit = new Option<string?>("--audit-log") { Description = "File to write down who asked for what, and what came of it; 100 MB each, the last 10 are kept (default none)", HelpName = "FILE" };
         var auditPolicy = new Option<string?>("--audit-policy") { Description = "Which requests that is: a Policy of audit.k8s.io/v1 (default changes, secrets and programs run in pods and guests)", HelpName = "FILE" };

@@ -19,7 +19,7 @@ internal abstract record LoadBalancerPlan
 
 /// <summary>
 /// Gives services of type LoadBalancer addresses from the pool that the network's ConfigMap names; without one they wait. The nodes answer
-/// at them; that their packets come to a node is the network's work outside. One that names a class is another's work.
+/// at them, and one of them tells the clients on its link; that packets from elsewhere come to a node is the network's work outside. One that names a class is another's work.
 /// </summary>
 internal static class LoadBalancerPlanner
 {

@@ -9,6 +9,8 @@ namespace Godwit.Linux.Networking;
 public sealed unsafe class PacketSocket : IDisposable
 {
     private const ushort AllProtocols = 0x0003; // ETH_P_ALL
+    private const ushort ArpProtocol = 0x0806; // ETH_P_ARP
+    private const ushort NoProtocol = 0;
     private const int LinkAddressLength = 20; // struct sockaddr_ll
     private const int SolPacket = 263;
     private const int PacketVnetHeader = 15;
@@ -29,11 +31,13 @@ public sealed unsafe class PacketSocket : IDisposable
     /// <param name="place">Its namespace.</param>
     /// <param name="receives">Whether frames that arrive are kept to be read; a socket that only sends has no queue to fill.</param>
     /// <exception cref="LinuxException">There is no such device, or no right to do this (CAP_NET_RAW).</exception>
-    public static PacketSocket Open(string linkName, NetworkNamespace place, bool receives) => Open(linkName, place, receives, opened =>
-    {
-        var yes = 1;
-        _ = LibC.SetSocketOption(opened.Value, SolPacket, PacketIgnoreOutgoing, &yes, sizeof(int)); // Linux 4.20; without it we see our own frames too.
-    });
+    public static PacketSocket Open(string linkName, NetworkNamespace place, bool receives) => Open(linkName, place, receives ? AllProtocols : NoProtocol, IgnoreOutgoing);
+
+    /// <summary>For the questions and answers of ARP (RFC 826) that arrive. On a link that carries much else: the kernel hands on nothing of that.</summary>
+    /// <param name="linkName">The device.</param>
+    /// <param name="place">Its namespace.</param>
+    /// <exception cref="LinuxException">There is no such device, or no right to do this (CAP_NET_RAW).</exception>
+    public static PacketSocket OpenArp(string linkName, NetworkNamespace place) => Open(linkName, place, ArpProtocol, IgnoreOutgoing);
 
     /// <summary>
     /// For frames as they pass from device to device within a host, and not as they stand on a wire: what is read from or sent through it begins with
@@ -43,7 +47,7 @@ public sealed unsafe class PacketSocket : IDisposable
     /// <param name="place">Its namespace.</param>
     /// <param name="overhears">Reads what this host gives the device to send, and nothing that came by it; otherwise it only sends.</param>
     /// <exception cref="LinuxException">There is no such device, or no right to do this (CAP_NET_RAW).</exception>
-    public static PacketSocket OpenPassing(string linkName, NetworkNamespace place, bool overhears) => Open(linkName, place, overhears, opened =>
+    public static PacketSocket OpenPassing(string linkName, NetworkNamespace place, bool overhears) => Open(linkName, place, overhears ? AllProtocols : NoProtocol, opened =>
     {
         var yes = 1;
         if (LibC.SetSocketOption(opened.Value, SolPacket, PacketVnetHeader, &yes, sizeof(int)) != 0)
@@ -58,7 +62,13 @@ public sealed unsafe class PacketSocket : IDisposable
         }
     });
 
-    private static PacketSocket Open(string linkName, NetworkNamespace place, bool receives, Action<Descriptor> prepare) => place.Run(() =>
+    private static void IgnoreOutgoing(Descriptor opened)
+    {
+        var yes = 1;
+        _ = LibC.SetSocketOption(opened.Value, SolPacket, PacketIgnoreOutgoing, &yes, sizeof(int)); // Linux 4.20; without it we see our own frames too.
+    }
+
+    private static PacketSocket Open(string linkName, NetworkNamespace place, ushort protocol, Action<Descriptor> prepare) => place.Run(() =>
     {
         using var routes = RouteSocket.Open(NetworkNamespace.Own); // Inside the place already.
         var index = routes.GetLink(linkName).Index;
@@ -71,7 +81,7 @@ public sealed unsafe class PacketSocket : IDisposable
             var fields = new Span<byte>(address, LinkAddressLength);
             fields.Clear();
             BinaryPrimitives.WriteUInt16LittleEndian(fields, SocketConstants.AF_PACKET);
-            BinaryPrimitives.WriteUInt16BigEndian(fields[2..], receives ? AllProtocols : (ushort)0);
+            BinaryPrimitives.WriteUInt16BigEndian(fields[2..], protocol);
             BinaryPrimitives.WriteInt32LittleEndian(fields[4..], index);
             return LibC.Bind(opened.Value, address, LinkAddressLength) == 0
                 ? new PacketSocket(opened, linkName)

@@ -28,8 +28,15 @@ public sealed class ServicePlane(NetworkNamespace place, OverlayNames names, Tim
         using var routes = RouteSocket.Open(place);
         var bridge = routes.FindLink(names.Bridge)
             ?? throw new LinuxException($"find bridge {names.Bridge} for services", Errno.ENODEV, "the overlay of this host is not set up yet");
+        var own = routes.ListAddresses().Where(address => address.LinkIndex != bridge.Index).Select(address => address.Address).ToList();
         foreach (var range in state.Ranges)
         {
+            if (own.Find(range.Contains) is { } inside)
+            {
+                // A way into the bridge in the place of the one to the link: this host would find no other host any more.
+                throw new LinuxException($"lead virtual addresses in {range}", Errno.EADDRINUSE, $"this host's own address {inside} lies there: give services and load balancers ranges in which no host has its address");
+            }
+
             routes.ReplaceRoute(new Route(range.Address, range.PrefixLength, null, bridge.Index));
         }
 

@@ -39,12 +39,16 @@ internal sealed record ClusterNetwork
     /// <summary>Where virtual addresses of services lie, those for load balancers too.</summary>
     public required IReadOnlyList<Ipv4Network> ServiceRanges { get; init; }
 
+    /// <summary>Where those for load balancers lie; null when there are none.</summary>
+    public required Ipv4Network? LoadBalancerRange { get; init; }
+
     /// <exception cref="FormatException">A value is missing or wrong; the message names its key.</exception>
     public static ClusterNetwork Parse(ConfigMap settings)
     {
         var network = Ipv4Network.TryParse(settings.Data.GetValueOrDefault("cidr"), out var parsed)
             ? parsed
             : throw Wrong(settings, "cidr", "is no IPv4 network such as 10.77.0.0/16");
+        var (services, loadBalancers) = (Range(settings, "serviceCidr", ServiceRangeDefault), Range(settings, "loadBalancerCidr", ""));
         return new ClusterNetwork
         {
             Network = network,
@@ -54,7 +58,8 @@ internal sealed record ClusterNetwork
             Domain = settings.Data.GetValueOrDefault("domain") is { Length: > 0 } domain ? domain : "vm.cluster.local",
             ClusterDomain = settings.Data.GetValueOrDefault("clusterDomain") is { Length: > 0 } cluster ? cluster : "cluster.local",
             Members = ParseMembers(settings),
-            ServiceRanges = [.. Ranges(settings)],
+            ServiceRanges = [.. new[] { services, loadBalancers }.OfType<Ipv4Network>()],
+            LoadBalancerRange = loadBalancers,
             ObserverAddress = Address(settings, "observer") ?? network.LastUsable,
         };
     }
@@ -70,16 +75,10 @@ internal sealed record ClusterNetwork
         return members;
     }
 
-    private static IEnumerable<Ipv4Network> Ranges(ConfigMap settings)
+    private static Ipv4Network? Range(ConfigMap settings, string key, string otherwise)
     {
-        foreach (var (key, otherwise) in new[] { ("serviceCidr", ServiceRangeDefault), ("loadBalancerCidr", "") })
-        {
-            var text = settings.Data.GetValueOrDefault(key) is { Length: > 0 } given ? given : otherwise;
-            if (text.Length > 0)
-            {
-                yield return Ipv4Network.TryParse(text, out var range) ? range : throw Wrong(settings, key, $"is no IPv4 network such as {ServiceRangeDefault}");
-            }
-        }
+        var text = settings.Data.GetValueOrDefault(key) is { Length: > 0 } given ? given : otherwise;
+        return text.Length == 0 ? null : Ipv4Network.TryParse(text, out var range) ? range : throw Wrong(settings, key, $"is no IPv4 network such as {ServiceRangeDefault}");
     }
 
     private static IPAddress? Address(ConfigMap settings, string key) =>

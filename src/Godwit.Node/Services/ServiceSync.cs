@@ -9,6 +9,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Godwit.Node.Services;
 
+/// <summary>Where a node's services take effect: rules, names, and who is told of the addresses outside.</summary>
+internal sealed record ServiceEffects(ServicePlane Plane, NodeNames Names, AddressAnnouncements Announcements);
+
 /// <summary>
 /// Keeps this node's answers at virtual addresses, and to their names, as the API says. One loop applies; whatever changed, it applies all, in one change of the
 /// rules. While the server is away, or no agent runs, what was applied last stays; nothing is applied before all is known.
@@ -22,27 +25,26 @@ internal sealed partial class ServiceSync
     private static readonly Backoff RetryBackoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
 
     private readonly NodeName node;
-    private readonly ServicePlane plane;
     private readonly OverlaySync overlay;
-    private readonly NodeNames names;
+    private readonly ServiceEffects effects;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private readonly ResourceCache<Service> services;
     private readonly ResourceCache<EndpointSlice> slices;
     private readonly Channel<bool> changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public ServiceSync(NodeName node, ClusterClient client, ServicePlane plane, OverlaySync overlay, NodeNames names, TimeProvider time, ILoggerFactory loggers)
+    public ServiceSync(NodeName node, ClusterClient client, OverlaySync overlay, ServiceEffects effects, TimeProvider time, ILoggerFactory loggers)
     {
         this.node = node;
-        this.plane = plane;
         this.overlay = overlay;
-        this.names = names;
+        this.effects = effects;
         this.time = time;
         logger = loggers.CreateLogger<ServiceSync>();
         services = new ResourceCache<Service>(client.For<Service>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<Service>>());
         slices = new ResourceCache<EndpointSlice>(client.For<EndpointSlice>(), ListOptions.All, time, loggers.CreateLogger<ResourceCache<EndpointSlice>>());
         services.Subscribe(_ => Wake());
         slices.Subscribe(_ => Wake());
+        effects.Announcements.Subscribe(Wake);
         overlay.Applied = Wake;
     }
 
@@ -92,10 +94,10 @@ internal sealed partial class ServiceSync
         }
     }
 
-    /// <summary>Addresses and names at once: neither is held up by the other's trouble.</summary>
-    private Task ApplyAsync(bool isRepair, CancellationToken stopping)
+    /// <summary>Addresses and names at once: neither is held up by the other's trouble. What is announced is led first.</summary>
+    private async Task ApplyAsync(bool isRepair, CancellationToken stopping)
     {
-        var (network, all, places) = (overlay.Network!, services.Current.Items, slices.Current.Items);
+        var (network, all, places) = (overlay.Network!, services.Current.Items.ToList(), slices.Current.Items.ToList());
         var state = new ServiceState
         {
             Network = network.Network,
@@ -103,7 +105,8 @@ internal sealed partial class ServiceSync
             Ranges = network.ServiceRanges,
             Places = ServicePlan.PlacesOf(node, all, places),
         };
-        return Task.WhenAll(plane.ApplyAsync(state, isRepair, stopping), names.ApplyServicesAsync(ServiceNamePlan.NamesOf(network.ClusterDomain, all, places), stopping));
+        await Task.WhenAll(effects.Plane.ApplyAsync(state, isRepair, stopping), effects.Names.ApplyServicesAsync(ServiceNamePlan.NamesOf(network.ClusterDomain, all, places), stopping));
+        effects.Announcements.Apply(network, all, places);
     }
 
     /// <summary>False: nothing has changed for so long that what is in the kernel may be looked after.</summary>

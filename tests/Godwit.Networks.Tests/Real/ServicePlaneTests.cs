@@ -162,6 +162,19 @@ public sealed class ServicePlaneTests
     }
 
     [Fact]
+    public async Task A_range_in_which_the_host_has_its_own_address_is_refused_and_its_link_stays_what_it_was()
+    {
+        await using var hosts = await OverlayHosts.CreateAsync();
+        var state = StateOf() with { Ranges = [Ipv4Network.Parse("192.0.2.0/24")] };
+
+        var refused = await Assert.ThrowsAsync<Linux.LinuxException>(() => PlaneOf(hosts, 1).ApplyAsync(state, isRepair: false, Stopping));
+
+        Assert.Contains("192.0.2.1", refused.Message, StringComparison.Ordinal);
+        using var inside = RouteSocket.Open(hosts.Host(1).Place);
+        Assert.Equal(inside.GetLink("eth0").Index, Assert.Single(inside.ListRoutes(), route => route.Destination.ToString() == "192.0.2.0").LinkIndex);
+    }
+
+    [Fact]
     public async Task The_host_itself_and_a_client_from_outside_reach_backends_on_either_host()
     {
         await using var hosts = await OverlayHosts.CreateAsync();
