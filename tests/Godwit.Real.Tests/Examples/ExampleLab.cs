@@ -5,7 +5,14 @@ using Godwit.Real.Tests.Labs;
 
 namespace Godwit.Real.Tests.Examples;
 
-/// <summary>An engine with the example's images, built once for all tests of it from Debian's packages by the example's own scripts.</summary>
+/// <summary>The tests of the examples: one after the other, with one engine, for what they build is the same.</summary>
+[CollectionDefinition(Name)]
+public sealed class ExampleCollection : ICollectionFixture<ExampleLab>
+{
+    public const string Name = "examples";
+}
+
+/// <summary>An engine with the images of the database and its page, built once for all tests from Debian's packages by the example's own scripts.</summary>
 public sealed class ExampleLab : IAsyncLifetime
 {
     /// <summary>Fetching and unpacking some hundred packages, on shared cores.</summary>
@@ -26,10 +33,21 @@ public sealed class ExampleLab : IAsyncLifetime
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask; // A fixture cannot be skipped; each test asks for the images.
 
-    /// <summary>Makes images ready and writes a password; skips the test where something is missing.</summary>
+    /// <summary>Makes the images of the database and its page ready; skips the test where something is missing.</summary>
     internal async Task OpenAsync(CancellationToken stopping)
     {
         Assert.SkipUnless(File.Exists(Browser.Program), $"needs {Browser.Program}: install the package chromium-headless-shell");
+        await OpenEngineAsync(stopping);
+        if (!built)
+        {
+            await ScriptAsync("build.sh");
+            built = true;
+        }
+    }
+
+    /// <summary>Makes an engine ready, and writes a password; skips the test where something is missing.</summary>
+    internal async Task OpenEngineAsync(CancellationToken stopping)
+    {
         Assert.SkipUnless(File.Exists("/usr/bin/mmdebstrap"), "needs mmdebstrap: install the package mmdebstrap");
         if (lab is null)
         {
@@ -37,12 +55,6 @@ public sealed class ExampleLab : IAsyncLifetime
             Folder = Copy();
             environment = new Dictionary<string, string>(lab.ClientEnvironment, StringComparer.Ordinal) { ["MYSQL_IMAGE"] = "example/mysql", ["PHPMYADMIN_IMAGE"] = "example/phpmyadmin", ["PORT"] = $"{Port}" };
             await File.WriteAllTextAsync(PasswordFile, "a-password_of.11\n", stopping);
-        }
-
-        if (!built)
-        {
-            await ScriptAsync("build.sh");
-            built = true;
         }
     }
 
@@ -67,7 +79,8 @@ public sealed class ExampleLab : IAsyncLifetime
         }
     }
 
-    private async Task<string> RunAsync(string program, string[] arguments) =>
+    /// <summary>Runs a program whose <c>docker</c> speaks to this engine.</summary>
+    internal async Task<string> RunAsync(string program, params string[] arguments) =>
         (await Command.RunAsync(program, arguments, Bound, environment: environment)).MustSucceed().Output.TrimEnd();
 
     private static string Copy()

@@ -3,8 +3,9 @@ using Godwit.Real.Tests.Docker;
 namespace Godwit.Real.Tests.Examples;
 
 /// <summary>The example of a database and its page, as containers and as a Compose file, with its own scripts and the real <c>docker</c>, and used in a browser.</summary>
+[Collection(ExampleCollection.Name)]
 [Trait("Needs", "docker")]
-public sealed class MysqlPhpMyAdminTests(ExampleLab example) : IClassFixture<ExampleLab>
+public sealed class MysqlPhpMyAdminTests(ExampleLab example)
 {
     private static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
