@@ -26,7 +26,7 @@ internal enum ServiceMutation
 /// <summary>
 /// Two or three guests that are one service, each a <see cref="Simulation"/> with its own hosts, network and faults, in one
 /// world with the one record that decides for them. The server that holds it can be away, and what passes between it and the
-/// agents is late, lost or older than what came before. Beside the invariants of each member:
+/// agents is late, lost or older than what came before. Some begin later than the others. Beside the invariants of each member:
 /// <list type="bullet">
 /// <item><b>ServiceIsWhole</b>: a guest runs at its target only by <c>RunAll</c>, and none runs at its source after it, unless that
 /// one's QEMU or host was killed, or its target could not run it; at the end all run at their targets or all at their sources, but for these.</item>
@@ -67,7 +67,7 @@ internal sealed class ServiceSimulation
         foreach (var member in members)
         {
             world.Member = member.Name;
-            member.Move.Begin();
+            member.Begin(member == members[0] || world.Chance(0.6) ? TimeSpan.Zero : world.Between(100, 6000));
         }
 
         world.Member = "";
@@ -154,6 +154,17 @@ internal sealed class ServiceSimulation
 
         /// <summary>What it has told of itself, as far as it was heard.</summary>
         public ServiceMember Told { get; private set; }
+
+        /// <summary>A shorter move begins later than the others, unless something has been decided before or its guest is gone.</summary>
+        public void Begin(TimeSpan later) => Move.Begin(later, () =>
+        {
+            if (Move.Machines.SourceGuest != GuestState.Running)
+            {
+                Told = new(ServiceStanding.Returns, "it ended before its turn came");
+            }
+
+            return Told.Standing == ServiceStanding.Coming && service.record.Decision == ServiceDecision.Undecided;
+        });
 
         public bool IsKnownAfterCrash => service.mutation != ServiceMutation.RunsAfterCrash;
 

@@ -102,12 +102,20 @@ internal sealed class Simulation
 
     public TimeSpan Elapsed => world.Elapsed;
 
-    public void Begin()
+    /// <param name="later">The world's faults begin at once, the move does then.</param>
+    /// <param name="isWanted">Asked when its turn has come; false: it never begins.</param>
+    public void Begin(TimeSpan later = default, Func<bool>? isWanted = null)
     {
         Target.Start();
         Target.LookAgain();
         Faults.Start();
-        world.After(world.Between(1, 20), Source.Begin);
+        world.After(later + world.Between(1, 20), () =>
+        {
+            if (isWanted?.Invoke() != false)
+            {
+                Source.Begin();
+            }
+        });
         world.After(FaultPlan.Calm, Settle);
     }
 

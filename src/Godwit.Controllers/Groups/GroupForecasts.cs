@@ -78,7 +78,7 @@ internal static class GroupForecasts
                 Refusal = refused.Count > 0 ? string.Join("; ", refused) : alone.Forecast.Refusal,
             },
         };
-        return Planned(begun, chosen, "its guests are one service: all are stopped together and run at their targets, or all stay", [chosen.Forecast], now);
+        return Planned(begun, chosen, "its guests are one service: all are stopped together and run at their targets, or all stay; shorter moves begin later, so that all come to their end together", [chosen.Forecast], now);
     }
 
     private static GroupMigrationStatus Planned(

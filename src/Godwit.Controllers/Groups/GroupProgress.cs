@@ -20,7 +20,7 @@ internal sealed record HomeNote(VirtualMachineInstance Vmi, string? Node);
 /// </code>
 /// A try's migration object is made before the status says Moving, under a name that follows from group, guest and try: so
 /// one that is made twice is made once, and one that is not there any more was cancelled by somebody. Guests that are one
-/// service all begin at once, are tried once, and are decided for together (<see cref="GroupServices"/>). Pure.
+/// service begin so that they arrive together, are tried once, and are decided for together (<see cref="GroupServices"/>). Pure.
 /// </summary>
 internal static class GroupProgress
 {
@@ -42,7 +42,7 @@ internal static class GroupProgress
 
         for (var i = 0; i < members.Count; i++)
         {
-            if (members[i].Phase == GroupMemberPhases.Waiting && MayBegin(group.Status, members, i, world.Now))
+            if (members[i].Phase == GroupMemberPhases.Waiting && MayBegin(group, members, i, world))
             {
                 members[i] = members[i] with { Phase = GroupMemberPhases.Moving, Attempts = (members[i].Attempts ?? 0) + 1, NotBeforeTimestamp = null };
                 members[i] = members[i] with { Migration = MoveName(group, members[i]) };
@@ -76,10 +76,14 @@ internal static class GroupProgress
 
     private static bool IsEnded(GroupMember member) => GroupMemberPhases.IsFinal(member.Phase);
 
-    /// <summary>Whether a member's turn has come: as many run at a time as the strategy says, and of a mixed group the second part waits for the first.</summary>
-    private static bool MayBegin(GroupMigrationStatus status, List<GroupMember> members, int index, DateTimeOffset now)
+    /// <summary>
+    /// Whether a member's turn has come: as many run at a time as the strategy says, of a mixed group the second part waits for the first, and of
+    /// a service the shorter moves for the longer ones.
+    /// </summary>
+    private static bool MayBegin(GroupMigration group, List<GroupMember> members, int index, MigrationWorld world)
     {
-        if (members[index].NotBeforeTimestamp > now)
+        var status = group.Status;
+        if (members[index].NotBeforeTimestamp > world.Now || (GroupServices.IsService(group.Spec) && !GroupServices.IsDue(members, index, world)))
         {
             return false;
         }

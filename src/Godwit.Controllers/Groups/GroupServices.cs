@@ -1,5 +1,6 @@
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Controllers.Migrations;
+using Godwit.Migration.Models;
 using Godwit.Migration.Protocol;
 
 namespace Godwit.Controllers.Groups;
@@ -50,6 +51,30 @@ internal static class GroupServices
         return all.Count > 0 && all.Min(each => each?.PausedTimestamp) is { } first && all.Max(each => each?.RunningTimestamp) is { } last
             ? Math.Max(0, (long)Math.Round((last - first).TotalMilliseconds))
             : null;
+    }
+
+    /// <summary>Whether a member's move is to begin now, so that it comes to its last rounds with the others (<see cref="ServiceStart"/>).</summary>
+    public static bool IsDue(IReadOnlyList<GroupMember> members, int index, MigrationWorld world) =>
+        ServiceStart.IsDue(TakesSeconds(members[index]), members.Where((_, other) => other != index).Select(member => Left(member, world)).OfType<ServiceMoveLeft>());
+
+    /// <summary>All of its move, by what was forecast of it alone.</summary>
+    private static Interval? TakesSeconds(GroupMember member) => member.Forecast?.TotalMs is { } total ? new Interval(total.Low, Math.Max(total.Low, total.High)) * 0.001 : null;
+
+    /// <summary>Null when nothing is known of it.</summary>
+    private static ServiceMoveLeft? Left(GroupMember member, MigrationWorld world)
+    {
+        if (StandingOf(member, world).Standing != ServiceStanding.Coming)
+        {
+            return new(Interval.Exactly(0), IsTold: true);
+        }
+
+        var progress = member.Migration is { } name ? world.Migrations.Find(member.Namespace, name)?.Status.Progress : null;
+        if (progress is { EndEarliestTimestamp: { } earliest, EndLatestTimestamp: { } latest, UpdatedTimestamp: { } told } && latest >= earliest)
+        {
+            return new(new((earliest - told).TotalSeconds, (latest - told).TotalSeconds), IsTold: true); // All by its source's clock.
+        }
+
+        return TakesSeconds(member) is { } all ? new(all, IsTold: false) : null;
     }
 
     private static DateTimeOffset BeganAt(GroupMigration group, DateTimeOffset now) => group.Status.StartTimestamp ?? now;

@@ -5,7 +5,7 @@ using static Godwit.Controllers.Tests.Plans.GroupWorld;
 
 namespace Godwit.Controllers.Tests.Plans;
 
-/// <summary>A group whose guests are one service: all begin at once, and one record decides for all.</summary>
+/// <summary>A group whose guests are one service: they begin so that all arrive together, and one record decides for all.</summary>
 public sealed class GroupServiceTests
 {
     private static readonly string[] Nodes = ["n1", "n2"];
@@ -38,13 +38,66 @@ public sealed class GroupServiceTests
     }
 
     [Fact]
-    public void All_moves_begin_at_once_and_name_the_group_that_decides()
+    public void Moves_of_which_none_takes_longer_begin_at_once_and_name_the_group_that_decides()
     {
         var step = GroupProgress.Next(Group(), Of(Guests, Nodes));
 
         Assert.Equal(["a", "b", "c"], step.Moves.Select(move => move.Spec.VmiName));
         Assert.All(step.Moves, move => Assert.Equal("group/12345678-9abc", move.Metadata.Annotations[AnnotationNames.Service]));
         Assert.Null(step.Status.Service);
+    }
+
+    /// <summary>64 MiB take 1.3 to 2 s, 2 GiB 17 to 26 s: begun together, the small one would wait in its last rounds for some 20 s.</summary>
+    [Fact]
+    public void A_small_guest_begins_when_what_is_left_of_the_large_one_is_what_it_takes_itself()
+    {
+        var group = Sized(("small", 64), ("large", 2048));
+        VirtualMachineInstance[] guests = [Vmi("small", "n1"), Vmi("large", "n1")];
+        var step = GroupProgress.Next(group, Of(guests, Nodes));
+        var large = Assert.Single(step.Moves);
+        Assert.Equal("large", large.Spec.VmiName);
+        Assert.Equal([GroupMemberPhases.Waiting, GroupMemberPhases.Moving], step.Status.Members.Select(member => member.Phase));
+
+        IEnumerable<string> Begun(MigrationProgress? progress, string standing = ServiceStandings.Coming) => GroupProgress.Next(
+            group with { Status = step.Status },
+            Of(guests, Nodes, [large with { Status = new() { Phase = MigrationPhases.Running, Service = new() { Standing = standing }, Progress = progress } }])).Moves.Select(move => move.Spec.VmiName);
+        Assert.Empty(Begun(null)); // Its target prepares.
+        Assert.Empty(Begun(EndsIn(4, 12)));
+        Assert.Empty(Begun(EndsIn(2, 3))); // 2.5 s are left, and the small one may need no more than 1.3: a second, and not more, is too early.
+        Assert.Equal(["small"], Begun(EndsIn(1, 3)));
+        Assert.Equal(["small"], Begun(EndsIn(4, 12), ServiceStandings.Gathered)); // It writes so much that its end is not to be told, and waits now.
+    }
+
+    [Fact]
+    public void The_clock_of_the_source_does_not_matter()
+    {
+        var group = Sized(("small", 64), ("large", 2048));
+        VirtualMachineInstance[] guests = [Vmi("small", "n1"), Vmi("large", "n1")];
+        var step = GroupProgress.Next(group, Of(guests, Nodes));
+        var slow = TimeSpan.FromMinutes(-5);
+
+        var next = GroupProgress.Next(
+            group with { Status = step.Status },
+            Of(guests, Nodes, [step.Moves[0] with { Status = new() { Phase = MigrationPhases.Running, Progress = EndsIn(9, 11, slow) } }]));
+
+        Assert.Empty(next.Moves);
+    }
+
+    [Fact]
+    public void Of_three_sizes_the_largest_begins_then_the_middle_then_the_smallest()
+    {
+        var group = Sized(("small", 64), ("large", 2048), ("middle", 512));
+        VirtualMachineInstance[] guests = [Vmi("small", "n1"), Vmi("large", "n1"), Vmi("middle", "n1")];
+        var order = new List<string>();
+        var moves = new List<VirtualMachineInstanceMigration>();
+        for (var left = 21; left >= 0; left--)
+        {
+            var step = GroupProgress.Next(group, Of(guests, Nodes, [.. moves.Select(move => move with { Status = new() { Phase = MigrationPhases.Running, Progress = EndsIn(left, left) } })]));
+            order.AddRange(step.Moves.Select(move => $"{move.Spec.VmiName} at {left}"));
+            (group, moves) = (group with { Status = step.Status }, [.. moves, .. step.Moves]);
+        }
+
+        Assert.Equal(["large at 21", "middle at 5", "small at 2"], order); // At least 4.9 s and 1.3 s, and a second.
     }
 
     [Fact]
@@ -128,6 +181,27 @@ public sealed class GroupServiceTests
         var step = GroupProgress.Next(group with { Status = begun.Status }, Of([Vmi("a", "n2"), Vmi("b", "n2"), Vmi("c", "n2")], Nodes, [.. ended]));
 
         Assert.Equal((GroupPhases.Succeeded, 110), (step.Status.Phase, step.Status.Measurement!.DowntimeMs));
+    }
+
+    private static MigrationProgress EndsIn(int earliestSeconds, int latestSeconds, TimeSpan clock = default) => new()
+    {
+        EndEarliestTimestamp = Now + clock + TimeSpan.FromSeconds(earliestSeconds),
+        EndLatestTimestamp = Now + clock + TimeSpan.FromSeconds(latestSeconds),
+        UpdatedTimestamp = Now + clock,
+    };
+
+    /// <summary>Guests of so many MiB each, on a link of 100 MiB/s, as they are planned.</summary>
+    private static GroupMigration Sized(params IEnumerable<(string Name, long ResidentMiB)> guests)
+    {
+        var members = guests.Select(guest => Measured(guest.Name, guest.ResidentMiB)).ToList();
+        return Group() with
+        {
+            Status = Group().Status with
+            {
+                Forecasts = [new StrategyForecast { Strategy = GroupStrategies.Parallel, Parallel = members.Count }],
+                Members = [.. members.Select(each => each.Member with { Mode = MigrationModes.Precopy, Forecast = each.Alone(MigrationModes.Precopy) })],
+            },
+        };
     }
 
     private static GroupMigrationSpec Spec => new() { Promise = GroupPromises.OneService };
