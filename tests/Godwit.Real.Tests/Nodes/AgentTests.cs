@@ -8,8 +8,6 @@ using Godwit.ApiServer;
 using Godwit.Base;
 using Godwit.Client;
 using Godwit.Controllers;
-using Godwit.Linux.Networking;
-using Godwit.Networks.Overlays;
 using Godwit.Node;
 using Godwit.Real.Tests.Labs;
 using Godwit.Real.Tests.Machines;
@@ -222,18 +220,7 @@ public sealed class AgentTests
             await controllersStopping.CancelAsync();
             await controllers.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await server.DisposeAsync();
-            foreach (var left in Directory.EnumerateFiles(Path.Combine(folder, "agent", "names"), "process"))
-            {
-                if (Linux.Processes.ProcessIdentity.TryParse(await File.ReadAllTextAsync(left, CancellationToken.None), out var names)
-                    && Linux.Processes.LinuxProcess.TryOpen(names) is { } process)
-                {
-                    await process.StopAsync(TimeSpan.FromSeconds(3), TimeProvider.System, CancellationToken.None);
-                    process.Dispose();
-                }
-            }
-
-            await AgentHost.EndPodsAsync(Path.Combine(folder, "agent"), prefix, TimeProvider.System, NullLoggerFactory.Instance, CancellationToken.None);
-            await new Overlay(NetworkNamespace.Own, TimeProvider.System, NullLogger<Overlay>.Instance).RemoveAsync(new OverlayNames(prefix), CancellationToken.None);
+            await AgentRemains.RemoveAsync(Path.Combine(folder, "agent"), prefix);
             Directory.Delete(folder, recursive: true);
         }
 

@@ -27,19 +27,33 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public ClusterClient Client { get; private set; } = null!;
 
+    public Uri Url => Client.Connection.Servers[0];
+
     public bool IsRunning => !process.HasExited;
 
     /// <summary>Starts one and waits until it answers.</summary>
     /// <param name="folder">Its data.</param>
     /// <param name="store">An etcd, or null for its own file.</param>
     /// <param name="stopping">Ends the wait.</param>
-    public static async Task<ServerProcess> StartAsync(string folder, string? store, CancellationToken stopping)
+    /// <param name="more">More of its options.</param>
+    public static async Task<ServerProcess> StartAsync(string folder, string? store, CancellationToken stopping, params string[] more)
     {
         Directory.CreateDirectory(folder);
         File.Delete(Path.Combine(folder, "admin.kubeconfig")); // An earlier server's: it would be taken for this one's.
-        var server = Start(folder, store);
+        var server = Start(folder, store, more);
         await server.AnswersAsync(stopping);
         return server;
+    }
+
+    /// <summary>Gives a server that has not started yet the keys of one that has.</summary>
+    public static void CopyPki(ServerProcess from, string folder)
+    {
+        var to = Path.Combine(folder, "server", "pki");
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from.PkiFolder))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
     }
 
     /// <summary>Runs one that is to end by itself; what it said.</summary>
@@ -50,10 +64,10 @@ internal sealed class ServerProcess : IAsyncDisposable
         return (server.process.ExitCode, await server.log);
     }
 
-    private static ServerProcess Start(string folder, string? store)
+    private static ServerProcess Start(string folder, string? store, params string[] more)
     {
         Assert.SkipUnless(File.Exists(GodwitLab.Program), $"needs the program {GodwitLab.Program}: run eng/publish.sh");
-        IEnumerable<string> arguments = ["server", "--data", folder, "--listen", $"127.0.0.1:{FreePort()}", "--advertise", "127.0.0.1", .. store is null ? (string[])[] : ["--store", store]];
+        IEnumerable<string> arguments = ["server", "--data", folder, "--listen", $"127.0.0.1:{FreePort()}", "--advertise", "127.0.0.1", .. store is null ? (string[])[] : ["--store", store], .. more];
         return new ServerProcess(folder, Process.Start(new ProcessStartInfo(GodwitLab.Program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!);
     }
 

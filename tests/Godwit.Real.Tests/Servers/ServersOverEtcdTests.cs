@@ -53,7 +53,7 @@ public sealed class ServersOverEtcdTests : IAsyncLifetime
     {
         await using var one = await ServerProcess.StartAsync(Path.Combine(folder, "one"), Store, bound.Token);
         await UntilAsync(async () => (await LeaderAsync(one)).Length > 0);
-        CopyPki(one, Path.Combine(folder, "two"));
+        ServerProcess.CopyPki(one, Path.Combine(folder, "two"));
         await using var two = await ServerProcess.StartAsync(Path.Combine(folder, "two"), Store, bound.Token);
         var watching = WatchAsync(two);
         var writing = Enumerable.Range(0, Writers).Select(writer => WriteAsync(writer, one, two)).ToList();
@@ -124,16 +124,6 @@ public sealed class ServersOverEtcdTests : IAsyncLifetime
         var texts = await Task.WhenAll(copy.StandardOutput.ReadToEndAsync(bound.Token), copy.StandardError.ReadToEndAsync(bound.Token));
         await copy.WaitForExitAsync(bound.Token);
         return (copy.ExitCode, string.Concat(texts));
-    }
-
-    private static void CopyPki(ServerProcess from, string folder)
-    {
-        var to = Path.Combine(folder, "server", "pki");
-        Directory.CreateDirectory(to);
-        foreach (var file in Directory.GetFiles(from.PkiFolder))
-        {
-            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-        }
     }
 
     private async Task<string> LeaderAsync(ServerProcess server) =>
