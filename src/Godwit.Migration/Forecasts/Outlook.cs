@@ -64,13 +64,12 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
     {
         var trace = phase.Move.Trace;
         var curve = Dirty(phase.Plan, controller, basis);
-        if (curve is not { } dirty || Rate(phase.Plan, trace, controller.IsRateSettled, basis, now) is not { } rate)
+        if (curve is not { } dirty || Left(trace, basis) is not { } left || Rate(phase.Plan, trace, controller.IsRateSettled, basis, now) is not { } rate)
         {
             return null;
         }
 
         var elapsed = now - (trace.StreamStartedAt ?? now);
-        var left = Left(trace, basis);
         var costs = basis?.Costs ?? FixedCosts.Unmeasured;
         var (shortest, longest, within) = (double.MaxValue, 0.0, 0);
         for (var run = 0; run < RunCount; run++)
@@ -163,9 +162,14 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
         return known is { Low: > 0 } rate ? new(Math.Min(rate.Low, bound), Math.Min(rate.High, bound)) : null;
     }
 
-    /// <summary>Of the pass under way: QEMU counts zero pages in the first, which are next to nothing on the wire.</summary>
-    private static Interval Left(MoveTrace trace, OutlookBasis? basis)
+    /// <summary>Of the pass under way: QEMU counts zero pages in the first, which are next to nothing on the wire. Null: not known.</summary>
+    private static Interval? Left(MoveTrace trace, OutlookBasis? basis)
     {
+        if (trace is { TransferredBytes: 0, RemainingBytes: 0 })
+        {
+            return basis?.FirstPassBytes; // QEMU sets the stream up, or has not been looked at since: all is left, not nothing.
+        }
+
         double left = trace.RemainingBytes;
         if (trace.Rounds > 1)
         {

@@ -62,6 +62,16 @@ public sealed class OutlookTests
         Assert.Equal(99, Chance(Plan(new() { DowntimeBudgetMs = 40, Action = NonConvergenceAction.Postcopy }) with { PostcopyOpen = true, Mode = MigrationMode.Hybrid }));
     }
 
+    /// <summary>What QEMU says while it sets a stream up: nothing is sent, and nothing is left.</summary>
+    [Fact]
+    public void A_stream_of_which_nothing_has_been_seen_yet_has_all_of_its_way_to_go()
+    {
+        var phase = Streaming(Plan(new()), (0, 0, 0), Start).Phase;
+
+        Assert.InRange(Outlook.Of(phase, Basis(DirtyCurve.Constant(MB, 8 * MB), 100, 200), Start)!.Value.EndsInSeconds.Low, 1.7, 2.5);
+        Assert.Null(Outlook.Of(phase, null, Start));
+    }
+
     [Fact]
     public void Rounds_that_were_seen_narrow_it()
     {
