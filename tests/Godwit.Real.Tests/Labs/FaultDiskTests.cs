@@ -4,7 +4,7 @@ namespace Godwit.Real.Tests.Labs;
 
 /// <summary>
 /// Whatever breaks while a disk is copied, the guest goes on where it was with the disk that it had, and nothing of the copy is
-/// left at the target.
+/// left at the target. What only stands still, or is slow, is waited for, and the guest arrives with its disk.
 /// </summary>
 [Collection(LabCollection.Name)]
 [Trait("Needs", "qemu")]
@@ -17,13 +17,17 @@ public sealed class FaultDiskTests(SharedGuest shared) : IClassFixture<SharedGue
     private const string Bandwidth = "4M";
     private const long WrittenBlocks = (24 << 20) / 4096;
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan FrozenFor = TimeSpan.FromSeconds(3.5);
     private readonly GodwitLab lab = shared.Lab;
 
     [Theory]
     [InlineData(Victim.Move)]
     [InlineData(Victim.SourceAgent)]
     [InlineData(Victim.TargetAgent)]
+    [InlineData(Victim.BothAgents)]
     [InlineData(Victim.TargetQemu)]
+    [InlineData(Victim.SourceAgentStopped)]
+    [InlineData(Victim.TargetAgentStopped)]
     public async Task Whoever_dies_while_a_disk_is_copied_the_guest_stays_with_its_own(Victim victim)
     {
         var guest = await TakeAsync();
@@ -68,6 +72,76 @@ public sealed class FaultDiskTests(SharedGuest shared) : IClassFixture<SharedGue
     }
 
     [Fact]
+    public async Task A_server_that_dies_while_a_disk_is_copied_is_not_missed()
+    {
+        var guest = await TakeAsync();
+        var counter = await guest.CounterAsync();
+        var move = await CopyingAsync(guest);
+
+        await move.HurtAsync(Victim.Server);
+        await lab.BringUpAsync();
+
+        await MustArriveAsync(guest, move, counter);
+    }
+
+    [Fact]
+    public async Task A_source_QEMU_that_dies_while_a_disk_is_copied_takes_the_guest_with_it_and_its_virtual_machine_boots_it_anew()
+    {
+        var guest = await TakeAsync();
+        var (before, sourceQemu) = ((await guest.FindAsync())!.Metadata.Uid, Assert.Single(guest.ProcessIds()));
+        await using var witness = RunWitness.Of(guest);
+        var move = await CopyingAsync(guest);
+
+        await GodwitLab.KillAsync(sourceQemu);
+
+        var status = (await move.EndsAsync())!;
+        Assert.Equal(MigrationPhases.Failed, status.Phase);
+        Assert.Contains("the guest is lost", status.MigrationState!.FailureReason, StringComparison.Ordinal);
+        await guest.MustBeBootedAnewAsync(before);
+        witness.MustHaveSeenOneAtATime();
+    }
+
+    [Theory]
+    [InlineData(Frozen.SourceQemu)]
+    [InlineData(Frozen.TargetQemu)]
+    [InlineData(Frozen.SourceAgent)]
+    [InlineData(Frozen.TargetAgent)]
+    [InlineData(Frozen.Server)]
+    public async Task Who_stands_still_while_a_disk_is_copied_is_waited_for(Frozen who)
+    {
+        var guest = await TakeAsync();
+        var (counter, sourceQemu) = (await guest.CounterAsync(), Assert.Single(guest.ProcessIds()));
+        await using var witness = RunWitness.Of(guest);
+        var move = await CopyingAsync(guest);
+
+        await GodwitLab.FreezeForAsync(move.ProcessOf(who, guest, sourceQemu), FrozenFor);
+
+        await MustArriveAsync(guest, move, counter);
+        witness.MustHaveSeenOneAtATime();
+    }
+
+    [Fact]
+    public async Task A_link_that_becomes_a_hundred_times_slower_while_a_disk_is_copied_is_waited_for()
+    {
+        var guest = await TakeAsync();
+        var counter = await guest.CounterAsync();
+        var move = await CopyingAsync(guest);
+
+        await lab.SlowLinkAsync(move.Target, "10mbit");
+        try
+        {
+            var copied = await CopiedBytesAsync(move);
+            await Eventually.IsTrueAsync("the copy goes on", Bound, async () => await CopiedBytesAsync(move) > copied + (3 << 20));
+        }
+        finally
+        {
+            await lab.SlowLinkAsync(move.Target, "1gbit");
+        }
+
+        await MustArriveAsync(guest, move, counter);
+    }
+
+    [Fact]
     public async Task A_target_whose_storage_is_full_refuses_the_disk_and_one_that_fills_up_turns_it_back()
     {
         var guest = await TakeAsync();
@@ -99,13 +173,29 @@ public sealed class FaultDiskTests(SharedGuest shared) : IClassFixture<SharedGue
         return move;
     }
 
-    private async Task MustHaveStayedAsync(TinyGuest guest, TroubledMove move, long counter, VirtualMachineInstanceMigrationStatus? status)
+    private static async Task<long> CopiedBytesAsync(TroubledMove move) => (await move.FindAsync())?.Status.Progress?.DiskCopiedBytes ?? 0;
+
+    private Task MustHaveStayedAsync(TinyGuest guest, TroubledMove move, long counter, VirtualMachineInstanceMigrationStatus? status)
     {
         Assert.True(status is null || status.Phase == MigrationPhases.Failed, $"The move ended as {status?.Phase}.");
+        return MustBeWholeWithItsDiskAsync(guest, move.Source, counter);
+    }
+
+    /// <summary>What hurt it is over, so it may take all of the link.</summary>
+    private async Task MustArriveAsync(TinyGuest guest, TroubledMove move, long counter)
+    {
+        await move.UnboundAsync();
+        var status = (await move.EndsAsync())!;
+        Assert.True(status.Phase == MigrationPhases.Succeeded, $"The move ended as {status.Phase}: {status.MigrationState?.FailureReason}.");
+        await MustBeWholeWithItsDiskAsync(guest, move.Target, counter);
+    }
+
+    private async Task MustBeWholeWithItsDiskAsync(TinyGuest guest, string node, long counter)
+    {
         await guest.MustHaveItsDiskAsync();
         var writes = await guest.DiskWritesAsync();
         await Eventually.IsTrueAsync("the guest goes on writing to its disk", Bound, async () => await guest.DiskWritesAsync() > writes);
-        await guest.MustBeWholeAsync(move.Source, counter);
+        await guest.MustBeWholeAsync(node, counter);
         shared.GiveBack(guest);
     }
 

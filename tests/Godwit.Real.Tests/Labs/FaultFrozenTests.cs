@@ -9,6 +9,7 @@ public enum Frozen
     TargetQemu,
     SourceAgent,
     TargetAgent,
+    Server,
 }
 
 /// <summary>
@@ -28,15 +29,33 @@ public sealed class FaultFrozenTests(SharedGuest shared) : IClassFixture<SharedG
     private readonly GodwitLab lab = shared.Lab;
 
     [Theory]
+    [InlineData(MoveHoldPoints.Prepared, Frozen.SourceQemu)]
+    [InlineData(MoveHoldPoints.Prepared, Frozen.TargetQemu)]
+    [InlineData(MoveHoldPoints.Prepared, Frozen.SourceAgent)]
+    [InlineData(MoveHoldPoints.Prepared, Frozen.TargetAgent)]
+    [InlineData(MoveHoldPoints.Prepared, Frozen.Server)]
     [InlineData(Precopying, Frozen.SourceQemu)]
     [InlineData(Precopying, Frozen.TargetQemu)]
     [InlineData(Precopying, Frozen.SourceAgent)]
     [InlineData(Precopying, Frozen.TargetAgent)]
+    [InlineData(Precopying, Frozen.Server)]
     [InlineData(MoveHoldPoints.Barrier, Frozen.SourceAgent)]
+    [InlineData(MoveHoldPoints.Barrier, Frozen.Server)]
+    [InlineData(MoveHoldPoints.Arrived, Frozen.SourceQemu)]
+    [InlineData(MoveHoldPoints.Arrived, Frozen.TargetQemu)]
+    [InlineData(MoveHoldPoints.Arrived, Frozen.SourceAgent)]
+    [InlineData(MoveHoldPoints.Arrived, Frozen.TargetAgent)]
+    [InlineData(MoveHoldPoints.Arrived, Frozen.Server)]
     [InlineData(MoveHoldPoints.Granted, Frozen.SourceQemu)]
     [InlineData(MoveHoldPoints.Granted, Frozen.TargetQemu)]
     [InlineData(MoveHoldPoints.Granted, Frozen.SourceAgent)]
     [InlineData(MoveHoldPoints.Granted, Frozen.TargetAgent)]
+    [InlineData(MoveHoldPoints.Granted, Frozen.Server)]
+    [InlineData(MoveHoldPoints.Moved, Frozen.SourceQemu)]
+    [InlineData(MoveHoldPoints.Moved, Frozen.TargetQemu)]
+    [InlineData(MoveHoldPoints.Moved, Frozen.SourceAgent)]
+    [InlineData(MoveHoldPoints.Moved, Frozen.TargetAgent)]
+    [InlineData(MoveHoldPoints.Moved, Frozen.Server)]
     public async Task Who_stands_still_for_a_while_is_waited_for(string point, Frozen who)
     {
         var guest = await shared.TakeAsync(Settings);
@@ -44,7 +63,7 @@ public sealed class FaultFrozenTests(SharedGuest shared) : IClassFixture<SharedG
         await using var witness = RunWitness.Of(guest);
         var move = await ToAsync(guest, point);
 
-        var frozen = ProcessOf(who, guest, move, sourceQemu);
+        var frozen = move.ProcessOf(who, guest, sourceQemu);
         var fault = GodwitLab.FreezeForAsync(frozen, FrozenFor);
         await GodwitLab.StandsStillAsync(frozen);
         await move.ReleaseAsync();
@@ -67,7 +86,7 @@ public sealed class FaultFrozenTests(SharedGuest shared) : IClassFixture<SharedG
         await using var witness = RunWitness.Of(guest);
         var move = await ToAsync(guest, point);
 
-        var frozen = ProcessOf(who, guest, move, sourceQemu);
+        var frozen = move.ProcessOf(who, guest, sourceQemu);
         await GodwitLab.FreezeAsync(frozen);
         try
         {
@@ -86,14 +105,6 @@ public sealed class FaultFrozenTests(SharedGuest shared) : IClassFixture<SharedG
         witness.MustHaveSeenOneAtATime();
         shared.GiveBack(guest);
     }
-
-    private int ProcessOf(Frozen who, TinyGuest guest, TroubledMove move, int sourceQemu) => who switch
-    {
-        Frozen.SourceQemu => sourceQemu,
-        Frozen.TargetQemu => Assert.Single(guest.ProcessIds(), processId => processId != sourceQemu),
-        Frozen.SourceAgent => lab.AgentProcessId(move.Source),
-        _ => lab.AgentProcessId(move.Target),
-    };
 
     private async Task<TroubledMove> ToAsync(TinyGuest guest, string point)
     {

@@ -12,7 +12,7 @@ namespace Godwit.Real.Tests.Labs;
 ///   Barrier       stays               moves    stays         stays      it stands still, revocably
 ///   Arrived       moves               moves    stays         moves      QEMU cannot take it back by itself
 ///   Granted       moves               moves    stays         moves      only the target may run it
-///   Moved         moves               moves    (a crash)     moves      it runs on the target
+///   Moved         moves               moves    a crash       moves      it runs on the target
 /// </code>
 /// </summary>
 [Collection(LabCollection.Name)]
@@ -30,35 +30,45 @@ public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedG
         { MoveHoldPoints.Prepared, Victim.Server, true, "" },
         { MoveHoldPoints.Prepared, Victim.TargetQemu, false, "QEMU ended before the guest had arrived" },
         { MoveHoldPoints.Prepared, Victim.Move, false, "" },
+        { MoveHoldPoints.Prepared, Victim.SourceAgentStopped, false, "the source's agent was restarted" },
+        { MoveHoldPoints.Prepared, Victim.TargetAgentStopped, false, "QEMU ended" },
         { Precopying, Victim.SourceAgent, false, "the source's agent was restarted" },
         { Precopying, Victim.TargetAgent, false, "QEMU ended the stream" },
         { Precopying, Victim.BothAgents, false, "the source's agent was restarted" },
         { Precopying, Victim.Server, true, "" },
         { Precopying, Victim.TargetQemu, false, "QEMU ended" },
         { Precopying, Victim.Move, false, "" },
+        { Precopying, Victim.TargetAgentStopped, false, "QEMU ended the stream" },
         { MoveHoldPoints.Barrier, Victim.SourceAgent, false, "the source's agent was restarted" },
         { MoveHoldPoints.Barrier, Victim.TargetAgent, false, "QEMU ended" },
         { MoveHoldPoints.Barrier, Victim.BothAgents, false, "the source's agent was restarted" },
         { MoveHoldPoints.Barrier, Victim.Server, true, "" },
         { MoveHoldPoints.Barrier, Victim.TargetQemu, false, "QEMU ended" },
         { MoveHoldPoints.Barrier, Victim.Move, false, "" },
+        { MoveHoldPoints.Barrier, Victim.TargetAgentStopped, false, "QEMU ended" },
         { MoveHoldPoints.Arrived, Victim.SourceAgent, true, "" },
         { MoveHoldPoints.Arrived, Victim.TargetAgent, true, "" },
         { MoveHoldPoints.Arrived, Victim.BothAgents, true, "" },
         { MoveHoldPoints.Arrived, Victim.Server, true, "" },
         { MoveHoldPoints.Arrived, Victim.TargetQemu, false, "QEMU ended before the order to run came" },
         { MoveHoldPoints.Arrived, Victim.Move, true, "" },
+        { MoveHoldPoints.Arrived, Victim.SourceAgentStopped, true, "" },
+        { MoveHoldPoints.Arrived, Victim.TargetAgentStopped, true, "" },
         { MoveHoldPoints.Granted, Victim.SourceAgent, true, "" },
         { MoveHoldPoints.Granted, Victim.TargetAgent, true, "" },
         { MoveHoldPoints.Granted, Victim.BothAgents, true, "" },
         { MoveHoldPoints.Granted, Victim.Server, true, "" },
         { MoveHoldPoints.Granted, Victim.TargetQemu, false, "QEMU ended before it was told to run the guest" },
         { MoveHoldPoints.Granted, Victim.Move, true, "" },
+        { MoveHoldPoints.Granted, Victim.SourceAgentStopped, true, "" },
+        { MoveHoldPoints.Granted, Victim.TargetAgentStopped, true, "" },
         { MoveHoldPoints.Moved, Victim.SourceAgent, true, "" },
         { MoveHoldPoints.Moved, Victim.TargetAgent, true, "" },
         { MoveHoldPoints.Moved, Victim.BothAgents, true, "" },
         { MoveHoldPoints.Moved, Victim.Server, true, "" },
         { MoveHoldPoints.Moved, Victim.Move, true, "" },
+        { MoveHoldPoints.Moved, Victim.SourceAgentStopped, true, "" },
+        { MoveHoldPoints.Moved, Victim.TargetAgentStopped, true, "" },
     };
 
     [Theory]
@@ -89,6 +99,24 @@ public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedG
         witness.MustHaveSeenOneAtATime();
         MustSay(status, victim, moves, reason);
         shared.GiveBack(guest);
+    }
+
+    [Fact]
+    public async Task A_target_QEMU_that_dies_when_the_guest_has_moved_is_a_crash_and_its_virtual_machine_boots_it_anew()
+    {
+        var guest = await shared.TakeAsync("tiny.rate=20M tiny.set=16M tiny.ballast=16M");
+        var (before, sourceQemu) = ((await guest.FindAsync())!.Metadata.Uid, Assert.Single(guest.ProcessIds()));
+        await using var witness = RunWitness.Of(guest);
+        var move = await TroubledMove.StartAsync(lab, guest, "precopy", MoveHoldPoints.Moved);
+        await move.IsHeldAtAsync(MoveHoldPoints.Moved);
+
+        await GodwitLab.KillAsync(Assert.Single(guest.ProcessIds(), processId => processId != sourceQemu));
+        await move.ReleaseAsync();
+
+        Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase); // It did; what is left at the source must not be taken for the guest.
+        await guest.MustBeBootedAnewAsync(before);
+        Assert.DoesNotContain(sourceQemu, guest.ProcessIds());
+        witness.MustHaveSeenOneAtATime();
     }
 
     [Fact]

@@ -12,7 +12,6 @@ public sealed class FaultSourceTests(SharedGuest shared) : IClassFixture<SharedG
 {
     private const string Precopying = "Precopying";
     private const string Settings = "tiny.rate=20M tiny.set=16M tiny.ballast=16M";
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
     private readonly GodwitLab lab = shared.Lab;
 
     [Theory]
@@ -33,17 +32,8 @@ public sealed class FaultSourceTests(SharedGuest shared) : IClassFixture<SharedG
         var status = await move.EndsAsync();
         Assert.Equal(MigrationPhases.Failed, status!.Phase);
         Assert.Matches("^the guest is lost: .*QEMU (has )?ended", status.MigrationState!.FailureReason!); // By what was seen first, the end or its effect.
-        await Eventually.GetAsync("a new incarnation runs", Bound, async () =>
-            await guest.FindAsync() is { Status.Phase: VirtualMachineInstancePhases.Running } vmi && vmi.Metadata.Uid != before ? vmi : null);
-        await Eventually.IsTrueAsync("one QEMU is left", Bound, () => Task.FromResult(guest.ProcessIds().Count == 1));
+        await guest.MustBeBootedAnewAsync(before);
         witness.MustHaveSeenOneAtATime();
-        foreach (var node in GodwitLab.Nodes)
-        {
-            await Eventually.IsTrueAsync(
-                $"nothing of the lost guest is left on {node}",
-                Bound,
-                async () => await LeftOvers.OfAsync(lab, node, before) is { Count: > 0 } left ? throw new IOException(string.Join("; ", left)) : true);
-        }
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Godwit.Real.Tests.Labs;
@@ -5,7 +6,8 @@ namespace Godwit.Real.Tests.Labs;
 /// <summary>
 /// The kernel as the witness that two copies of a guest never run at once: it counts the time of each QEMU's CPU threads.
 /// Two that both run within one look may have taken turns in it, as they do at a hand-over; two that both run in two looks
-/// on end have not.
+/// on end have not. That holds for looks that are a moment: one at a process that runs and, a pause of ours later, at the process that has taken over is
+/// none, and is dropped.
 /// </summary>
 internal sealed class RunWitness : IAsyncDisposable
 {
@@ -13,6 +15,9 @@ internal sealed class RunWitness : IAsyncDisposable
     private const int LooksOnEndMax = 1;
     private const int LooksPerSearch = 5;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Less than what two processes that took turns need, for each to have run for so long within one look.</summary>
+    private static readonly TimeSpan MomentMax = TimeSpan.FromTicks(2 * RanNanosecondsMin / TimeSpan.NanosecondsPerTick);
 
     private readonly string displayName;
     private readonly CancellationTokenSource ended = new();
@@ -36,7 +41,7 @@ internal sealed class RunWitness : IAsyncDisposable
     public void MustHaveSeenOneAtATime()
     {
         Assert.True(looks > 0, "The witness never looked.");
-        Assert.Null(violation);
+        Assert.True(violation is null, violation); // In full: how many looks it were tells a copy that ran from one that was looked at late.
     }
 
     public async ValueTask DisposeAsync()
@@ -57,7 +62,13 @@ internal sealed class RunWitness : IAsyncDisposable
             for (var look = 0; await timer.WaitForNextTickAsync(ended.Token); look++)
             {
                 processes = look % LooksPerSearch == 0 ? QemuProcesses.Of(displayName) : processes;
+                var began = Stopwatch.GetTimestamp();
                 var now = processes.ToDictionary(processId => processId, CpuNanoseconds);
+                if (Stopwatch.GetElapsedTime(began) >= MomentMax)
+                {
+                    continue;
+                }
+
                 var ran = now.Where(entry => before.TryGetValue(entry.Key, out var earlier) && entry.Value - earlier >= RanNanosecondsMin).Select(entry => entry.Key).ToList();
                 onEnd = ran.Count > 1 ? onEnd + 1 : 0;
                 if (onEnd > LooksOnEndMax)

@@ -89,6 +89,21 @@ internal sealed class TinyGuest : IAsyncDisposable
         Assert.Single(ProcessIds());
     }
 
+    /// <summary>The incarnation that is meant was lost: its virtual machine runs another one, once, and nothing of the lost one is left anywhere.</summary>
+    public async Task MustBeBootedAnewAsync(string lost)
+    {
+        await Eventually.GetAsync($"a new incarnation of {Name} runs", Bound, async () =>
+            await FindAsync() is { Status.Phase: VirtualMachineInstancePhases.Running } vmi && vmi.Metadata.Uid != lost ? vmi : null);
+        await Eventually.IsTrueAsync($"one QEMU of {Name} is left", Bound, () => Task.FromResult(ProcessIds().Count == 1));
+        foreach (var node in GodwitLab.Nodes)
+        {
+            await Eventually.IsTrueAsync(
+                $"nothing of the lost {Name} is left on {node}",
+                Bound,
+                async () => await LeftOvers.OfAsync(lab, node, lost) is { Count: > 0 } left ? throw new IOException(string.Join("; ", left)) : true);
+        }
+    }
+
     public async Task<VirtualMachineInstance?> FindAsync() =>
         await lab.Cluster.For<VirtualMachineInstance>().FindAsync(new ResourceKey("default", Name), TestContext.Current.CancellationToken);
 

@@ -13,15 +13,25 @@ public enum Victim
     TargetAgent,
     BothAgents,
     Server,
+    SourceQemu,
     TargetQemu,
 
     /// <summary>The move itself: its object is deleted.</summary>
     Move,
+
+    /// <summary>In good order, as for an upgrade.</summary>
+    SourceAgentStopped,
+
+    /// <inheritdoc cref="SourceAgentStopped"/>
+    TargetAgentStopped,
 }
 
 /// <summary>A move that something is going to happen to: it is held, or found, at a point by what the agents log.</summary>
 internal sealed class TroubledMove
 {
+    /// <summary>More than any link of a lab carries.</summary>
+    private const string Unbounded = "1000M";
+
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
     private static int lastNumber;
     private readonly GodwitLab lab;
@@ -80,22 +90,19 @@ internal sealed class TroubledMove
 
     public Task TargetEntersAsync(string phase) => SaysAsync(Target, $"Arrival {id}: {phase}:");
 
-    /// <summary>Takes the hold away; a move that is gone needs none.</summary>
-    public async Task ReleaseAsync()
-    {
-        var moves = lab.Cluster.For<VirtualMachineInstanceMigration>();
-        await Eventually.IsTrueAsync($"the hold of {key} is taken away", Bound, async () =>
-        {
-            if (await FindAsync() is not { } move || !move.Metadata.Annotations.ContainsKey(AnnotationNames.HoldAt))
-            {
-                return true;
-            }
+    /// <summary>An order of the source's had no answer in its time, and is going to be repeated.</summary>
+    public Task HasNoAnswerAsync(string order) => SaysAsync(Source, $"Move {id}: {order} to {Target} has no answer");
 
-            var annotations = move.Metadata.Annotations.Where(entry => entry.Key != AnnotationNames.HoldAt).ToDictionary(StringComparer.Ordinal);
-            await moves.ChangeAsync(move, move with { Metadata = move.Metadata with { Annotations = annotations } }, TestContext.Current.CancellationToken);
-            return false;
-        });
-    }
+    /// <summary>Takes the hold away; a move that is gone needs none.</summary>
+    public Task ReleaseAsync() => ChangeAsync("the hold is taken away", annotations => annotations.Remove(AnnotationNames.HoldAt));
+
+    /// <summary>From now on the move may take all of its link.</summary>
+    public Task UnboundAsync() => ChangeAsync("its bandwidth is not bounded any more", annotations =>
+    {
+        var isBound = annotations.GetValueOrDefault(AnnotationNames.Bandwidth) != Unbounded;
+        annotations[AnnotationNames.Bandwidth] = Unbounded;
+        return isBound;
+    });
 
     public Task CancelAsync() =>
         lab.Cluster.For<VirtualMachineInstanceMigration>().DeleteAsync(key, new DeleteOptions(), TestContext.Current.CancellationToken);
@@ -119,10 +126,27 @@ internal sealed class TroubledMove
             case Victim.Move:
                 await CancelAsync();
                 break;
+            case Victim.SourceAgentStopped:
+                await GodwitLab.StopAsync(lab.AgentProcessId(Source));
+                break;
+            case Victim.TargetAgentStopped:
+                await GodwitLab.StopAsync(lab.AgentProcessId(Target));
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(victim), victim, "It takes a guest to kill its QEMU.");
         }
     }
+
+    /// <param name="sourceQemu">The guest's only process before the move began.</param>
+    public int ProcessOf(Frozen who, TinyGuest guest, int sourceQemu) => who switch
+    {
+        Frozen.SourceQemu => sourceQemu,
+        Frozen.TargetQemu => Assert.Single(guest.ProcessIds(), processId => processId != sourceQemu),
+        Frozen.SourceAgent => lab.AgentProcessId(Source),
+        Frozen.TargetAgent => lab.AgentProcessId(Target),
+        Frozen.Server => lab.ServerProcessId(),
+        _ => throw new ArgumentOutOfRangeException(nameof(who), who, "No process."),
+    };
 
     /// <summary>The status of the object when it has ended and both agents have let go of it; null when it was deleted.</summary>
     public async Task<VirtualMachineInstanceMigrationStatus?> EndsAsync()
@@ -146,6 +170,24 @@ internal sealed class TroubledMove
 
     public async Task<VirtualMachineInstanceMigration?> FindAsync() =>
         await lab.Cluster.For<VirtualMachineInstanceMigration>().FindAsync(key, TestContext.Current.CancellationToken);
+
+    /// <param name="change">Changes the annotations; false: there is nothing to change.</param>
+    private Task ChangeAsync(string what, Func<Dictionary<string, string>, bool> change) => Eventually.IsTrueAsync($"{what} of {key}", Bound, async () =>
+    {
+        if (await FindAsync() is not { } move)
+        {
+            return true;
+        }
+
+        var annotations = new Dictionary<string, string>(move.Metadata.Annotations, StringComparer.Ordinal);
+        if (!change(annotations))
+        {
+            return true;
+        }
+
+        await lab.Cluster.For<VirtualMachineInstanceMigration>().ChangeAsync(move, move with { Metadata = move.Metadata with { Annotations = annotations } }, TestContext.Current.CancellationToken);
+        return false;
+    });
 
     private Task SaysAsync(string node, string words) => Eventually.IsTrueAsync(
         $"the agent of {node} says '{words}'", Bound, () => Task.FromResult(lab.LogOf(node).Contains(words, StringComparison.Ordinal)), TimeSpan.FromMilliseconds(20));
