@@ -113,7 +113,7 @@ public sealed class RouteSocketTests
         using var network = new TemporaryNetwork();
         Needs.Program("/dev/net/tun");
         Tap.Create("tap0", 61234, network.Place);
-        Tap.Create("tap0", 61234, network.Place);
+        await Wait.ForAsync(() => IsTaken(network, "tap0"), "the tap is taken again, once no process that another test is starting has a copy of the descriptor");
         var link = network.Routes.GetLink("tap0");
         Assert.Equal("tun", link.Kind);
         Assert.Contains("tun type tap pi off vnet_hdr on persist on user 61234", await ShowAsync(network, "-d", "link", "show", "tap0"), StringComparison.Ordinal);
@@ -139,6 +139,19 @@ public sealed class RouteSocketTests
         var refusal = await Assert.ThrowsAsync<CommandException>(() => Nftables.ApplyAsync("delete table ip godwit\nadd nonsense\n", network.Place, TimeProvider.System, Stopping));
         Assert.Equal(1, refusal.ExitCode);
         Assert.Contains("table ip godwit", await new Command("nft", "list", "ruleset") { Place = network.Place }.RunAsync(TimeProvider.System, Stopping), StringComparison.Ordinal);
+    }
+
+    private static bool IsTaken(TemporaryNetwork network, string name)
+    {
+        try
+        {
+            Tap.Create(name, 61234, network.Place);
+            return true;
+        }
+        catch (LinuxException held) when (held.Error == Errno.EBUSY)
+        {
+            return false;
+        }
     }
 
     private static Task<string> ShowAsync(TemporaryNetwork network, params string[] arguments)

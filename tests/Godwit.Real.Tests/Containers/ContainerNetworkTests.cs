@@ -220,20 +220,25 @@ public sealed class ContainerNetworkTests
 
     private static ContainerSpec Joined(ContainerSpec spec, params EndpointSpec[] endpoints) => spec with { Network = new NetworkSpec { Endpoints = endpoints } };
 
+    /// <summary>What is served there, once the server in the container listens.</summary>
     private static async Task<string> GetAsync(IPAddress address, int port)
     {
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
-        for (var tries = 0; ; tries++)
-        {
-            try
+        var served = "";
+        await EngineLab.UntilAsync(
+            async () =>
             {
-                return await client.GetStringAsync(new UriBuilder("http", address.ToString(), port).Uri, EngineLab.Stopping);
-            }
-            catch (HttpRequestException) when (tries < 20)
-            {
-                // The server in the container may not listen yet.
-                await Task.Yield();
-            }
-        }
+                try
+                {
+                    served = await client.GetStringAsync(new UriBuilder("http", address.ToString(), port).Uri, EngineLab.Stopping);
+                    return true;
+                }
+                catch (HttpRequestException refused) when (refused.HttpRequestError == HttpRequestError.ConnectionError)
+                {
+                    return false;
+                }
+            },
+            $"the server behind {address} port {port} listens");
+        return served;
     }
 }
