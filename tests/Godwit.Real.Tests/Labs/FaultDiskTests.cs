@@ -6,7 +6,7 @@ namespace Godwit.Real.Tests.Labs;
 /// Whatever breaks while a disk is copied, the guest goes on where it was with the disk that it had, and nothing of the copy is
 /// left at the target. What only stands still, or is slow, is waited for, and the guest arrives with its disk.
 /// </summary>
-[Collection(LabCollection.Name)]
+[Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
 public sealed class FaultDiskTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {

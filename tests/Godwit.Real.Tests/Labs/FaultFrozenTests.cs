@@ -16,7 +16,7 @@ public enum Frozen
 /// A process stands still at some point of a move and goes on later: for less than the watchdogs allow, or until they have turned the move back.
 /// It must not be taken for dead, and when it goes on it must not do what it was told before the others had decided otherwise.
 /// </summary>
-[Collection(LabCollection.Name)]
+[Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
 public sealed class FaultFrozenTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {

@@ -3,7 +3,7 @@ using Godwit.Api.KubeVirt.V1;
 namespace Godwit.Real.Tests.Labs;
 
 /// <summary>The link to the target goes dark while a real guest moves, and comes back; or an agent is stopped in good order.</summary>
-[Collection(LabCollection.Name)]
+[Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
 public sealed class FaultLinkTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {

@@ -15,7 +15,7 @@ namespace Godwit.Real.Tests.Labs;
 ///   Moved         moves               moves    a crash       moves      it runs on the target
 /// </code>
 /// </summary>
-[Collection(LabCollection.Name)]
+[Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
 public sealed class FaultMatrixTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {

@@ -6,7 +6,7 @@ namespace Godwit.Real.Tests.Labs;
 /// Post-copy, hurt while the guest runs on the target and a part of its memory is still at the source. The stream breaks
 /// with either agent, and with the link: it is mended by itself, and nothing is lost. Only the loss of a QEMU loses the guest.
 /// </summary>
-[Collection(LabCollection.Name)]
+[Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
 public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {

@@ -6,7 +6,7 @@ namespace Godwit.Real.Tests.Labs;
 /// The source's QEMU is killed. Until all had been sent the guest is lost with it, which the status says, and its virtual machine boots it anew;
 /// after that the move goes on as if nothing had happened.
 /// </summary>
-[Collection(LabCollection.Name)]
+[Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
 public sealed class FaultSourceTests(SharedGuest shared) : IClassFixture<SharedGuest>
 {

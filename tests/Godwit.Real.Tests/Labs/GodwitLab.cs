@@ -5,15 +5,22 @@ namespace Godwit.Real.Tests.Labs;
 
 /// <summary>
 /// A real lab on this machine, made by the real program: a server and two agents, each in a network namespace of its own, and
-/// kubectl against it. One for all tests of a collection; each test makes guests of its own names.
+/// kubectl against it. One for all tests of a collection; each test makes guests of its own names, that no other collection's have.
 /// </summary>
 public sealed partial class GodwitLab : IAsyncLifetime
 {
     private static readonly TimeSpan StartBound = TimeSpan.FromMinutes(3);
-    private readonly string folder = Path.Combine(Path.GetTempPath(), $"godwit-lab-{Environment.ProcessId}");
+    private static int count = -1;
+    private readonly string folder;
 
-    /// <summary>Unique to this test process, so that it never meets a person's own lab.</summary>
-    internal string Instance { get; } = $"t{Environment.ProcessId % 1_000_000}";
+    public GodwitLab()
+    {
+        Instance = $"t{Environment.ProcessId % 1_000_000}{(char)('a' + Interlocked.Increment(ref count))}";
+        folder = Path.Combine(Path.GetTempPath(), $"godwit-lab-{Instance}");
+    }
+
+    /// <summary>Unique to this test process and collection, so that it never meets another lab, nor a person's own.</summary>
+    internal string Instance { get; }
 
     internal string DataFolder => Path.Combine(folder, "data");
 
@@ -104,8 +111,18 @@ internal static class Needs
     }
 }
 
+/// <summary>What a lab is for; its parts are whole.</summary>
 [CollectionDefinition(Name)]
 public sealed class LabCollection : ICollectionFixture<GodwitLab>
 {
     public const string Name = "lab";
+}
+
+/// <summary>
+/// A lab whose parts are killed, stopped and cut off. The guests wait for watchdogs there more than they run, so these tests go on beside those of the other lab.
+/// </summary>
+[CollectionDefinition(Name)]
+public sealed class FaultLabCollection : ICollectionFixture<GodwitLab>
+{
+    public const string Name = "lab of faults";
 }
