@@ -60,6 +60,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task The_programs_version_is_told_with_what_it_was_built_from()
+    {
+        var ran = await Ran.RunAsync(new(), ["--version"], Stopping);
+        Assert.Equal(ExitCodes.Done, ran.ExitCode);
+        Assert.Matches(@"^0\.1\.0(\+[0-9a-f]{40})?\n$", ran.Output);
+    }
+
+    [Fact]
     public async Task The_clients_version_needs_no_server()
     {
         var ran = await Ran.RunAsync(new(), ["version", "--client"], Stopping);

@@ -102,9 +102,9 @@ internal sealed class Demo(CliEnvironment environment)
 
     private async Task ReportAsync(bool json, VirtualMachineInstanceMigration? move, DemoGuest witness, (long Before, long? After) counter, CancellationToken stopping)
     {
-        if (json && move is not null)
+        if (json)
         {
-            await environment.Output.WriteLineAsync(JsonSerializer.Serialize(DemoResult.Of(move, witness), DemoJson.Default.DemoResult).AsMemory(), stopping);
+            await environment.Output.WriteLineAsync(JsonSerializer.Serialize(DemoResult.Of(VmName, move, witness), DemoJson.Default.DemoResult).AsMemory(), stopping);
             return;
         }
 

@@ -5,15 +5,16 @@ using Godwit.Api.KubeVirt.V1;
 namespace Godwit.App.Demos;
 
 /// <summary>What the demonstration showed, as a program reads it: one JSON object on one line.</summary>
+/// <param name="Mode">As it was forecast; this and what follows are null when no move was made.</param>
 internal sealed record DemoResult(string Vm, string? Mode, string? From, string? To, DemoForecast? Forecast, DemoMeasurement? Measured, DemoGuest Guest)
 {
-    public static DemoResult Of(VirtualMachineInstanceMigration move, DemoGuest guest) => new(
-        move.Spec.VmiName,
-        move.Status.Forecast?.Mode,
-        move.Status.MigrationState?.SourceNode,
-        move.Status.MigrationState?.TargetNode,
-        move.Status.Forecast is { } forecast ? new DemoForecast(Pair(forecast.TotalMs), Pair(forecast.DowntimeMs)) : null,
-        move.Status.Measurement is { } measured
+    public static DemoResult Of(string vm, VirtualMachineInstanceMigration? move, DemoGuest guest) => new(
+        vm,
+        move?.Status.Forecast?.Mode,
+        move?.Status.MigrationState?.SourceNode,
+        move?.Status.MigrationState?.TargetNode,
+        move?.Status.Forecast is { } forecast ? new DemoForecast(Pair(forecast.TotalMs), Pair(forecast.DowntimeMs)) : null,
+        move?.Status.Measurement is { } measured
             ? new DemoMeasurement(measured.TotalMs, measured.DowntimeMs, measured.PausedMs, measured.NetworkDowntimeMs, measured.Bytes, measured.Rounds)
             : null,
         guest);

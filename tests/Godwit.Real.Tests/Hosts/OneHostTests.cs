@@ -41,6 +41,7 @@ public sealed class OneHostTests
         await Eventually.IsTrueAsync("the counter goes on", HostCluster.Bound, async () => await CounterAsync(guest) > counter);
         Assert.True(JsonNode.Parse(await guest.GetStringAsync(new Uri("memory", UriKind.Relative), TestContext.Current.CancellationToken))!["intact"]!.GetValue<bool>());
         Assert.Equal("1", await CountStartsAsync(cluster));
+        await TheVerbsReachItAsync(cluster, guest);
 
         (await cluster.GodwitAsync("down")).MustSucceed();
         Assert.Empty((await Traces.FindAsync(cluster, prefix)).All);
@@ -123,6 +124,33 @@ public sealed class OneHostTests
         var console = await cluster.GodwitWithInputAsync("\necho heard-$((40+2))\n", "vm", "console", "tiny");
         Assert.Contains("heard-42", console.MustSucceed().Output, StringComparison.Ordinal);
     }
+
+    /// <summary>Frozen and let go on, it is the same guest; restarted, or stopped and started, it is another, which counts from the beginning.</summary>
+    private static async Task TheVerbsReachItAsync(HostCluster cluster, HttpClient guest)
+    {
+        Task<string> ReadAsync(string path) => OutputAsync(cluster.KubectlAsync("get", "vmi", "tiny", "--ignore-not-found", "-o", $"jsonpath={path}"));
+        var (uid, counter) = (await ReadAsync("{.metadata.uid}"), await CounterAsync(guest));
+        (await cluster.GodwitAsync("vm", "pause", "tiny")).MustSucceed();
+        await Eventually.IsTrueAsync("QEMU says that it is paused", HostCluster.Bound, async () => await ReadAsync("{.status.conditions[?(@.type=='Paused')].status}") == "True");
+        (await cluster.GodwitAsync("vm", "resume", "tiny")).MustSucceed();
+        await Eventually.IsTrueAsync("the counter goes on", HostCluster.Bound, async () => await CounterAsync(guest) > counter);
+        Assert.Equal(uid, await ReadAsync("{.metadata.uid}"));
+
+        (await cluster.GodwitAsync("vm", "restart", "tiny", "--wait")).MustSucceed();
+        var second = await ReadAsync("{.metadata.uid}");
+        Assert.NotEqual(uid, second);
+        await Eventually.IsTrueAsync("it was booted anew", HostCluster.Bound, async () => await CounterAsync(guest) > 0);
+
+        (await cluster.GodwitAsync("vm", "stop", "tiny", "--wait")).MustSucceed();
+        Assert.Equal("", await ReadAsync("{.metadata.uid}"));
+        Assert.Empty(QemuProcesses.Of(cluster.DataFolder));
+        Assert.Contains("Stopped", (await cluster.GodwitAsync("vm", "list")).MustSucceed().Output, StringComparison.Ordinal);
+        (await cluster.GodwitAsync("vm", "start", "tiny", "--wait")).MustSucceed();
+        Assert.NotEqual(second, await ReadAsync("{.metadata.uid}"));
+        Assert.Single(QemuProcesses.Of(cluster.DataFolder));
+    }
+
+    private static async Task<string> OutputAsync(Task<CommandResult> ran) => (await ran).MustSucceed().Output.Trim();
 
     private static async Task KillTheProgramAsync(HostCluster cluster, Traces standing)
     {

@@ -26,16 +26,18 @@ internal sealed record Traces(
 
     /// <param name="cluster">Whose.</param>
     /// <param name="linkPrefix">What its network devices begin with.</param>
-    public static async Task<Traces> FindAsync(HostCluster cluster, string linkPrefix)
+    public static Task<Traces> FindAsync(HostCluster cluster, string linkPrefix) => FindAsync(cluster.Instance, cluster.DataFolder, linkPrefix);
+
+    public static async Task<Traces> FindAsync(string instance, string dataFolder, string linkPrefix)
     {
         var tables = (await Command.RunAsync("nft", ["list", "tables"], HostCluster.Bound)).MustSucceed().Output;
         return new Traces(
-            [.. ProcessesThatName(cluster.DataFolder)],
+            [.. ProcessesThatName(dataFolder)],
             [.. NetworkInterface.GetAllNetworkInterfaces().Select(link => link.Name).Where(name => name.StartsWith(linkPrefix + "-", StringComparison.Ordinal))],
             [.. tables.Split('\n').Where(line => line.Contains($" godwit-{linkPrefix}", StringComparison.Ordinal))], // Of guests, services and pods.
-            [.. Directory.EnumerateDirectories("/sys/fs/cgroup", $"godwit-{cluster.Instance}", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, IgnoreInaccessible = true })],
-            Directory.Exists("/run/netns") ? [.. Directory.EnumerateFiles("/run/netns", $"{cluster.Instance}-*")] : [],
-            [.. File.ReadLines("/proc/self/mounts").Where(line => line.Contains(cluster.Instance, StringComparison.Ordinal))]);
+            [.. Directory.EnumerateDirectories("/sys/fs/cgroup", $"godwit-{instance}", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, IgnoreInaccessible = true })],
+            Directory.Exists("/run/netns") ? [.. Directory.EnumerateFiles("/run/netns", $"{instance}-*")] : [],
+            [.. File.ReadLines("/proc/self/mounts").Where(line => line.Contains(instance, StringComparison.Ordinal))]);
     }
 
     private static IEnumerable<(int ProcessId, string CommandLine)> ProcessesThatName(string folder)

@@ -44,7 +44,8 @@ public sealed partial class GodwitLab : IAsyncLifetime
         cluster?.Dispose();
         if (File.Exists(Program))
         {
-            await GodwitAsync(StartBound, "down", "--data", DataFolder);
+            (await GodwitAsync(StartBound, "down", "--data", DataFolder)).MustSucceed();
+            Assert.Empty((await Traces.FindAsync(Instance, DataFolder, Instance)).All);
         }
 
         if (Directory.Exists(folder))

@@ -37,6 +37,30 @@ public sealed class MoveTests(GodwitLab lab)
         Assert.True(status["measurement"]!["pausedMs"]!.GetValue<long>() >= 0, "The stop was not measured.");
         Assert.True(status["measurement"]!["downtimeMs"]!.GetValue<long>() >= 0, "QEMU's own count is missing.");
         Assert.True(status["measurement"]!["bytes"]!.GetValue<long>() > 1 << 20, "No bytes were counted.");
+        Assert.True(status["measurement"]!["reachable"]!.GetValue<bool>(), "From a third place it did not answer.");
+        Assert.True(status["measurement"]!["networkDowntimeMs"]!.GetValue<long>() >= 0, "From a third place nothing was measured.");
+    }
+
+    [Fact]
+    public async Task All_modes_are_compared_before_a_move()
+    {
+        await using var guest = await TinyGuest.StartAsync(lab, "compared");
+        var target = await guest.OtherNodeAsync();
+
+        var result = await lab.GodwitAsync(MoveBound, "predict", guest.Name, "--to", target, "-o", "json");
+
+        var status = JsonNode.Parse(result.MustSucceed().Output)!["status"]!;
+        Assert.Equal(target, status["targetNode"]!.GetValue<string>());
+        var modes = status["modes"]!.AsArray();
+        Assert.Equal(["cold", "hybrid", "postcopy", "precopy"], modes.Select(mode => mode!["mode"]!.GetValue<string>()).Order(StringComparer.Ordinal));
+        Assert.All(modes, mode =>
+        {
+            Assert.True(mode!["textbook"]!["totalMs"]!.GetValue<double>() > 0, mode.ToJsonString());
+            Assert.InRange(mode["forecast"]!["totalMs"]!["high"]!.GetValue<double>(), mode["forecast"]!["totalMs"]!["low"]!.GetValue<double>(), double.MaxValue);
+            Assert.NotEqual("", mode["reason"]!.GetValue<string>());
+        });
+        Assert.Contains(status["recommendedMode"]!.GetValue<string>(), modes.Select(mode => mode!["mode"]!.GetValue<string>()));
+        Assert.NotEqual("", status["reason"]!.GetValue<string>());
     }
 
     [Fact]
