@@ -18,6 +18,9 @@ internal sealed class MachineWorker<TEffect>(World world, Func<TEffect, string?>
     /// <summary>Those that take longer than a command to a monitor.</summary>
     public Func<TEffect, bool> IsSlow { get; init; } = _ => false;
 
+    /// <summary>How long those may take.</summary>
+    public double SlowMsMax { get; init; } = 400;
+
     /// <summary>Told after each effect: the effect and QEMU's error, if it answered with one.</summary>
     public required Action<TEffect, string?> Done { get; init; }
 
@@ -49,7 +52,7 @@ internal sealed class MachineWorker<TEffect>(World world, Func<TEffect, string?>
 
         current = effect;
         var started = epoch;
-        world.After(IsSlow(effect) ? world.Between(1, 400) : world.Between(0.2, 4), () =>
+        world.After(IsSlow(effect) ? world.Between(1, SlowMsMax) : world.Between(0.2, 4), () =>
         {
             if (started != epoch)
             {

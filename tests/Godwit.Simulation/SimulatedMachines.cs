@@ -6,13 +6,13 @@ namespace Godwit.Simulation;
 /// <summary>
 /// The two QEMUs of a move and the stream between them, with what QEMU 10 was measured to do: it stops the guest at the
 /// barrier by itself, resumes it by itself when a stream breaks before <c>completed</c>, hangs its monitor while it sends
-/// the last of the state over a dead link, does not notice a broken stream at the barrier, and cannot take a guest back
-/// from post-copy.
+/// the last of the state over a dead link, does not notice a broken stream at the barrier, cannot take a guest back
+/// from post-copy, and stops a guest of which nothing is left to send whatever the downtime limit.
 /// </summary>
 internal sealed partial class SimulatedMachines
 {
     private const double BytesPerSecond = 100e6;
-    private const double FirstPassBytes = 40e6;
+    public const double FirstPassBytes = 40e6;
     private const double TickMs = 25;
 
     private readonly World world;
@@ -20,6 +20,7 @@ internal sealed partial class SimulatedMachines
     private readonly bool relayed;
     private readonly double roundRatio;
     private readonly double restFloorBytes;
+    private readonly double zeroTailBytes;
     private bool streamTicking;
     private bool whole;
     private bool pausedByAgent;
@@ -29,6 +30,9 @@ internal sealed partial class SimulatedMachines
     private double limitMs = ConvergenceSettings.DowntimeLimitFirstMsDefault;
     private double roundBytes;
     private double leftBytes;
+    private double zeroBytes;
+    private DateTimeOffset roundSince;
+    private DateTimeOffset? stoppedUnreadySince;
     private double sentBytes;
     private long round;
     private int listeningAttempt;
@@ -41,7 +45,8 @@ internal sealed partial class SimulatedMachines
         relayed = world.Chance(0.7);
         double[] ratios = [0.05, 0.3, 0.7, 0.98, 1.2];
         roundRatio = ratios[world.Random.Next(ratios.Length)];
-        restFloorBytes = world.Chance(0.3) ? 5e6 : 1e5;
+        restFloorBytes = world.Chance(0.3) ? 5e6 : world.Chance(0.5) ? 2e5 : PageBytes;
+        zeroTailBytes = world.Chance(0.5) ? 0 : world.Chance(0.5) ? 10e6 : 100e6;
     }
 
     public GuestState SourceGuest { get; private set; } = GuestState.Running;
@@ -53,6 +58,9 @@ internal sealed partial class SimulatedMachines
     public StreamStatus TargetStream { get; private set; }
 
     public required Func<bool> TargetAgentAlive { get; init; }
+
+    /// <summary>The source's agent was told how much of the guest's memory is not zero.</summary>
+    public required Func<bool> IsFirstPassKnown { get; init; }
 
     /// <summary>As the source's agent has it now.</summary>
     public required Func<MigrationPlan> Plan { get; init; }
@@ -73,7 +81,7 @@ internal sealed partial class SimulatedMachines
     {
         Round = round,
         TransferredBytes = (long)sentBytes,
-        RemainingBytes = (long)leftBytes,
+        RemainingBytes = (long)(leftBytes + zeroBytes),
         MemoryBytes = (long)FirstPassBytes * 2,
     };
 
@@ -270,6 +278,8 @@ internal sealed partial class SimulatedMachines
         limitMs = Plan().DowntimeLimitFirstMs;
         Bound(null);
         leftBytes = roundBytes = FirstPassBytes;
+        zeroBytes = zeroTailBytes;
+        roundSince = world.Now;
         round = 1;
         whole = (TargetGuest == GuestState.Waiting || targetTakesStream) && network.LinkUp && (!relayed || TargetAgentAlive());
         if (!whole)

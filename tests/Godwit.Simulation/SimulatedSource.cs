@@ -34,6 +34,9 @@ internal sealed class SimulatedSource
         };
     }
 
+    /// <summary>As long as a guest may stand still for a target that is not ready, and the engine two ticks to see it.</summary>
+    private TimeSpan StandMax => TimeSpan.FromMilliseconds(Math.Clamp(Plan.Convergence.DowntimeBudgetMs, 1000, 4000) + 150);
+
     public SimulatedDisk<SourceRecord> Disk { get; }
 
     public bool Alive { get; private set; }
@@ -149,6 +152,11 @@ internal sealed class SimulatedSource
     {
         Input(new SourceInput.Tick());
         simulation.Member?.Exchange();
+        if (Phase is SourcePhase.Opening && simulation.Network.LinkUp)
+        {
+            simulation.Machines.CheckStanding(StandMax);
+        }
+
         Look();
         if (simulation.Mutation == Mutation.ResumesOnTimeout && Phase is SourcePhase.Activating && world.Now - phaseSince > TimeSpan.FromSeconds(3))
         {
@@ -198,6 +206,16 @@ internal sealed class SimulatedSource
         {
             Input(new SourceInput.DisksFinished());
             return null;
+        }
+
+        if (Phase is SourcePhase.Opening && effect is SourceEffect.SetBandwidth && simulation.Mutation == Mutation.HoldsNothingBack)
+        {
+            return simulation.Machines.Execute(new SourceEffect.SetBandwidth(null));
+        }
+
+        if (simulation.Mutation == Mutation.OpensWithoutLimit && effect is SourceEffect.SetDowntimeLimit { LimitMs: <= 1 })
+        {
+            return simulation.Machines.Execute(new SourceEffect.SetDowntimeLimit(0));
         }
 
         if (simulation.Mutation == Mutation.ObeysNoBudget && effect is SourceEffect.SetBandwidth)

@@ -23,6 +23,7 @@ internal sealed class SimulatedTarget
         worker = new(world, Execute, _ => false)
         {
             IsSlow = effect => effect is TargetEffect.StartMachine,
+            SlowMsMax = world.Chance(0.1) ? 8000 : 400, // Some hosts are busy.
             Done = (effect, error) =>
             {
                 if (error is not null)

@@ -18,6 +18,9 @@ internal enum Mutation
     TrustsOldReadings,
     FinishesNoDisks,
     ObeysNoBudget,
+    OpensWithoutLimit,
+    HoldsNothingBack,
+    WaitsForTheUnready,
 }
 
 /// <summary>Where a member stands in its service; a guest that moves alone has none.</summary>
@@ -41,6 +44,8 @@ internal interface IServiceMember
 /// <item><b>NeverTwoRunning</b>: never do both copies run.</item>
 /// <item><b>NeverBackInTime</b>: the source's copy never runs once the target's has.</item>
 /// <item><b>RunsOnlyWhatArrived</b>: the target is never told to run what has not arrived.</item>
+/// <item><b>StopsForTheReady</b>: a guest that writes in each round, or of which it is known how much is not zero, is not stopped before the target's QEMU runs, and none leaves the barrier.</item>
+/// <item><b>StandsForTheReady</b>: one that was stopped all the same stands still for a second at most, or for its downtime budget.</item>
 /// <item><b>DiskOfTheSameMoment</b>: the target never runs with a disk that is not of the moment of its memory, and QEMU never leaves the barrier with a mirror.</item>
 /// <item><b>NoneLostUnlessHostLost</b>: at the end one copy runs, unless a host or a QEMU was killed.</item>
 /// <item><b>AbortReturnsToSource</b>: a move that was turned back leaves the guest running on the source.</item>
@@ -73,6 +78,7 @@ internal sealed class Simulation
             TargetAgentAlive = () => Target!.Alive,
             MovesDisks = MovesDisks,
             DowntimeLimitMs = member is null ? 30 : 1,
+            IsFirstPassKnown = () => Source!.Plan.ExpectedFirstPassBytes is not null,
             GuestRuns = () => member?.GuestRuns(),
             Plan = () => Source!.Plan,
         };
@@ -166,6 +172,8 @@ internal sealed class Simulation
             Mode = mode,
             PostcopyOpen = postcopy,
             MovesDisks = MovesDisks,
+            ExpectedFirstPassBytes = world.Chance(0.5) ? SimulatedMachines.FirstPassBytes * (0.8 + (0.3 * world.Random.NextDouble())) : null,
+            Patience = Mutation == Mutation.WaitsForTheUnready ? new() { Unready = TimeSpan.FromMinutes(1), Switchover = TimeSpan.FromMinutes(1) } : new(),
             Convergence = new()
             {
                 OnePassOnly = mode == MigrationMode.Postcopy,

@@ -75,6 +75,9 @@ public sealed class SimulationTests
     [InlineData(nameof(Mutation.TrustsOldReadings), "NeverTwoRunning,NeverBackInTime,EverythingEnds,NoneLostUnlessHostLost,AbortReturnsToSource,NothingLeftBehind")]
     [InlineData(nameof(Mutation.FinishesNoDisks), "DiskOfTheSameMoment")]
     [InlineData(nameof(Mutation.ObeysNoBudget), "WithinItsBudget")]
+    [InlineData(nameof(Mutation.OpensWithoutLimit), "StopsForTheReady")]
+    [InlineData(nameof(Mutation.HoldsNothingBack), "StopsForTheReady")]
+    [InlineData(nameof(Mutation.WaitsForTheUnready), "StandsForTheReady")]
     public void A_broken_engine_is_caught_by_name(string mutation, string invariants)
     {
         var kind = Enum.Parse<Mutation>(mutation);

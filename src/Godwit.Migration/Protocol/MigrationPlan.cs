@@ -41,14 +41,17 @@ public sealed record MigrationPlan
     /// <summary>The guest is one of several that are one service: it is switched over with all of them, or stays with all of them.</summary>
     public bool IsOfService { get; init; }
 
+    /// <summary>About as much of the guest's memory is not zero; null: not known.</summary>
+    public double? ExpectedFirstPassBytes { get; init; }
+
     /// <summary>What QEMU is begun with: it stops the guest as soon as the rest fits that.</summary>
     public double DowntimeLimitFirstMs => IsOfService ? ServicePace.DowntimeLimitMs : Math.Min(Convergence.DowntimeLimitFirstMs, Convergence.DowntimeBudgetMs);
 
     /// <summary>
     /// The stream may begin before the target's QEMU listens. Not that of a guest that is stopped first, which would stand still for longer, nor one
-    /// that follows disks, which only a QEMU can take, nor those of a service, which keep step.
+    /// that follows disks, which only a QEMU can take, nor those of a service, which keep step, nor one that is so small that all of it would be held back.
     /// </summary>
-    internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks && !IsOfService;
+    internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks && !IsOfService && !(ExpectedFirstPassBytes <= OpeningPace.ReserveBytesMin);
 
     /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
     public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience, bool isOfService = false, long bandwidthBytesPerSecond = 0) => new()
@@ -77,6 +80,9 @@ public sealed record PatienceSettings
 
     /// <summary>Without any progress while disks are copied; longer than for memory, because a target that flushes is silent.</summary>
     public TimeSpan Disks { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Standing still for a target that is not ready: more than that the move is not worth, unless its policy lets the guest stand still for longer.</summary>
+    public TimeSpan Unready { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Without any step forward while the guest stands still on the source.</summary>
     public TimeSpan Switchover { get; init; } = TimeSpan.FromSeconds(4);

@@ -42,6 +42,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
 
     public DateTimeOffset? StreamStartedAt { get; init; }
 
+    /// <summary>For so long the last of a round was held back for a target that was not ready.</summary>
+    public TimeSpan HeldBackFor { get; init; }
+
     /// <summary>The guest stopped for the move: by QEMU's own word, or else when the source saw it stand still.</summary>
     public DateTimeOffset? PausedAt { get; init; }
 

@@ -106,6 +106,9 @@ public abstract record SourceInput
     /// <summary>What the forecast, made while the target prepared, knows of the guest's writes.</summary>
     public sealed record Forecasted(DirtyCurve Dirty) : SourceInput;
 
+    /// <summary>About as much of the guest's memory is not zero.</summary>
+    public sealed record FirstPassExpected(double Bytes) : SourceInput;
+
     /// <summary>What the move may cost has changed; repeating it changes nothing. See <c>SourcePhase.Budget.cs</c>.</summary>
     public sealed record BudgetChanged(MoveBudget Budget) : SourceInput;
 

@@ -32,6 +32,7 @@ public sealed record SourceEngine
         SourceInput.DisksObserved observed when observed.Reading.EffectCount < EffectCount => new(this, []),
         SourceInput.Slept slept => new(new(Phase.Awoken(slept.Time), EffectCount), []),
         SourceInput.Forecasted forecasted => new(new(Phase.Knowing(forecasted.Dirty), EffectCount), []),
+        SourceInput.FirstPassExpected expected => new(new(Phase.Knowing(expected.Bytes), EffectCount), []),
         SourceInput.BudgetChanged changed => Step(Phase.Under(changed.Budget), EffectCount),
         _ => Step(Phase.On(input, now), EffectCount),
     };

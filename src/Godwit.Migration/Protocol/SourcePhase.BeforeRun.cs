@@ -105,7 +105,7 @@ public abstract partial record SourcePhase
             Watch = watch;
         }
 
-        public ConvergenceController Controller { get; private init; }
+        public ConvergenceController Controller { get; internal init; }
 
         internal static SourceMove Enter(Move move, DateTimeOffset now)
         {
@@ -142,7 +142,9 @@ public abstract partial record SourcePhase
             SourceInput.Observed { Reading.StreamLives: true } observed => Sample(observed.Reading, now),
             SourceInput.Observed { Reading: { Stream: not StreamStatus.None } reading } => TurnBack(TurnBackKind.StreamFailed, Words(reading), now),
             SourceInput.StreamMoved moved => Go(this with { Watch = Watch.Saw(moved.Bytes, now) }),
-            SourceInput.MachineFailed { Effect: SourceEffect.StartStream or SourceEffect.PauseGuest } failed =>
+
+            // A bound that stays would hold the stream back for ever (SourcePhase.Opening.cs).
+            SourceInput.MachineFailed { Effect: SourceEffect.StartStream or SourceEffect.PauseGuest or SourceEffect.SetBandwidth { BytesPerSecond: null } } failed =>
                 TurnBack(TurnBackKind.StreamFailed, failed.Reason, now),
             SourceInput.Tick when Watch.Stands(now, Plan.Patience.Progress) => TurnBack(TurnBackKind.LinkDead, Stood(Plan), now),
             _ => Stay,

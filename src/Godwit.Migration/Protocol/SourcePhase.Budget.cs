@@ -54,7 +54,7 @@ public abstract partial record SourcePhase
         private protected override SourceMove Obey(bool isBandwidthChanged)
         {
             var next = this with { Controller = Controller.Under(Plan.Convergence, isBandwidthChanged) };
-            return isBandwidthChanged ? Go(next, new SourceEffect.SetBandwidth(null)) : Go(next);
+            return isBandwidthChanged ? Go(next, new SourceEffect.SetBandwidth(Pace.BytesPerSecond)) : Go(next);
         }
     }
 

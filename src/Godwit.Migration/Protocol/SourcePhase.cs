@@ -76,6 +76,8 @@ public abstract partial record SourcePhase
     /// <summary>The same phase, with what the forecast knows.</summary>
     internal virtual SourcePhase Knowing(DirtyCurve dirty) => this with { Move = Move.Expecting(dirty) };
 
+    internal SourcePhase Knowing(double firstPassBytes) => this with { Move = Move with { Plan = Plan with { ExpectedFirstPassBytes = firstPassBytes } } };
+
     /// <summary>The same phase, after a time in which nobody watched.</summary>
     internal virtual SourcePhase Awoken(TimeSpan slept) => this;
 

@@ -29,6 +29,13 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     /// <summary>Returns when the rate of the link is known, or cannot be.</summary>
     public async Task MeasureLinkAsync(PeerEndpoint target, CancellationToken stopping) => await RateAsync(target, stopping);
 
+    /// <summary>About as much of a guest's memory is not zero: as its last moves showed, or else of what its process has.</summary>
+    public async Task<double> FirstPassBytesAsync(MachineId guest, CancellationToken stopping)
+    {
+        var machine = parts.Machines.Find(guest) ?? throw new MachineException($"There is no machine {guest} on this host.");
+        return (LearnedCorrection.From(history.Of(guest)).FirstPassBytes ?? Resident(machine.Spec.MemoryBytes, (await machine.GetUsageAsync(stopping)).ResidentBytes)).Middle;
+    }
+
     /// <summary>Quick, for a move that has begun: made while its target prepares.</summary>
     public async Task<MoveForecast> ForMoveAsync(OutgoingRoute route, MoveDesign design, CancellationToken stopping)
     {
@@ -124,13 +131,12 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
 
     private ForecastInput Input(Observations observed, MachineId guest, NodeName target, MoveDesign? design)
     {
-        var resident = Math.Clamp(observed.ResidentBytes, 1, observed.MemoryBytes);
         var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
         var link = Link(observed, target);
         return new()
         {
             MemoryBytes = observed.MemoryBytes,
-            FirstPassBytes = new(resident * 0.5, resident),
+            FirstPassBytes = Resident(observed.MemoryBytes, observed.ResidentBytes),
             DirtyReadings = observed.Dirty,
             LinkBytesPerSecond = new(Math.Min(bandwidth, link.Low), Math.Min(bandwidth, link.High)),
             LinkMeasured = observed.LinkBytesPerSecond is not null,
@@ -140,6 +146,13 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
             Learned = LearnedCorrection.From(history.Of(guest)),
             PostcopyPossible = design?.Stream.Postcopy ?? true,
         };
+    }
+
+    /// <summary>What was touched once need not hold anything any more.</summary>
+    private static Interval Resident(long memoryBytes, long residentBytes)
+    {
+        var resident = Math.Clamp(residentBytes, 1, memoryBytes);
+        return new(resident * 0.5, resident);
     }
 
     /// <summary>What a stream gets of the link, whatever the policy.</summary>

@@ -328,7 +328,7 @@ internal sealed partial class MoveSync : IDisposable
         {
             // First the link, alone: a burst beside the stream would see a part of its rate.
             await forecasts.MeasureLinkAsync(running.Move.Route.Target, stopping);
-            running.Move.OpenEarly();
+            running.Move.OpenEarly(await forecasts.FirstPassBytesAsync(running.Move.Route.Machine, stopping));
             var forecast = await forecasts.ForMoveAsync(running.Move.Route, design, stopping);
             running.Expect(forecast);
         }

@@ -100,8 +100,10 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     public void Expect(DirtyCurve dirty) => Offer(new SourceInput.Forecasted(dirty));
 
     /// <summary>The link is free: the stream may begin as soon as the target's agent takes it in.</summary>
-    public void OpenEarly()
+    /// <param name="firstPassBytes">About as much of the guest's memory is not zero.</param>
+    public void OpenEarly(double firstPassBytes)
     {
+        Offer(new SourceInput.FirstPassExpected(firstPassBytes));
         opensEarly = true;
         if (openReport is { } report)
         {

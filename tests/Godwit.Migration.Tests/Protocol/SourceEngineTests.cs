@@ -43,7 +43,7 @@ public sealed class SourceEngineTests
         move.Hear(TargetStanding.Preparing).Expect<SourcePhase.Preparing>();
         move.Give(TakesStream).Expect<SourcePhase.Arming>(new SourceEffect.Persist(SourceRecord.HandingOver));
         move.Give(new SourceInput.Persisted(SourceRecord.HandingOver))
-            .Expect<SourcePhase.Opening>(new SourceEffect.StartStream(), new SourceEffect.SetDowntimeLimit(0));
+            .Expect<SourcePhase.Opening>(new SourceEffect.StartStream(), new SourceEffect.SetDowntimeLimit(1));
 
         // Not even when all rules say that the rounds should end, or QEMU stands at the barrier.
         move.Give(new SourceInput.Observed(new(GuestState.Running, StreamStatus.Active, move.Engine.EffectCount) { Round = 40, TransferredBytes = 1, RemainingBytes = 1 << 30 }))
@@ -71,12 +71,76 @@ public sealed class SourceEngineTests
     }
 
     [Fact]
-    public void A_guest_does_not_stand_still_for_a_target_that_is_not_ready()
+    public void The_last_of_a_round_is_held_back_until_the_target_is_ready()
     {
-        var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream);
-        move.Give(new SourceInput.Persisted(SourceRecord.HandingOver)).See(GuestState.Paused, StreamStatus.PreSwitchover);
+        var move = Opening();
+        Look(move, round: 1, remainingMiB: 400).Expect<SourcePhase.Opening>();
 
-        move.Wait(Plan.Patience.Switchover + TimeSpan.FromSeconds(1)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
+        // 100 MiB went between two looks, so that less than twice as much may be gone before the next is obeyed.
+        Look(move, round: 1, remainingMiB: 300).Expect<SourcePhase.Opening>();
+        Look(move, round: 1, remainingMiB: 199).Expect<SourcePhase.Opening>(Held);
+        Look(move.Later(TimeSpan.FromMilliseconds(100)), round: 1, remainingMiB: 198).Expect<SourcePhase.Opening>();
+
+        move.Later(TimeSpan.FromSeconds(2)).Hear(TargetStanding.Ready)
+            .Expect<SourcePhase.Precopying>(new SourceEffect.SetBandwidth(null), new SourceEffect.SetDowntimeLimit(ConvergenceSettings.DowntimeLimitFirstMsDefault));
+        Assert.Equal(TimeSpan.FromSeconds(2.1), move.Engine.Phase.Move.Trace.HeldBackFor);
+
+        // How slow it was says nothing of the link.
+        Assert.False(Assert.IsType<SourcePhase.Precopying>(move.Engine.Phase).Controller.IsRateSettled);
+    }
+
+    [Fact]
+    public void A_round_that_ended_between_two_looks_is_followed_by_one_that_is_held_back_and_a_long_one_is_sent_at_once()
+    {
+        var move = Opening();
+        Look(move, round: 1, remainingMiB: 100).Expect<SourcePhase.Opening>();
+        Look(move, round: 2, remainingMiB: 1).Expect<SourcePhase.Opening>(Held);
+        Look(move, round: 3, remainingMiB: 100).Expect<SourcePhase.Opening>(new SourceEffect.SetBandwidth(null));
+        move.Hear(TargetStanding.Ready).Expect<SourcePhase.Precopying>(new SourceEffect.SetDowntimeLimit(ConvergenceSettings.DowntimeLimitFirstMsDefault));
+    }
+
+    [Fact]
+    public void Zeroes_are_not_counted_as_left_where_it_is_known_how_much_is_not_zero()
+    {
+        var move = Opening().Give(new SourceInput.FirstPassExpected(100 << 20));
+        Look(move, round: 1, remainingMiB: 900, sentMiB: 83).Expect<SourcePhase.Opening>();
+        Look(move, round: 1, remainingMiB: 899, sentMiB: 84).Expect<SourcePhase.Opening>(Held);
+    }
+
+    [Fact]
+    public void A_guest_that_would_be_held_back_whole_waits_for_the_target()
+    {
+        var move = new SourceScript(SourceEngine.Begin(Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing));
+        move.Give(new SourceInput.FirstPassExpected(10 << 20)).Give(TakesStream).Expect<SourcePhase.Preparing>();
+        move.Hear(TargetStanding.Ready).ExpectPhase<SourcePhase.Arming>();
+    }
+
+    [Fact]
+    public void A_bandwidth_that_is_changed_does_not_let_go_what_is_held_back()
+    {
+        var move = Opening();
+        Look(move, round: 2, remainingMiB: 1).Expect<SourcePhase.Opening>(Held);
+        move.Give(new SourceInput.BudgetChanged(new() { BandwidthBytesPerSecond = 50_000_000 })).Expect<SourcePhase.Opening>(Held);
+    }
+
+    [Fact]
+    public void A_stream_that_cannot_be_let_go_again_turns_the_move_back()
+    {
+        var move = Opening();
+        Look(move, round: 2, remainingMiB: 1).Hear(TargetStanding.Ready).ExpectPhase<SourcePhase.Precopying>();
+        move.Give(new SourceInput.MachineFailed(new SourceEffect.SetBandwidth(null), "no answer")).ExpectPhase<SourcePhase.TurningBack>();
+    }
+
+    [Theory]
+    [InlineData(300, 1000)]
+    [InlineData(2500, 2500)] // Its policy lets the guest stand still for longer.
+    [InlineData(60_000, 4000)]
+    public void A_guest_does_not_stand_still_for_a_target_that_is_not_ready(double budgetMs, double allowedMs)
+    {
+        var move = Opening(Plan with { Convergence = new() { DowntimeBudgetMs = budgetMs } }).See(GuestState.Paused, StreamStatus.PreSwitchover);
+
+        move.Wait(TimeSpan.FromMilliseconds(allowedMs)).ExpectPhase<SourcePhase.Opening>();
+        move.Wait(TimeSpan.FromMilliseconds(1)).Expect<SourcePhase.TurningBack>(new SourceEffect.CancelStream());
     }
 
     [Fact]
@@ -290,6 +354,14 @@ public sealed class SourceEngineTests
     [InlineData(SourceRecord.HandingOver, GuestState.Gone, StreamStatus.None, typeof(SourcePhase.Fencing))]
     public void After_a_restart_the_record_and_QEMU_say_where_to_go_on(SourceRecord record, GuestState guest, StreamStatus stream, Type phase) =>
         Assert.IsType(phase, SourceEngine.Recover(Plan, record, new(guest, stream, 0), Start).Engine.Phase);
+
+    private static SourceEffect Held { get; } = new SourceEffect.SetBandwidth(4096);
+
+    private static SourceScript Opening(MigrationPlan? plan = null) =>
+        new SourceScript(SourceEngine.Begin(plan ?? Plan, Start)).Give(new SourceInput.Persisted(SourceRecord.Outgoing)).Give(TakesStream).Give(new SourceInput.Persisted(SourceRecord.HandingOver));
+
+    private static SourceScript Look(SourceScript move, long round, long remainingMiB, long sentMiB = 1) => move.Give(new SourceInput.Observed(
+        new(GuestState.Running, StreamStatus.Active, move.Engine.EffectCount) { Round = round, TransferredBytes = sentMiB << 20, RemainingBytes = remainingMiB << 20, MemoryBytes = 1 << 30 }));
 
     private static SourceScript Streaming()
     {
