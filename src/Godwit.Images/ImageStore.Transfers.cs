@@ -2,6 +2,7 @@ using Godwit.Images.Catalogue;
 using Godwit.Images.Content;
 using Godwit.Images.Layers;
 using Godwit.Images.Transfers;
+using Godwit.Linux.Files;
 using Godwit.Oci;
 using Godwit.Oci.Distribution;
 
@@ -66,10 +67,25 @@ public sealed partial class ImageStore
     {
         var spool = new ArchiveSpool(content, lease, options.Limits);
         await BlockingStreams.ReadAsync(archive, (stream, halting) => spool.Read(stream, halting), stopping);
-        var loaded = await new ArchiveLoader(spool, content, fetcher, parts.Unpacked, options).LoadAsync(lease, progress, stopping);
-        catalogue.Change(now => loaded.Aggregate(now, (so, image) => Add(so, image.Config, image.Record, image.Names)));
-        var after = catalogue.Current;
-        return (IReadOnlyList<StoredImage>)[.. loaded.Where(image => after.Images.ContainsKey(image.Config)).Select(image => Describe(after, image.Config))];
+        return await LoadAsync(spool, lease, progress, stopping);
+    });
+
+    /// <summary>Takes in the images of an OCI layout that lies in a folder.</summary>
+    /// <returns>The images, in the order of the layout's index.</returns>
+    /// <exception cref="ImageException">It is no such layout, or what it holds is broken or hostile.</exception>
+    public Task<IReadOnlyList<StoredImage>> LoadLayoutAsync(string folder, IProgress<TransferProgress> progress, CancellationToken stopping) => TakeInAsync($"Loading the layout {folder}", async lease =>
+    {
+        var spool = new ArchiveSpool(content, lease, options.Limits);
+        await Task.Factory.StartNew(
+            () =>
+            {
+                using var layout = HeldFolder.Open(folder);
+                spool.ReadLayout(layout, stopping);
+            },
+            stopping,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+        return await LoadAsync(spool, lease, progress, stopping);
     });
 
     /// <summary>Writes an archive that is an OCI layout and docker's own form at once.</summary>
@@ -136,6 +152,14 @@ public sealed partial class ImageStore
         var record = new ImageRecord { Layers = below, Parent = step.Parent?.Id };
         catalogue.Change(now => Add(now, id, record, step.Name is null ? [] : [step.Name]));
         return Task.FromResult(Describe(catalogue.Current, id));
+    }
+
+    private async Task<IReadOnlyList<StoredImage>> LoadAsync(ArchiveSpool spool, ContentPins.ContentLease lease, IProgress<TransferProgress> progress, CancellationToken stopping)
+    {
+        var loaded = await new ArchiveLoader(spool, content, fetcher, parts.Unpacked, options).LoadAsync(lease, progress, stopping);
+        catalogue.Change(now => loaded.Aggregate(now, (so, image) => Add(so, image.Config, image.Record, image.Names)));
+        var after = catalogue.Current;
+        return [.. loaded.Where(image => after.Images.ContainsKey(image.Config)).Select(image => Describe(after, image.Config))];
     }
 
     /// <summary>Takes images in, or fails. When that is for want of room, what came of them goes at once: nobody needs it, and everybody its room.</summary>

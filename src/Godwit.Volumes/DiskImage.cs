@@ -46,6 +46,11 @@ public sealed record DiskImage(string Path, DiskFormat Format, long VirtualSizeB
         }
     }
 
+    /// <summary>Checks an image of which nobody has said the format: qcow2 by its first bytes, else raw, and by the same rules as <see cref="Check"/>. Only for images that no guest has written to.</summary>
+    /// <exception cref="VolumeException">Why it is no such image, and what to do.</exception>
+    public static DiskImage Probe(string path) =>
+        Check(path, Qcow2Header.IsQcow2(ReadStart(path, Qcow2Header.Bytes, out _)) ? DiskFormat.Qcow2 : DiskFormat.Raw);
+
     /// <summary>
     /// A disk that guests have written to. As raw it is taken as it stands: what a guest wrote at its start must never
     /// change what the host takes the file for.
@@ -99,11 +104,12 @@ public sealed record DiskImage(string Path, DiskFormat Format, long VirtualSizeB
 }
 
 /// <summary>Kernels and initial memory disks by their first bytes, so that a mistake is told before a guest hangs on it.</summary>
-internal static class BootFile
+public static class BootFile
 {
     private const int KernelHeaderBytes = 0x206;
 
     /// <summary>Linux's x86 boot protocol: <c>0xAA55</c> at 0x1fe and <c>HdrS</c> at 0x202; or an ELF kernel (PVH).</summary>
+    /// <exception cref="VolumeException">It is none.</exception>
     public static void CheckKernel(string path)
     {
         ReadOnlySpan<byte> start = DiskImage.ReadStart(path, KernelHeaderBytes, out _);
@@ -116,6 +122,8 @@ internal static class BootFile
         }
     }
 
+    /// <summary>A cpio archive, plain or compressed as Linux knows it.</summary>
+    /// <exception cref="VolumeException">It is none.</exception>
     public static void CheckInitrd(string path)
     {
         ReadOnlySpan<byte> start = DiskImage.ReadStart(path, 6, out _);

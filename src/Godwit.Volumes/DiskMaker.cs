@@ -18,7 +18,13 @@ public sealed class DiskMaker(TimeProvider clock)
             throw new VolumeException($"{path} cannot be a disk of {size} bytes over {image.Path}, which has {image.VirtualSizeBytes}: a disk does not shrink.");
         }
 
-        await MakeAsync(path, size, FreshBytes, ["-f", "qcow2", "-F", DiskImage.Word(image.Format), "-b", image.Path], stopping);
+        if (!File.Exists(image.Path))
+        {
+            throw new VolumeException($"{path} cannot be a disk over {image.Path}: there is no such file.");
+        }
+
+        // -u: qemu-img does not open the image. It would as root, and what it reads there was not checked as its header was.
+        await MakeAsync(path, size, FreshBytes, ["-u", "-f", "qcow2", "-F", DiskImage.Word(image.Format), "-b", image.Path], stopping);
         return new DiskImage(path, DiskFormat.Qcow2, size);
     }
 

@@ -5,7 +5,7 @@ namespace Godwit.Volumes;
 /// <summary>
 /// The name of an image in the local images folder: <c>name</c> or <c>name:tag</c>, in the words of the OCI distribution
 /// specification. The folder is <c>name</c> for no tag and for <c>latest</c>, else <c>name-tag</c>.
-/// A reference to a registry, or by digest, is refused: nothing is silently replaced by a local image of a similar name.
+/// A reference to a registry, or by digest, is none of these: nothing is silently replaced by a local image of a similar name.
 /// </summary>
 public readonly record struct ImageReference
 {
@@ -24,14 +24,9 @@ public readonly record struct ImageReference
             throw Refused(reference, $"it has {reference.Length} characters; 1 to {LengthMax} are allowed");
         }
 
-        if (reference.Contains('@', StringComparison.Ordinal))
+        if (reference.AsSpan().ContainsAny('@', '/'))
         {
-            throw Refused(reference, "an image by digest would have to be pulled from a registry, which this version does not do; put the image into the images folder and name it");
-        }
-
-        if (reference.Contains('/', StringComparison.Ordinal))
-        {
-            throw Refused(reference, "images of a registry are not pulled in this version, and a path is no name; put the image into the images folder and name it without '/'");
+            throw Refused(reference, "with '/' or '@' it would be one of a registry, and those lie in no folder");
         }
 
         var colon = reference.IndexOf(':', StringComparison.Ordinal);

@@ -42,6 +42,20 @@ public sealed class ImageStore(string imagesFolder)
 
     public string Folder { get; } = Path.GetFullPath(imagesFolder);
 
+    /// <summary>The folder of an image that is an OCI layout, whose files are found by a container's rules and not by names here; null for every other.</summary>
+    /// <exception cref="VolumeException">No name of an image here.</exception>
+    public string? FindLayout(string reference)
+    {
+        var folder = Path.Combine(Folder, ImageReference.Parse(reference).FolderName);
+        if (!File.Exists(Path.Combine(folder, "oci-layout")))
+        {
+            return null;
+        }
+
+        SafePath.RefuseLink(folder);
+        return folder;
+    }
+
     /// <summary>Finds and checks an image by its name.</summary>
     /// <exception cref="VolumeException">No such image, or it is broken; says what to do.</exception>
     public MachineImage Open(string reference)

@@ -68,9 +68,18 @@ public sealed class DiskMakerTests : IDisposable
     [Fact]
     public async Task Failure_of_the_tool_comes_in_its_own_words_and_leaves_no_file()
     {
+        File.CreateSymbolicLink(Path.Combine(folder.Path, "x.qcow2.new"), Path.Combine(folder.Path, "gone", "x"));
+        var error = await Assert.ThrowsAsync<VolumeException>(() => maker.CreateEmptyAsync(Path.Combine(folder.Path, "x.qcow2"), DiskFormat.Qcow2, 1 << 20, Stopping));
+        Assert.Contains("No such file or directory", ErrorChain.Describe(error), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public async Task A_layer_over_an_image_that_is_gone_is_refused_by_name()
+    {
         var image = new DiskImage(Path.Combine(folder.Path, "gone.raw"), DiskFormat.Raw, 1 << 20);
         var error = await Assert.ThrowsAsync<VolumeException>(() => maker.CreateOverlayAsync(Path.Combine(folder.Path, "x.qcow2"), image, null, Stopping));
-        Assert.Contains("gone.raw", ErrorChain.Describe(error), StringComparison.Ordinal);
+        Assert.Contains("gone.raw", error.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(folder.Path));
     }
 

@@ -99,6 +99,32 @@ public sealed class LayerStore
         }
     }
 
+    /// <summary>An image's files for reading; its layers stay until what is returned is disposed of.</summary>
+    /// <exception cref="ImageException">A layer is gone.</exception>
+    public async Task<HeldImage> HoldAsync(StoredImage image, CancellationToken stopping)
+    {
+        var lease = Parts.Pins.Begin();
+        try
+        {
+            foreach (var layer in image.Layers)
+            {
+                lease.Pin(layer.DiffId);
+                if (Parts.Unpacked.Find(layer.DiffId) is null)
+                {
+                    await restore(layer, stopping);
+                }
+            }
+
+            // What runtimes mount over is no file of the image.
+            return new HeldImage([.. TreesOf(image.Layers.Select(layer => layer.DiffId)).Where(tree => tree != FoundationPath)], lease, Parts.Limits);
+        }
+        catch
+        {
+            lease.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>The root of that container; null when there is none.</summary>
     public ContainerLayer? Find(string containerId) => roots.GetValueOrDefault(containerId);
 

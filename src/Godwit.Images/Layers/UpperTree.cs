@@ -89,6 +89,19 @@ internal sealed class LowerTree(IReadOnlyList<string> trees) : IDisposable
         return null;
     }
 
+    /// <summary>Every name that any tree has in this folder; whether it shows is for <see cref="Find"/> to say.</summary>
+    public IEnumerable<byte[]> NamesIn(byte[] folderPath)
+    {
+        foreach (var root in roots)
+        {
+            using var folder = root.OpenBeneath(folderPath);
+            foreach (var entry in folder?.List() ?? [])
+            {
+                yield return entry.Name;
+            }
+        }
+    }
+
     public void Dispose()
     {
         foreach (var root in roots)

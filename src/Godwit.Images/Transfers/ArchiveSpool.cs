@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Godwit.Images.Content;
 using Godwit.Images.Tar;
+using Godwit.Linux.Files;
 using Godwit.Oci;
 
 namespace Godwit.Images.Transfers;
@@ -41,7 +42,7 @@ internal sealed class ArchiveSpool(ContentStore content, ContentPins.ContentLeas
             switch (entry.Kind)
             {
                 case TarKind.File when entry.Extents is null:
-                    files[name] = Store(tar, entry.SizeBytes, stopping);
+                    files[name] = Store(buffer => tar.Read(buffer), entry.SizeBytes, stopping);
                     break;
                 case TarKind.SymbolicLink:
                     // Old archives keep a layer that several images share once, and link to it from beside.
@@ -50,6 +51,21 @@ internal sealed class ArchiveSpool(ContentStore content, ContentPins.ContentLeas
                 case TarKind.HardLink:
                     links[name] = Encoding.UTF8.GetString(TreePath.Normalise(entry.LinkTarget, limits));
                     break;
+            }
+        }
+    }
+
+    /// <summary>Reads an OCI layout that lies in a folder: its index and its blobs, and nothing that is a link. Blocking.</summary>
+    public void ReadLayout(HeldFolder folder, CancellationToken stopping)
+    {
+        TakeFile(folder, "index.json"u8, "index.json", stopping);
+        using var blobs = folder.OpenFolder("blobs"u8);
+        foreach (var algorithm in blobs?.List() ?? [])
+        {
+            using var below = blobs!.OpenFolder(algorithm.Name);
+            foreach (var blob in below?.List() ?? [])
+            {
+                TakeFile(below!, blob.Name, $"blobs/{Encoding.UTF8.GetString(algorithm.Name)}/{Encoding.UTF8.GetString(blob.Name)}", stopping);
             }
         }
     }
@@ -78,7 +94,33 @@ internal sealed class ArchiveSpool(ContentStore content, ContentPins.ContentLeas
         return string.Join('/', parts);
     }
 
-    private SpooledFile Store(TarReader tar, long sizeBytes, CancellationToken stopping)
+    private void TakeFile(HeldFolder folder, ReadOnlySpan<byte> name, string path, CancellationToken stopping)
+    {
+        using var file = folder.OpenFile(name);
+        if (file is null)
+        {
+            return;
+        }
+
+        if (files.Count >= FilesMax)
+        {
+            throw TarReader.Corrupt($"it has more than {FilesMax} files");
+        }
+
+        var sizeBytes = RandomAccess.GetLength(file);
+        long at = 0;
+        files[path] = Store(
+            buffer =>
+            {
+                var count = RandomAccess.Read(file, buffer, at);
+                at += count;
+                return count;
+            },
+            sizeBytes,
+            stopping);
+    }
+
+    private SpooledFile Store(Func<byte[], int> read, long sizeBytes, CancellationToken stopping)
     {
         var temporary = content.TemporaryPath();
         try
@@ -89,7 +131,7 @@ internal sealed class ArchiveSpool(ContentStore content, ContentPins.ContentLeas
                 var buffer = new byte[BufferBytes];
                 long offset = 0;
                 int count;
-                while ((count = tar.Read(buffer)) > 0)
+                while ((count = read(buffer)) > 0)
                 {
                     stopping.ThrowIfCancellationRequested();
                     hash.AppendData(buffer.AsSpan(0, count));
