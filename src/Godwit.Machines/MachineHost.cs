@@ -198,6 +198,9 @@ public sealed partial class MachineHost : IMachineHost, IAsyncDisposable
     /// <summary>What QEMUs that were ended without an agent have left below its data folder and is no file.</summary>
     public static void RemoveMounts(string dataFolder) => QemuLogPlace.RemoveAll(dataFolder);
 
+    /// <summary>Whether anything of a machine of this id is on this host, be it a reserved place.</summary>
+    public bool HasTraceOf(MachineId id) => new MachineFiles(context.Options.DataFolder, id) is var files && (Directory.Exists(files.Folder) || Directory.Exists(files.RecordFolder));
+
     /// <summary>Lets go of the machines; they run on.</summary>
     public async ValueTask DisposeAsync()
     {

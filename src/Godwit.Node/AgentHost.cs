@@ -14,6 +14,7 @@ using Godwit.Node.Migrations;
 using Godwit.Node.Networking;
 using Godwit.Node.Peers;
 using Godwit.Node.Pods;
+using Godwit.Node.Pulling;
 using Godwit.Node.Registration;
 using Godwit.Node.Services;
 using Godwit.Node.Serving;
@@ -108,6 +109,8 @@ public static class AgentHost
         private readonly LinkRates rates;
         private readonly IncomingStreams streams;
         private readonly UsageSampler usage;
+        private readonly NodeImages images;
+        private readonly GuestImages guestImages;
         private readonly MoveAgent mover;
         private readonly GuestSync guests;
         private readonly PodAgent pods;
@@ -139,6 +142,13 @@ public static class AgentHost
             streams = new IncomingStreams(time);
             usage = new UsageSampler(foundation.Machines, time, loggers.CreateLogger<UsageSampler>());
 
+            images = new NodeImages(options, time, loggers);
+            guestImages = new GuestImages(
+                new ImagePlaces(images, new ImageFileStore(Path.Combine(options.DataFolder, "guest-images")), new ImageStore(options.ImagesFolder)),
+                client.For<Secret>(),
+                foundation.MachineHost.HasTraceOf,
+                time,
+                loggers.CreateLogger<GuestImages>());
             var parts = new AgentServices
             {
                 Options = options,
@@ -164,7 +174,7 @@ public static class AgentHost
             announcements = new AddressAnnouncements(
                 options.Node, new AddressAnnouncer(NetworkNamespace.Own, [options.UnderlayAddress, .. options.OtherPeerAddresses], time, loggers.CreateLogger<AddressAnnouncer>()), nodes, events, loggers.CreateLogger<AddressAnnouncements>());
             services = new ServiceSync(options.Node, client, overlay, new ServiceEffects(new ServicePlane(NetworkNamespace.Own, names, time), nodeNames, announcements), time, loggers);
-            pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Services = services.KnownAsync, Time = time, Loggers = loggers });
+            pods = new PodAgent(new PodAgentParts { Options = options, Client = client, Events = events, Network = new OverlayPodNetwork(names, overlay, time), Images = images, Services = services.KnownAsync, Time = time, Loggers = loggers });
             reporter = new UsageReporter(() => pods.Engine, foundation.Machines, usage, time, loggers.CreateLogger<UsageReporter>());
         }
 
@@ -192,6 +202,7 @@ public static class AgentHost
                 ("events", events.RunAsync),
                 ("network", overlay.RunAsync),
                 ("guests", guests.RunAsync),
+                ("guests' images", guestImages.RunAsync),
                 ("pods", pods.RunAsync),
                 ("services", services.RunAsync),
                 ("names", nodeNames.RunAsync),
@@ -208,6 +219,8 @@ public static class AgentHost
             announcements.Dispose();
             guests.Dispose();
             mover.Dispose();
+            guestImages.Dispose();
+            images.Dispose();
             await links.DisposeAsync();
             rates.Dispose();
             network.Dispose();
@@ -233,7 +246,7 @@ public static class AgentHost
         private GuestBuilder Builder(AgentOptions options, TimeProvider time)
         {
             var disks = new DiskMaker(time);
-            var storage = new GuestStorage(new ImageStore(options.ImagesFolder), disks, new HostDisks(options.SharedStorageFolders, disks), new CloudInitSeed(time));
+            var storage = new GuestStorage(new ImageStore(options.ImagesFolder), guestImages, disks, new HostDisks(options.SharedStorageFolders, disks), new CloudInitSeed(time));
             return new GuestBuilder(foundation.MachineHost, foundation.Machines, network, storage, new CloudInitReader(foundation.Client.For<Secret>()));
         }
 

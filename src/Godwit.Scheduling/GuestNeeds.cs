@@ -50,7 +50,7 @@ public sealed record GuestNeeds
             NodeSelector = vmi.Spec.NodeSelector,
             Tolerations = vmi.Spec.Tolerations,
             MachineType = VersionedMachineType(vmi),
-            Images = [.. ImagesOf(vmi.Spec).Select(ImageFolder).Distinct(StringComparer.Ordinal)],
+            Images = [.. ImagesOf(vmi.Spec).Where(image => !GuestImageNames.IsPulled(image)).Select(ImageFolder).Distinct(StringComparer.Ordinal)],
             IsNetworked = domain.Devices.Interfaces.Count > 0 || domain.Devices.AutoattachPodInterface != false,
         };
     }

@@ -66,6 +66,22 @@ public sealed class FactsTests
     }
 
     [Fact]
+    public void Images_that_a_node_pulls_need_not_be_on_it()
+    {
+        var digest = $"debian@sha256:{new string('a', 64)}";
+        var vmi = new VirtualMachineInstance
+        {
+            Spec = new()
+            {
+                Domain = new() { Firmware = new() { KernelBoot = new() { Container = new() { Image = "registry.example:5000/team/kernel:6" } } } },
+                Volumes = [new Volume { Name = "a", ContainerDisk = new() { Image = digest } }, new Volume { Name = "b", ContainerDisk = new() { Image = "team/disk" } }, new Volume { Name = "c", ContainerDisk = new() { Image = "tiny" } }],
+            },
+        };
+
+        Assert.Equal(["tiny"], GuestNeeds.Of(vmi).Images);
+    }
+
+    [Fact]
     public void A_node_is_read_from_its_object()
     {
         var node = new Node

@@ -139,6 +139,11 @@ internal static class DomainRules
             }
         }
 
+        if (boot.Container?.ImagePullSecret is { } secret && Names.CheckDnsSubdomain(secret) is { } wrongSecret)
+        {
+            yield return FieldError.Invalid($"{path}.container.imagePullSecret", secret, wrongSecret);
+        }
+
         if (boot.KernelArgs is { } arguments && (arguments.Length > KernelArgsLengthMax || arguments.Any(char.IsControl)))
         {
             yield return FieldError.Invalid($"{path}.kernelArgs", null, $"must be one line of at most {KernelArgsLengthMax} characters");

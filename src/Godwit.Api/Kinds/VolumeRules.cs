@@ -29,6 +29,16 @@ internal static class VolumeRules
             yield return FieldError.Invalid($"{path}.containerDisk.image", image.Image, wrongImage);
         }
 
+        if (volume.ContainerDisk is { Path: { } file } && CheckAbsolutePath(file) is { } wrongFile)
+        {
+            yield return FieldError.Invalid($"{path}.containerDisk.path", file, wrongFile);
+        }
+
+        if (volume.ContainerDisk is { ImagePullSecret: { } secret } && Names.CheckDnsSubdomain(secret) is { } wrongSecret)
+        {
+            yield return FieldError.Invalid($"{path}.containerDisk.imagePullSecret", secret, wrongSecret);
+        }
+
         if (volume.EmptyDisk is { } empty && CheckCapacity(empty.Capacity.Value) is { } wrongCapacity)
         {
             yield return FieldError.Invalid($"{path}.emptyDisk.capacity", empty.Capacity.ToString(), wrongCapacity);
@@ -40,7 +50,7 @@ internal static class VolumeRules
         }
     }
 
-    /// <summary>An image's name: parts of letters, digits and a few signs, none of which leads out of the images' folder.</summary>
+    /// <summary>An image's name: parts of letters, digits and a few signs, none of which leads out of the images' folder. Whether a registry could have one of that name is for the node to say.</summary>
     public static string? CheckImage(string image) =>
         image.Length is 0 or > ImageLengthMax ? $"must have 1 to {ImageLengthMax} characters"
         : image.Split('/').All(part => part.Length > 0 && char.IsAsciiLetterOrDigit(part[0])
@@ -49,7 +59,7 @@ internal static class VolumeRules
             : "must be a name such as debian or team/debian:13: parts of letters, digits, '-', '_', '.', ':' and '@', each beginning with a letter or digit";
 
     public static string? CheckAbsolutePath(string path) =>
-        path.Length > PathLengthMax ? $"must have at most {PathLengthMax} characters"
+        path.Length is 0 or > PathLengthMax ? $"must have 1 to {PathLengthMax} characters"
         : path[0] != '/' ? "must begin at the root, with '/'"
         : path.Any(letter => char.IsControl(letter) || letter == ',') ? "must not have control characters or commas"
         : path.Split('/').Any(part => part is "." or "..") ? "must not have '.' or '..' parts"

@@ -51,7 +51,7 @@ internal static class WorkloadReferences
         return found.All;
     }
 
-    /// <summary>The Secrets that a guest's cloud-init is made from.</summary>
+    /// <summary>The Secrets that a guest's cloud-init is made from, and those that its images are pulled with.</summary>
     public static HashSet<ObjectReference> Of(VirtualMachineInstance guest)
     {
         var found = new Collector(guest.Metadata.Namespace);
@@ -61,6 +61,12 @@ internal static class WorkloadReferences
             found.Secret(seed.NetworkDataSecretRef?.Name);
         }
 
+        foreach (var volume in guest.Spec.Volumes)
+        {
+            found.Secret(volume.ContainerDisk?.ImagePullSecret);
+        }
+
+        found.Secret(guest.Spec.Domain.Firmware?.KernelBoot?.Container?.ImagePullSecret);
         return found.All;
     }
 

@@ -135,7 +135,7 @@ internal sealed class BlueprintReader
 
     private static KernelWish? ReadKernel(DomainSpec domain) =>
         domain.Firmware?.KernelBoot is { Container: { } container } boot
-            ? new KernelWish(container.Image, container.KernelPath, container.InitrdPath, boot.KernelArgs)
+            ? new KernelWish(container.Image, container.KernelPath, container.InitrdPath, boot.KernelArgs) { Pull = new ImagePull(container.ImagePullPolicy, container.ImagePullSecret) }
             : null;
 
     private List<DiskWish> ReadDisks(DomainSpec domain)
@@ -176,7 +176,7 @@ internal sealed class BlueprintReader
         switch (volume)
         {
             case { ContainerDisk: { } image }:
-                return new DiskSource.Image(image.Image);
+                return new DiskSource.Image(image.Image, image.Path) { Pull = new ImagePull(image.ImagePullPolicy, image.ImagePullSecret) };
             case { HostDisk: { Type: "Disk" } host }:
                 return new DiskSource.HostFile(host.Path, CreateBytes: null);
             case { HostDisk: { Type: "DiskOrCreate", Capacity: { } capacity } host }:

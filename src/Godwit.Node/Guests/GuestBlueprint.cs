@@ -18,7 +18,12 @@ internal abstract record DiskSource
     }
 
     /// <summary>A private layer over an image's disk.</summary>
-    public sealed record Image(string Reference) : DiskSource;
+    /// <param name="Reference">The image's name.</param>
+    /// <param name="Path">The disk's file in it; null: the one that is meant when nothing is said.</param>
+    public sealed record Image(string Reference, string? Path = null) : DiskSource
+    {
+        public ImagePull Pull { get; init; } = ImagePull.AsUsual;
+    }
 
     /// <param name="Path">On the host, inside an opened folder.</param>
     /// <param name="CreateBytes">The size to make it with when it is not there; null: it must be there.</param>
@@ -34,7 +39,18 @@ internal sealed record DiskWish(string Name, DiskSource Source, bool ReadOnly, i
 
 internal sealed record NicWish(string Name, string MacAddress, IPAddress Address);
 
-internal sealed record KernelWish(string Image, string? KernelPath, string? InitrdPath, string? CommandLine);
+internal sealed record KernelWish(string Image, string? KernelPath, string? InitrdPath, string? CommandLine)
+{
+    public ImagePull Pull { get; init; } = ImagePull.AsUsual;
+}
+
+/// <summary>How an image is pulled, where it is.</summary>
+/// <param name="Policy"><c>Always</c>, <c>IfNotPresent</c> or <c>Never</c>; null: by its tag.</param>
+/// <param name="Secret">In the guest's namespace; null: none.</param>
+internal sealed record ImagePull(string? Policy, string? Secret)
+{
+    public static ImagePull AsUsual { get; } = new(null, null);
+}
 
 /// <summary>
 /// A guest as this host is to build it, translated from KubeVirt's words and checked, before anything is made. Pure: the

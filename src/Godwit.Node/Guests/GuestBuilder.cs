@@ -9,7 +9,9 @@ using Godwit.Volumes;
 namespace Godwit.Node.Guests;
 
 /// <summary>The storage that guests of this host are built from.</summary>
-internal sealed record GuestStorage(ImageStore Images, DiskMaker Disks, HostDisks HostDisks, CloudInitSeed Seeds);
+/// <param name="Images">The images folder.</param>
+/// <param name="Layered">What was taken out of images of layers.</param>
+internal sealed record GuestStorage(ImageStore Images, GuestImages Layered, DiskMaker Disks, HostDisks HostDisks, CloudInitSeed Seeds);
 
 /// <summary>
 /// Makes a place for a guest on this host and starts its QEMU with the CPUs stopped: to boot, or to receive a moving
@@ -22,6 +24,19 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
     private const string DefaultKernelCommandLine = "console=ttyS0";
 
     private readonly ImageDigests digests = new();
+
+    /// <summary>What guests have of images of layers, and what is being fetched of them.</summary>
+    public GuestImages Images => storage.Layered;
+
+    /// <summary>Sees to it that what a guest boots from is here, before it is built.</summary>
+    /// <exception cref="UnsupportedGuestException">As <see cref="BuildAsync"/>.</exception>
+    /// <exception cref="GuestImageException">It cannot be had now.</exception>
+    public async Task<(ImageStanding Standing, string Names)> WantImagesAsync(VirtualMachineInstance instance, Action<MachineId> woken, CancellationToken stopping)
+    {
+        var blueprint = BlueprintReader.Read(instance, await host.GetFactsAsync(stopping), out var problems) ?? throw new UnsupportedGuestException(problems);
+        var names = string.Join(", ", storage.Layered.WishesOf(blueprint).Select(wish => wish.Image).Distinct(StringComparer.Ordinal));
+        return (storage.Layered.Want(instance, blueprint, woken), names);
+    }
 
     /// <summary>Builds the guest's machine; its ports stay silent.</summary>
     /// <param name="instance">The guest's object.</param>
@@ -37,14 +52,15 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
         var facts = await host.GetFactsAsync(stopping);
         var blueprint = BlueprintReader.Read(instance, facts, out var problems) ?? throw new UnsupportedGuestException(problems);
         var place = await host.ReserveAsync(blueprint.Id, stopping);
-        var kernel = blueprint.Kernel is null ? null : FindKernel(blueprint.Kernel);
+        var taken = storage.Layered.Give(blueprint.Id, place.UserId);
+        var kernel = blueprint.Kernel is null ? null : FindKernel(blueprint, blueprint.Kernel, taken);
         var disks = new List<MachineDisk>();
         for (var index = 0; index < blueprint.Disks.Count; index++)
         {
             var wish = blueprint.Disks[index];
             disks.Add(start is MachineStart.Incoming && wish is { ReadOnly: false, Source: DiskSource.Image or DiskSource.Empty }
-                ? await MakeArrivingAsync(wish, index, arriving?.SingleOrDefault(disk => disk.Index == index), place, stopping)
-                : await MakeDiskAsync(instance, wish, index, place, stopping));
+                ? await MakeArrivingAsync(wish, new(index, place, taken), arriving?.SingleOrDefault(disk => disk.Index == index), stopping)
+                : await MakeDiskAsync(instance, wish, new(index, place, taken), stopping));
         }
 
         var ports = PortsOf(blueprint);
@@ -94,6 +110,7 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
     {
         // Side by side, for the kernel takes its time with each, and a move ends with this: a guest that is to be gone needs no network.
         await Task.WhenAll(machines.RemoveAsync(id, stopping), network.UnplugAsync(id, stopping));
+        storage.Layered.Release(id);
     }
 
     /// <summary>The ports of a guest that was built before, from its object alone; empty when the object does not say.</summary>
@@ -103,8 +120,16 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
     private static List<GuestPort> PortsOf(GuestBlueprint blueprint) =>
         [.. blueprint.Nics.Select((nic, index) => new GuestPort(blueprint.Id, index, nic.MacAddress, nic.Address))];
 
-    private DirectKernel FindKernel(KernelWish wish)
+    private DirectKernel FindKernel(GuestBlueprint blueprint, KernelWish wish, IReadOnlyDictionary<string, GuestImageFile> taken)
     {
+        if (storage.Layered.IsLayered(wish.Image))
+        {
+            var file = taken.GetValueOrDefault(GuestImageWish.KernelSlot) ?? throw NotHere(wish.Image);
+            var memoryDisk = string.IsNullOrEmpty(wish.InitrdPath) ? null : taken.GetValueOrDefault(GuestImageWish.InitrdSlot) ?? throw NotHere(wish.Image);
+            return new DirectKernel(
+                storage.Layered.PathOf(blueprint.Id, file), memoryDisk is null ? null : storage.Layered.PathOf(blueprint.Id, memoryDisk), wish.CommandLine ?? DefaultKernelCommandLine);
+        }
+
         var image = storage.Images.Open(wish.Image);
         var kernel = string.IsNullOrEmpty(wish.KernelPath) ? image.KernelPath : image.FindFile(wish.KernelPath);
         var initrd = string.IsNullOrEmpty(wish.InitrdPath) ? image.InitrdPath : image.FindFile(wish.InitrdPath);
@@ -128,38 +153,61 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
     }
 
     /// <summary>The file that a guest's disk will be written to from its source: a layer over the same image, or room for all of it.</summary>
-    private async Task<MachineDisk> MakeArrivingAsync(DiskWish wish, int index, MovedDisk? moved, MachinePlace place, CancellationToken stopping)
+    private async Task<MachineDisk> MakeArrivingAsync(DiskWish wish, DiskPlace at, MovedDisk? moved, CancellationToken stopping)
     {
         if (moved is null)
         {
             throw new VolumeException($"The source does not send the disk '{wish.Name}', which is on its host alone.");
         }
 
-        var path = PathOf(place, index) + ".qcow2";
+        var path = at.Path + ".qcow2";
         if (moved.ImageDigest is null)
         {
-            return Own(Disk(wish, await storage.Disks.CreateEmptyAsync(path, DiskFormat.Qcow2, moved.VirtualSizeBytes, stopping)), place);
+            return Own(Disk(wish, await storage.Disks.CreateEmptyAsync(path, DiskFormat.Qcow2, moved.VirtualSizeBytes, stopping)), at.Machine);
         }
 
-        var image = (wish.Source as DiskSource.Image)?.Reference ?? throw new VolumeException($"The disk '{wish.Name}' has no image, but the source says so.");
-        if (await DigestOfImageAsync(image, stopping) != moved.ImageDigest)
+        var image = wish.Source as DiskSource.Image ?? throw new VolumeException($"The disk '{wish.Name}' has no image, but the source says so.");
+        if ((at.Taken?.Digest ?? await DigestOfImageAsync(image.Reference, stopping)) != moved.ImageDigest)
         {
-            throw new VolumeException($"The image '{image}' is not the one any more that the source was told of.");
+            throw new VolumeException($"The image '{image.Reference}' is not the one any more that the source was told of.");
         }
 
-        return Own(await OverImageAsync(wish, path, image, moved.VirtualSizeBytes, stopping), place);
+        return Own(await OverImageAsync(wish, image, at, moved.VirtualSizeBytes, stopping), at.Machine);
     }
 
-    private async Task<MachineDisk> OverImageAsync(DiskWish wish, string path, string reference, long? sizeBytes, CancellationToken stopping)
+    private async Task<MachineDisk> OverImageAsync(DiskWish wish, DiskSource.Image image, DiskPlace at, long? sizeBytes, CancellationToken stopping)
     {
-        var opened = storage.Images.Open(reference);
-        var disk = opened.Disk ?? throw new VolumeException($"The image '{reference}' has no disk: put disk.qcow2, disk.raw or disk.img into {opened.Folder}.");
+        var disk = at.Taken is { } file
+            ? new DiskImage(storage.Layered.PathOf(at.Machine.Id, file), file.Format, file.VirtualSizeBytes)
+            : FindDisk(image);
         var backing = new DiskBacking(disk.Path, FileStamp.Of(disk.Path));
-        return Disk(wish, await storage.Disks.CreateOverlayAsync(path, disk, sizeBytes, stopping)) with { Backing = backing };
+        return Disk(wish, await storage.Disks.CreateOverlayAsync($"{at.Path}.qcow2", disk, sizeBytes, stopping)) with { Backing = backing };
+    }
+
+    private static VolumeException NotHere(string image) =>
+        new($"The image '{image}' was not fetched for the guest: an agent did that which has ended since, or it was too long ago; try again.");
+
+    private DiskImage FindDisk(DiskSource.Image image)
+    {
+        if (storage.Layered.IsLayered(image.Reference))
+        {
+            throw NotHere(image.Reference);
+        }
+
+        var opened = storage.Images.Open(image.Reference);
+        return image.Path is { Length: > 0 } path ? DiskImage.Probe(opened.FindFile(path))
+            : opened.Disk ?? throw new VolumeException($"The image '{image.Reference}' has no disk: put disk.qcow2, disk.raw or disk.img into {opened.Folder}.");
     }
 
     /// <summary>The name of a disk is the user's; the name of its file is ours.</summary>
-    private static string PathOf(MachinePlace place, int index) => Path.Combine(place.Folder, string.Create(CultureInfo.InvariantCulture, $"disk-{index}"));
+    private sealed record DiskPlace(int Index, MachinePlace Machine, IReadOnlyDictionary<string, GuestImageFile> AllTaken)
+    {
+        /// <summary>Without the ending.</summary>
+        public string Path => System.IO.Path.Combine(Machine.Folder, string.Create(CultureInfo.InvariantCulture, $"disk-{Index}"));
+
+        /// <summary>The image below it, where that is one of layers.</summary>
+        public GuestImageFile? Taken => AllTaken.GetValueOrDefault(GuestImageWish.DiskSlot(Index));
+    }
 
     private static MachineDisk Own(MachineDisk disk, MachinePlace place)
     {
@@ -167,13 +215,13 @@ internal sealed class GuestBuilder(IMachineHost host, LocalMachines machines, IG
         return disk;
     }
 
-    private async Task<MachineDisk> MakeDiskAsync(VirtualMachineInstance instance, DiskWish wish, int index, MachinePlace place, CancellationToken stopping)
+    private async Task<MachineDisk> MakeDiskAsync(VirtualMachineInstance instance, DiskWish wish, DiskPlace at, CancellationToken stopping)
     {
-        var path = PathOf(place, index);
+        var (path, place) = (at.Path, at.Machine);
         switch (wish.Source)
         {
             case DiskSource.Image image:
-                return Own(await OverImageAsync(wish, $"{path}.qcow2", image.Reference, sizeBytes: null, stopping), place);
+                return Own(await OverImageAsync(wish, image, at, sizeBytes: null, stopping), place);
             case DiskSource.Empty empty:
                 return Own(Disk(wish, await storage.Disks.CreateEmptyAsync($"{path}.qcow2", DiskFormat.Qcow2, empty.SizeBytes, stopping)), place);
             case DiskSource.CloudInit source:

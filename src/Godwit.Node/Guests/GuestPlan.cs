@@ -227,7 +227,7 @@ internal static partial class GuestPlan
     }
 
     private static IReadOnlyList<GuestStep> Starting(GuestView view, VirtualMachineInstance instance) =>
-        view.StartNotBefore > view.Now ? [] : Claimed(view, instance, new GuestStep.Start());
+        view.StartNotBefore > view.Now || view.IsFetching ? [] : Claimed(view, instance, new GuestStep.Start());
 
     private static IReadOnlyList<GuestStep> Claimed(GuestView view, VirtualMachineInstance instance, GuestStep step) =>
         IsClaimed(view, instance) ? [step] : [new GuestStep.ClaimObject(), step];

@@ -12,7 +12,7 @@ internal abstract record GuestStep
     /// <summary>Puts our finalizer and node label on the object, so that it cannot vanish while its machine exists.</summary>
     public sealed record ClaimObject : GuestStep;
 
-    /// <summary>Makes disks, tap and names, starts QEMU, writes the start record, lets the guest run.</summary>
+    /// <summary>Makes disks, tap and names, starts QEMU, writes the start record, lets the guest run; or begins to fetch the images that this takes.</summary>
     public sealed record Start : GuestStep;
 
     /// <summary>Writes the start record of a guest that was found to have run.</summary>

@@ -118,6 +118,7 @@ internal sealed partial class GuestSync : IDisposable
             keys.TryRemove(id, out _);
             retries.Forget(id);
             suspensions.Forget(id);
+            parts.Builder.Images.Forget(id);
             return NextLook.OnChange;
         }
 
@@ -139,6 +140,7 @@ internal sealed partial class GuestSync : IDisposable
             Machine = machine is null ? null : new MachineView(machine.RunState, machine.RunStateReason, machine.Spec.MachineType),
             Record = record,
             StartNotBefore = retries.NotBefore(id) ?? suspensions.NotBefore(id),
+            IsFetching = parts.Builder.Images.IsFetching(id),
             IsBetween = suspensions.IsUnderWay(id),
             SuspensionTrouble = suspensions.TroubleOf(id),
             Usage = parts.Usage.Find(id),
@@ -247,6 +249,28 @@ internal sealed partial class GuestSync : IDisposable
         }
     }
 
+    /// <summary>Whether what the guest boots from is here. When it is not, it is being fetched, the object says so, and the guest is looked at again at the end of that.</summary>
+    private async Task<bool> HasImagesAsync(VirtualMachineInstance instance, CancellationToken stopping)
+    {
+        var (standing, names) = await parts.Builder.WantImagesAsync(instance, Wake, stopping);
+        switch (standing)
+        {
+            case ImageStanding.Begun:
+                var words = $"The guest waits for its images, which are being fetched: {names}.";
+                parts.Events.Record(instance, EventTypes.Normal, "Pulling", words);
+                await PublishAsync(
+                    parts.Cache.Current.Find(ResourceKey.Of(instance)) ?? instance, GuestStatus.NotSynchronized(instance, "Pulling", words, parts.Time.GetUtcNow()), stopping);
+                return false;
+            case ImageStanding.UnderWay:
+                return false;
+            case ImageStanding.Fetched:
+                parts.Events.Record(instance, EventTypes.Normal, "Pulled", $"The guest's images are here: {names}.");
+                return true;
+            default:
+                return true;
+        }
+    }
+
     /// <summary>
     /// Build, record, admit, run: in that order. After the record this incarnation never boots again here; before it,
     /// nothing of the guest has run.
@@ -255,6 +279,11 @@ internal sealed partial class GuestSync : IDisposable
     {
         try
         {
+            if (!await HasImagesAsync(instance, stopping))
+            {
+                return;
+            }
+
             var built = await parts.Builder.BuildAsync(instance, MachineStart.Boot, stopping);
             parts.Journal.Write(new Incarnation.Started(id, instance.Metadata.Namespace, instance.Metadata.Name));
             foreach (var port in built.Ports)
@@ -276,15 +305,15 @@ internal sealed partial class GuestSync : IDisposable
             parts.Events.Record(instance, EventTypes.Warning, outcome.Reason, outcome.Message);
             Wake(id);
         }
-        catch (Exception error) when (error is MachineException or VolumeException or Linux.LinuxException or IOException)
+        catch (Exception error) when (error is MachineException or VolumeException or GuestImageException or Linux.LinuxException or IOException)
         {
-            var why = ErrorChain.Describe(error);
+            var (why, reason) = (ErrorChain.Describe(error), (error as GuestImageException)?.Reason ?? "CannotStart");
             retries.Note(id);
             Log.CannotStart(parts.Logger, ResourceKey.Of(instance), why);
-            parts.Events.Record(instance, EventTypes.Warning, "CannotStart", why);
+            parts.Events.Record(instance, EventTypes.Warning, reason, why);
             await PublishAsync(
                 parts.Cache.Current.Find(ResourceKey.Of(instance)) ?? instance,
-                GuestStatus.NotSynchronized(instance, "CannotStart", why, parts.Time.GetUtcNow()),
+                GuestStatus.NotSynchronized(instance, reason, why, parts.Time.GetUtcNow()),
                 stopping); // It is looked at again at once, and tried again later and later.
         }
     }

@@ -42,6 +42,9 @@ internal sealed record GuestView
     /// <summary>After a start that failed: when the next may be tried; null: now.</summary>
     public DateTimeOffset? StartNotBefore { get; init; }
 
+    /// <summary>What it is to be started from is being fetched.</summary>
+    public bool IsFetching { get; init; }
+
     /// <summary>It is being written to its file, or loaded from it, now.</summary>
     public bool IsBetween { get; init; }
 

@@ -102,11 +102,12 @@ internal sealed partial class MoveSync : IDisposable
 
         if (MigrationPhases.IsFinal(migration.Status.Phase) || deleted)
         {
+            awaited.TryRemove(new MoveId(uid), out _);
             await ReleaseAsync(migration, stopping);
         }
         else if (migration.Status.Phase == MigrationPhases.Scheduled)
         {
-            await BeginAsync(migration, new MoveId(uid), stopping);
+            return await BeginAsync(migration, new MoveId(uid), stopping);
         }
         else if (migration.Status.Phase is MigrationPhases.PreparingTarget or MigrationPhases.TargetReady or MigrationPhases.Running)
         {
@@ -125,7 +126,7 @@ internal sealed partial class MoveSync : IDisposable
         }
     }
 
-    private async Task BeginAsync(VirtualMachineInstanceMigration migration, MoveId id, CancellationToken stopping)
+    private async Task<NextLook> BeginAsync(VirtualMachineInstanceMigration migration, MoveId id, CancellationToken stopping)
     {
         var claimed = migration.Metadata.Finalizers.Contains(FinalizerNames.Migration) ? migration : parts.Migrations.Observe(await parts.Cluster
             .For<VirtualMachineInstanceMigration>()
@@ -144,6 +145,13 @@ internal sealed partial class MoveSync : IDisposable
         {
             await FailAsync(claimed, refusal.Message, stopping);
         }
+        catch (MoveNotYetException wait)
+        {
+            return await AwaitAsync(claimed, id, wait.Message, stopping);
+        }
+
+        awaited.TryRemove(id, out _);
+        return NextLook.OnChange;
     }
 
     private async Task<(OutgoingRoute Route, MoveDesign Design)> DesignAsync(VirtualMachineInstanceMigration migration, CancellationToken stopping)

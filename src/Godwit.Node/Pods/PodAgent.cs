@@ -7,6 +7,7 @@ using Godwit.Client;
 using Godwit.Containers;
 using Godwit.Images;
 using Godwit.Linux.ControlGroups;
+using Godwit.Node.Pulling;
 using Godwit.Node.Streaming;
 using Microsoft.Extensions.Logging;
 
@@ -23,6 +24,8 @@ internal sealed record PodAgentParts
 
     public required IPodNetwork Network { get; init; }
 
+    public required NodeImages Images { get; init; }
+
     /// <summary>All services, once they are known.</summary>
     public required Func<CancellationToken, Task<IEnumerable<Service>>> Services { get; init; }
 
@@ -32,7 +35,7 @@ internal sealed record PodAgentParts
 }
 
 /// <summary>
-/// The agent's part that runs pods: a container engine, an image store and volumes of its own, below the agent's data folder. It begins when the server serves pods, and
+/// The agent's part that runs pods: a container engine and volumes of its own, over the node's images, below the agent's data folder. It begins when the server serves pods, and
 /// takes over what runs then. When it ends, in whatever way, containers run on.
 /// </summary>
 internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
@@ -43,8 +46,6 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     private static readonly TimeSpan ServedLook = TimeSpan.FromSeconds(15);
 
     private readonly ILogger logger = parts.Loggers.CreateLogger<PodAgent>();
-    private ImageStore? images;
-    private PodImages? pulled;
     private PodSync? sync;
     private VolumeKeeper? keeper;
 
@@ -53,9 +54,6 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
 
     /// <summary>What runs the pods' containers; null before pods are run here.</summary>
     public ContainerEngine? Engine { get; private set; }
-
-    /// <summary>Where archives of images lie that pods of this node may use without a registry.</summary>
-    public static string ArchivesFolder(string imagesFolder) => Path.Combine(imagesFolder, "containers");
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -75,7 +73,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     /// <summary>Ends all pods of the agent with this data folder, and takes what is left of them from the host. For a cluster that is taken down; idempotent.</summary>
     public static async Task EndAllAsync(string dataFolder, string linkPrefix, TimeProvider time, ILoggerFactory loggers, CancellationToken stopping)
     {
-        var home = Path.Combine(dataFolder, "pods");
+        var home = NodeImages.HomeOf(dataFolder);
         if (!Directory.Exists(Path.Combine(home, "engine")))
         {
             return;
@@ -84,8 +82,8 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         var volumes = new PodVolumes(Path.Combine(home, "volumes"), "", new ClaimedVolumes(ClaimedVolumes.FolderOf(dataFolder)));
         var engineOptions = OptionsOf(dataFolder, linkPrefix, "godwit");
         DataFormat.Require(engineOptions.DataFolder); // The image store would tidy up first.
-        using (var store = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, time, loggers.CreateLogger<ImageStore>()))
-        await using (var all = await ContainerEngine.OpenAsync(engineOptions, new ImageRootFileSystems(Path.Combine(home, "images"), store), time, loggers.CreateLogger<ContainerEngine>(), stopping))
+        using (var store = ImageStore.Open(new ImageStoreOptions { Folder = NodeImages.StoreFolderOf(dataFolder) }, time, loggers.CreateLogger<ImageStore>()))
+        await using (var all = await ContainerEngine.OpenAsync(engineOptions, new ImageRootFileSystems(NodeImages.StoreFolderOf(dataFolder), store), time, loggers.CreateLogger<ContainerEngine>(), stopping))
         {
             foreach (var container in all.List())
             {
@@ -124,25 +122,19 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
         {
             await Engine.DisposeAsync();
         }
-
-        pulled?.Dispose();
-        images?.Dispose();
     }
 
     private async Task OpenAsync(ResourceCache<Pod> cache, CancellationToken stopping)
     {
         var options = parts.Options;
-        var home = Path.Combine(options.DataFolder, "pods");
-        Directory.CreateDirectory(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        var home = NodeImages.HomeOf(options.DataFolder);
+        var images = parts.Images.Store; // Makes that folder.
         // Shared before any monitor has its own view of the mounts.
         var claimed = new ClaimedVolumes(ClaimedVolumes.FolderOf(options.DataFolder));
         var volumes = new PodVolumes(Path.Combine(home, "volumes"), options.UnderlayAddress.ToString(), claimed);
         var engineOptions = OptionsOf(options.DataFolder, options.LinkPrefix, options.ControlGroupParent);
-        DataFormat.Require(engineOptions.DataFolder);
-        images = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(home, "images") }, parts.Time, parts.Loggers.CreateLogger<ImageStore>());
         Engine = await ContainerEngine.OpenAsync(
-            engineOptions, new ImageRootFileSystems(Path.Combine(home, "images"), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
-        pulled = new PodImages(images, ArchivesFolder(options.ImagesFolder), parts.Loggers.CreateLogger<PodImages>());
+            engineOptions, new ImageRootFileSystems(NodeImages.StoreFolderOf(options.DataFolder), images), parts.Time, parts.Loggers.CreateLogger<ContainerEngine>(), stopping);
         keeper = new VolumeKeeper(options.Node, parts.Client, claimed, Engine, parts.Time, parts.Loggers.CreateLogger<VolumeKeeper>());
         sync = new PodSync(new PodSyncParts
         {
@@ -152,7 +144,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             Cache = cache,
             Events = parts.Events,
             Engine = Engine,
-            Images = pulled,
+            Images = new PodImages(parts.Images),
             Volumes = volumes,
             Network = parts.Network,
             Services = parts.Services,
@@ -165,7 +157,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
 
     private static EngineOptions OptionsOf(string dataFolder, string linkPrefix, string controlGroup) => new()
     {
-        DataFolder = Path.Combine(dataFolder, "pods", "engine"),
+        DataFolder = NodeImages.EngineFolderOf(dataFolder),
         RunFolder = RunFolderOf(dataFolder),
         ControlGroup = $"{controlGroup}/pods",
         DevicePrefix = $"{linkPrefix}p",

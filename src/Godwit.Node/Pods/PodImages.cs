@@ -1,97 +1,26 @@
-using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using Godwit.Api.Core.V1;
-using Godwit.Base;
 using Godwit.Images;
+using Godwit.Node.Pulling;
 using Godwit.Oci;
 using Godwit.Oci.Distribution;
-using Microsoft.Extensions.Logging;
 
 namespace Godwit.Node.Pods;
 
-/// <summary>
-/// The images of pods on this node: from its store, from archives that an operator has laid into a folder (as <c>docker save</c> makes them), and from registries, in this order, as
-/// the pull policy allows.
-/// </summary>
-internal sealed partial class PodImages(ImageStore store, string archives, ILogger logger) : IDisposable
+/// <summary>The images of pods on this node, with their pull secrets.</summary>
+internal sealed class PodImages(NodeImages images)
 {
-    private readonly ConcurrentDictionary<string, DateTime> loaded = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim loading = new(1, 1);
-
-    public void Dispose() => loading.Dispose();
-
     /// <exception cref="PodConfigException">It cannot be had now; <see cref="PodConfigException.Reason"/> says in Kubernetes' word why.</exception>
     public async Task<StoredImage> EnsureAsync(Pod pod, Container container, PodObjects objects, CancellationToken stopping)
     {
-        ImageReference reference;
         try
         {
-            reference = store.ParseReference(container.Image ?? "").WithDefaultTag();
+            return await images.EnsureAsync(container.Image, container.ImagePullPolicy, (reference, ending) => FindCredentialsAsync(pod, reference, objects, ending), stopping);
         }
-        catch (Exception wrong) when (wrong is ImageException or OciException or FormatException)
+        catch (ImageUnavailableException unavailable)
         {
-            throw new PodConfigException($"Failed to apply default image tag \"{container.Image}\": {wrong.Message}", wrong) { Reason = "InvalidImageName" };
-        }
-
-        var policy = container.ImagePullPolicy ?? (reference is { Tag: ImageReference.DefaultTag, Digest: null } ? "Always" : "IfNotPresent");
-        await LoadArchivesAsync(stopping);
-        var present = store.Find(reference.ToString());
-        if (present is not null && policy != "Always")
-        {
-            return present;
-        }
-
-        if (policy == "Never")
-        {
-            throw new PodConfigException($"Container image \"{container.Image}\" is not present with pull policy of Never") { Reason = "ErrImageNeverPull" };
-        }
-
-        try
-        {
-            return await store.PullAsync(reference, new PullOptions { Credentials = await FindCredentialsAsync(pod, reference, objects, stopping) }, new Progress<TransferProgress>(), stopping);
-        }
-        catch (Exception failure) when (failure is ImageException or OciException or HttpRequestException or IOException or RegistryException)
-        {
-            throw new PodConfigException($"Failed to pull image \"{container.Image}\": {ErrorChain.Describe(failure)}", failure) { Reason = "ErrImagePull" };
-        }
-    }
-
-    /// <summary>Loads the archives that are new or have changed. One that cannot be read is told of once, and costs the others nothing.</summary>
-    private async Task LoadArchivesAsync(CancellationToken stopping)
-    {
-        if (!Directory.Exists(archives))
-        {
-            return;
-        }
-
-        await loading.WaitAsync(stopping);
-        try
-        {
-            foreach (var path in Directory.EnumerateFiles(archives, "*.tar").Order(StringComparer.Ordinal))
-            {
-                var changed = File.GetLastWriteTimeUtc(path);
-                if (loaded.TryGetValue(path, out var before) && before == changed)
-                {
-                    continue;
-                }
-
-                try
-                {
-                    await using var archive = File.OpenRead(path);
-                    await store.LoadAsync(archive, new Progress<TransferProgress>(), stopping);
-                }
-                catch (Exception failure) when (failure is ImageException or OciException or IOException)
-                {
-                    Log.NotLoaded(logger, path, ErrorChain.Describe(failure));
-                }
-
-                loaded[path] = changed;
-            }
-        }
-        finally
-        {
-            loading.Release();
+            throw new PodConfigException(unavailable.Message, unavailable) { Reason = unavailable.Reason };
         }
     }
 
@@ -100,9 +29,7 @@ internal sealed partial class PodImages(ImageStore store, string archives, ILogg
     {
         foreach (var name in pod.Spec.ImagePullSecrets.Select(secret => secret.Name))
         {
-            if (await objects.FindSecretAsync(name, optional: true, stopping) is { } secret
-                && secret.Data.TryGetValue(".dockerconfigjson", out var json)
-                && ReadCredentials(json, reference.Registry) is { } found)
+            if (await objects.FindSecretAsync(name, optional: true, stopping) is { } secret && ReadCredentials(secret, reference.Registry) is { } found)
             {
                 return found;
             }
@@ -110,6 +37,10 @@ internal sealed partial class PodImages(ImageStore store, string archives, ILogg
 
         return new RegistryCredentials();
     }
+
+    /// <summary>What a secret of the type <c>kubernetes.io/dockerconfigjson</c> has for a registry; null: nothing.</summary>
+    internal static RegistryCredentials? ReadCredentials(Secret secret, string? registry) =>
+        secret.Data.TryGetValue(".dockerconfigjson", out var json) ? ReadCredentials(json, registry) : null;
 
     internal static RegistryCredentials? ReadCredentials(byte[] json, string? registry)
     {
@@ -138,11 +69,5 @@ internal sealed partial class PodImages(ImageStore store, string archives, ILogg
         }
 
         return null;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 2501, Level = LogLevel.Warning, Message = "The image archive {Path} could not be loaded: {Reason}")]
-        public static partial void NotLoaded(ILogger logger, string path, string reason);
     }
 }

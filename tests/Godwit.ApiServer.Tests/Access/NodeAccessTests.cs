@@ -49,7 +49,7 @@ public sealed class NodeAccessTests
     }
 
     [Fact]
-    public async Task A_node_reads_the_seed_of_guests_that_it_runs_and_of_those_that_come_to_it()
+    public async Task A_node_reads_the_seed_and_pull_secrets_of_guests_that_it_runs_and_of_those_that_come_to_it()
     {
         await using var server = await TestServer.StartAsync();
         using var source = server.Client(await NodeJoinTests.CertificateAsync(server, "node-1"));
@@ -57,9 +57,13 @@ public sealed class NodeAccessTests
         using var other = server.Client(await NodeJoinTests.CertificateAsync(server, "node-3"));
         await MakeAsync(server, "secrets", "user");
         await MakeAsync(server, "secrets", "network");
+        await MakeAsync(server, "secrets", "kernels");
+        await MakeAsync(server, "secrets", "disks");
         var (code, made) = await server.PostAsync(Guests, """
-            {"metadata":{"name":"guest"},"spec":{"domain":{"memory":{"guest":"64Mi"},"devices":{"disks":[{"name":"seed","disk":{"bus":"virtio"}}]}},
-             "volumes":[{"name":"seed","cloudInitNoCloud":{"secretRef":{"name":"user"},"networkDataSecretRef":{"name":"network"}}}]}}
+            {"metadata":{"name":"guest"},"spec":{"domain":{"memory":{"guest":"64Mi"},"devices":{"disks":[{"name":"seed","disk":{"bus":"virtio"}},{"name":"root","disk":{"bus":"virtio"}}]},
+              "firmware":{"kernelBoot":{"container":{"image":"team/kernel:6","kernelPath":"/vmlinuz","imagePullSecret":"kernels"}}}},
+             "volumes":[{"name":"seed","cloudInitNoCloud":{"secretRef":{"name":"user"},"networkDataSecretRef":{"name":"network"}}},
+              {"name":"root","containerDisk":{"image":"team/disk:1","path":"/disk/a.img","imagePullPolicy":"Always","imagePullSecret":"disks"}}]}}
             """);
         Assert.True(code == HttpStatusCode.Created, made.ToJsonString());
         await ExpectAsync(server, "user", (source, false), (target, false), (other, false));
@@ -72,6 +76,8 @@ public sealed class NodeAccessTests
         Assert.True(code == HttpStatusCode.Created, made.ToJsonString());
         await server.SendAsync(HttpMethod.Patch, $"{Moves}/move/status", """{"status":{"phase":"Scheduled","migrationState":{"sourceNode":"node-1","targetNode":"node-2"}}}""", MergePatch);
         await ExpectAsync(server, "user", (source, true), (target, true), (other, false));
+        await ExpectAsync(server, "kernels", (source, true), (target, true), (other, false));
+        await ExpectAsync(server, "disks", (source, true), (target, true), (other, false));
 
         await server.SendAsync(HttpMethod.Patch, $"{Guests}/guest/status", """{"status":{"nodeName":"node-2"}}""", MergePatch);
         await server.SendAsync(HttpMethod.Patch, $"{Moves}/move/status", """{"status":{"phase":"Succeeded"}}""", MergePatch);

@@ -60,9 +60,17 @@ internal sealed class FakeMachineHost(string folder) : IMachineHost
 
     public Task<IMachine> RestoreAsync(MachineId id, CancellationToken stopping) => throw new NotSupportedException("The tests of guests restore none.");
 
+    /// <summary>As a real host says it.</summary>
+    public bool HasTraceOf(MachineId id) => Directory.Exists(Path.Combine(folder, id.ToString()));
+
     public Task RemoveAsync(MachineId id, CancellationToken stopping)
     {
         Machines.TryRemove(id, out _);
+        if (HasTraceOf(id))
+        {
+            Directory.Delete(Path.Combine(folder, id.ToString()), recursive: true);
+        }
+
         return Task.CompletedTask;
     }
 }

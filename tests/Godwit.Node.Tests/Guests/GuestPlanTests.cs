@@ -23,6 +23,16 @@ public sealed partial class GuestPlanTests
     public void A_claimed_object_is_not_claimed_again() =>
         Assert.Equal([new GuestStep.Start()], Plan(Claimed(Scheduled())));
 
+    [Fact]
+    public void A_guest_whose_images_are_being_fetched_is_not_started()
+    {
+        var waiting = View(new GuestObject.Present(Claimed(Scheduled())), machine: null, record: null) with { IsFetching = true };
+
+        Assert.Empty(GuestPlan.For(waiting));
+        Assert.Equal([new GuestStep.Start()], GuestPlan.For(waiting with { IsFetching = false }));
+        Assert.Contains(new GuestStep.ReleaseObject(), GuestPlan.For(waiting with { Object = new GuestObject.Present(Deleted(Claimed(Scheduled()))) }));
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("Pending")]

@@ -7,6 +7,7 @@ using Godwit.Client;
 using Godwit.Machines;
 using Godwit.Node.Guests;
 using Godwit.Node.Joining;
+using Godwit.Node.Pulling;
 using Godwit.Node.Tests.Clusters;
 using Godwit.Node.Tests.Joining;
 using Godwit.Volumes;
@@ -23,6 +24,11 @@ internal sealed class TestNode(TestCluster cluster) : IAsyncDisposable
     public FakeMachineHost Host { get; } = new(Path.Combine(cluster.Folder, "machines"));
 
     public FakeNetwork Network { get; } = new();
+
+    /// <summary>What guests have of images of layers.</summary>
+    public string GuestImagesFolder { get; } = Path.Combine(cluster.Folder, "guest-images");
+
+    public string ImagesFolder { get; } = Path.Combine(cluster.Folder, "images");
 
     public FakeHandovers Handovers { get; } = new();
 
@@ -101,7 +107,10 @@ internal sealed class TestNode(TestCluster cluster) : IAsyncDisposable
         await using var machines = new LocalMachines(Host, NullLogger.Instance);
         await machines.AdoptAsync(stopping);
         var disks = new DiskMaker(TimeProvider.System);
-        var storage = new GuestStorage(new ImageStore(options.ImagesFolder), disks, new HostDisks([], disks), new CloudInitSeed(TimeProvider.System));
+        using var images = new NodeImages(options, TimeProvider.System, NullLoggerFactory.Instance);
+        using var layered = new GuestImages(
+            new ImagePlaces(images, new ImageFileStore(GuestImagesFolder), new ImageStore(options.ImagesFolder)), client.For<Secret>(), Host.HasTraceOf, TimeProvider.System, NullLogger.Instance);
+        var storage = new GuestStorage(new ImageStore(options.ImagesFolder), layered, disks, new HostDisks([], disks), new CloudInitSeed(TimeProvider.System));
         using var sync = new GuestSync(new GuestSyncParts
         {
             Node = options.Node,
@@ -117,7 +126,7 @@ internal sealed class TestNode(TestCluster cluster) : IAsyncDisposable
             Time = TimeProvider.System,
             Logger = NullLogger.Instance,
         });
-        await Task.WhenAll(cache.RunAsync(stopping), events.RunAsync(stopping), sync.RunAsync(stopping)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(cache.RunAsync(stopping), events.RunAsync(stopping), layered.RunAsync(stopping), sync.RunAsync(stopping)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Files that pass for a kernel and an initial memory disk; nothing boots them here.</summary>

@@ -17,6 +17,7 @@ internal sealed class RegistryProcess : IAsyncDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("gwd-registry-").FullName;
     private readonly Process process;
+    private readonly List<Process> elsewhere = [];
 
     private RegistryProcess(IPEndPoint address, RegistrySettings settings)
     {
@@ -25,11 +26,7 @@ internal sealed class RegistryProcess : IAsyncDisposable
         var locked = settings.PasswordFile is { } file ? $"auth: {{htpasswd: {{realm: test, path: '{file}'}}}}\n" : "";
         var path = Path.Combine(folder, "config.yml");
         File.WriteAllText(path, $"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\nhttp: {{addr: '{Name}'{secure}}}\n{locked}");
-        process = Process.Start(new ProcessStartInfo("/usr/bin/docker-registry", ["serve", path]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        process.OutputDataReceived += (_, _) => { };
-        process.ErrorDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+        process = Start("/usr/bin/docker-registry", "serve", path);
     }
 
     /// <summary>As it stands in front of an image's name.</summary>
@@ -65,11 +62,39 @@ internal sealed class RegistryProcess : IAsyncDisposable
         return made;
     }
 
+    /// <summary>The same registry, under the same address, in a network namespace as well; returns when it takes connections there.</summary>
+    public async Task ServeInAsync(string networkNamespace)
+    {
+        var enter = $"--net=/run/netns/{networkNamespace}";
+        var also = Start("nsenter", enter, "/usr/bin/docker-registry", "serve", Path.Combine(folder, "config.yml"));
+        elsewhere.Add(also);
+        var place = IPEndPoint.Parse(Name);
+        await Labs.Eventually.IsTrueAsync($"the registry takes connections in {networkNamespace}", EngineLab.Bound, async () =>
+        {
+            Assert.False(also.HasExited, $"docker-registry ended at once in {networkNamespace}");
+            return (await Labs.Command.RunAsync("nsenter", [enter, "bash", "-c", $": < /dev/tcp/{place.Address}/{place.Port}"], EngineLab.Bound)).ExitCode == 0;
+        });
+    }
+
     public async ValueTask DisposeAsync()
     {
-        process.Kill();
-        await process.WaitForExitAsync(CancellationToken.None);
-        process.Dispose();
+        foreach (var each in elsewhere.Append(process))
+        {
+            each.Kill();
+            await each.WaitForExitAsync(CancellationToken.None);
+            each.Dispose();
+        }
+
         Directory.Delete(folder, recursive: true);
+    }
+
+    private static Process Start(string program, params IEnumerable<string> arguments)
+    {
+        var started = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        started.OutputDataReceived += (_, _) => { };
+        started.ErrorDataReceived += (_, _) => { };
+        started.BeginOutputReadLine();
+        started.BeginErrorReadLine();
+        return started;
     }
 }

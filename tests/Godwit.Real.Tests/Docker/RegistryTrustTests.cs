@@ -9,10 +9,10 @@ public sealed class RegistryTrustTests
     /// <summary>The gateway of a network of the test's own: an address of this host that is not loopback, whose certificates are not checked unless an authority is named.</summary>
     private static readonly IPAddress Own = IPAddress.Parse("10.251.9.1");
 
-    private const string Password = "correct-horse";
+    internal const string Password = "correct-horse";
 
     /// <summary>The password's bcrypt hash, as htpasswd(1) writes it.</summary>
-    private const string PasswordEntry = "somebody:$2y$05$zv3Dv6QQ09il4nXe10KPpe/zThxIg5w5v4WXkH.u0Jk7oaM9R3UIK";
+    internal const string PasswordEntry = "somebody:$2y$05$zv3Dv6QQ09il4nXe10KPpe/zThxIg5w5v4WXkH.u0Jk7oaM9R3UIK";
 
     [Fact]
     public async Task A_registry_is_trusted_by_the_authority_that_the_operator_names_for_it_and_otherwise_refused_in_words()

@@ -11,7 +11,7 @@ internal static class LeftOvers
     {
         var agent = lab.AgentFolder(node);
         var found = new List<string>();
-        found.AddRange(new[] { "machines", "records" }.Select(folder => Path.Combine(agent, folder, machine)).Where(Directory.Exists));
+        found.AddRange(new[] { "machines", "records", "guest-images/machines" }.Select(folder => Path.Combine(agent, folder, machine)).Where(Directory.Exists));
         found.AddRange(ControlGroups(lab, node, machine));
         found.AddRange(UnderWay(Path.Combine(agent, "journal", "moves"), machine));
         found.AddRange(await TapsAsync(lab, node, machine));

@@ -10,6 +10,8 @@ namespace Godwit.Real.Tests.Labs;
 /// <summary>A `tiny` guest in the lab, and a client of what it serves: a counter, and a check of all its memory.</summary>
 internal sealed class TinyGuest : IAsyncDisposable
 {
+    private const string OwnImage = "image: tiny, kernelPath: /vmlinuz, initrdPath: /initrd";
+
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
     private readonly GodwitLab lab;
     private readonly HttpClient http;
@@ -27,9 +29,9 @@ internal sealed class TinyGuest : IAsyncDisposable
     public string Address { get; }
 
     /// <summary>Makes the guest with kubectl and waits until its own program answers.</summary>
-    public static async Task<TinyGuest> StartAsync(GodwitLab lab, string name, string settings = "tiny.rate=20M tiny.set=32M tiny.ballast=32M", string? node = null, int memoryMib = 192, string? volume = null)
+    public static async Task<TinyGuest> StartAsync(GodwitLab lab, string name, string settings = "tiny.rate=20M tiny.set=32M tiny.ballast=32M", string? node = null, int memoryMib = 192, string? volume = null, string boot = OwnImage)
     {
-        (await lab.KubectlAsync(Manifest(name, settings, node, memoryMib, volume), "apply", "-f", "-")).MustSucceed();
+        (await lab.KubectlAsync(Manifest(name, settings, node, memoryMib, volume, boot), "apply", "-f", "-")).MustSucceed();
         var address = await Eventually.GetAsync($"VMI {name} runs and has an address", Bound, async () =>
         {
             var vmi = await lab.FindAsync("vmi", name);
@@ -127,7 +129,7 @@ internal sealed class TinyGuest : IAsyncDisposable
     private async Task<JsonObject> ReadAsync(string path) =>
         JsonNode.Parse(await http.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken))!.AsObject();
 
-    private static string Manifest(string name, string settings, string? node, int memoryMib, string? volume)
+    private static string Manifest(string name, string settings, string? node, int memoryMib, string? volume, string boot)
     {
         var selector = node is null ? "" : $$"""
 
@@ -154,7 +156,7 @@ internal sealed class TinyGuest : IAsyncDisposable
                     devices: { interfaces: [ { name: default, bridge: {} } ]{{disks}} }
                     firmware:
                       kernelBoot:
-                        container: { image: tiny, kernelPath: /vmlinuz, initrdPath: /initrd }
+                        container: { {{boot}} }
                         kernelArgs: console=ttyS0 quiet {{settings}}
                   networks: [ { name: default, pod: {} } ]{{volumes}}
             """;

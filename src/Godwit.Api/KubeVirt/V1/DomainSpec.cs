@@ -75,6 +75,9 @@ public sealed record KernelBootContainer
 
     /// <summary><c>Always</c>, <c>IfNotPresent</c> or <c>Never</c>.</summary>
     public string? ImagePullPolicy { get; init; }
+
+    /// <summary>A Secret of the guest's namespace, <c>kubernetes.io/dockerconfigjson</c>.</summary>
+    public string? ImagePullSecret { get; init; }
 }
 
 public sealed record Devices

@@ -77,7 +77,24 @@ public sealed record ContainerDiskSource
 {
     public string Image { get; init => field = value ?? ""; } = "";
 
+    /// <summary>The disk's file in the image; null: the only one in <c>/disk</c>, or of an image that is a folder, its disk.</summary>
+    public string? Path { get; init; }
+
+    /// <summary><c>Always</c>, <c>IfNotPresent</c> or <c>Never</c>.</summary>
     public string? ImagePullPolicy { get; init; }
+
+    /// <summary>A Secret of the guest's namespace, <c>kubernetes.io/dockerconfigjson</c>.</summary>
+    public string? ImagePullSecret { get; init; }
+}
+
+/// <summary>Where the image of a guest comes from, by its name alone.</summary>
+public static class GuestImageNames
+{
+    /// <summary>
+    /// Whether it is pulled as a container's image is. A name without a registry's or a repository's slash and without a digest is one of the node's
+    /// images folder, and never asked for elsewhere: what is in no folder is missing, not somebody else's image of that name.
+    /// </summary>
+    public static bool IsPulled(string image) => image.AsSpan().ContainsAny('/', '@');
 }
 
 /// <summary>A file on the node, or on storage that several nodes share.</summary>

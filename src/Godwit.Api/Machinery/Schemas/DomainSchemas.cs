@@ -7,6 +7,9 @@ namespace Godwit.Api.Machinery.Schemas;
 internal static class DomainSchemas
 {
     private const string Prefix = "io.kubevirt.v1.";
+    private const string ImageWords = "The image: with a slash or a digest one that is pulled, as for containers; else one of the node's images folder.";
+    private const string PolicyWords = "When an image with a slash or a digest is pulled; Always for the tag latest, else IfNotPresent, when not said.";
+    private const string SecretWords = "A secret of the guest's namespace with credentials for the registry.";
 
     private static readonly ObjectSchema Cpu = new(
         Prefix + "CPU",
@@ -29,10 +32,11 @@ internal static class DomainSchemas
     private static readonly ObjectSchema KernelBootContainer = new(
         Prefix + "KernelBootContainer",
         "The image that kernel and initrd are taken from.",
-        Field("image", Text, "The image's name on the node.").Required(),
+        Field("image", Text, ImageWords).Required(),
         Field("kernelPath", Text, "The kernel's file in the image.").Required(),
         Field("initrdPath", Text, "The initrd's file in the image."),
-        Field("imagePullPolicy", OneOf("IfNotPresent", "Never"), "Images are local: there is nothing to pull."));
+        Field("imagePullPolicy", OneOf("Always", "IfNotPresent", "Never"), PolicyWords),
+        Field("imagePullSecret", Text, SecretWords));
 
     private static readonly ObjectSchema Firmware = new(
         Prefix + "Firmware",
@@ -113,8 +117,10 @@ internal static class DomainSchemas
         Field("containerDisk", new ObjectSchema(
             Prefix + "ContainerDiskSource",
             "A disk image shared by its users, each with a private layer that lives as long as the machine.",
-            Field("image", Text, "The image's name on the node.").Required(),
-            Field("imagePullPolicy", OneOf("IfNotPresent", "Never"), "Images are local: there is nothing to pull.")), "A disk image."),
+            Field("image", Text, ImageWords).Required(),
+            Field("path", Text, "The disk's file in the image; the only one in /disk when not said."),
+            Field("imagePullPolicy", OneOf("Always", "IfNotPresent", "Never"), PolicyWords),
+            Field("imagePullSecret", Text, SecretWords)), "A disk image."),
         Field("hostDisk", new ObjectSchema(
             Prefix + "HostDisk",
             "A file on the node, or on storage that nodes share.",
