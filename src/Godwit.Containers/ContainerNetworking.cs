@@ -110,7 +110,7 @@ internal static class ContainerNetworking
     }
 
     internal static ContainerException Translate(NetworkException refusal) =>
-        refusal.IsMissing ? new NotThereException(refusal.Message, refusal) : new ConflictException(refusal.Message, refusal);
+        refusal.IsMissing ? new NotThereException(refusal.Message, refusal) : refusal.IsInvalid ? new InvalidRequestException(refusal.Message, refusal) : new ConflictException(refusal.Message, refusal);
 
     private static async Task<JoinedNetwork> JoinNetworksAsync(ContainerRecord record, ContainerFolder folder, EngineParts parts, CancellationToken stopping)
     {

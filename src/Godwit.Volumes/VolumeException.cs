@@ -12,4 +12,10 @@ public sealed class VolumeException : Exception
         : base(message, cause)
     {
     }
+
+    /// <summary>There is no such volume.</summary>
+    public bool IsMissing { get; init; }
+
+    /// <summary>A container uses it.</summary>
+    public bool IsInUse { get; init; }
 }

@@ -37,8 +37,8 @@ internal static class DockerErrors
         BuildException build => (build.ExitCode is null ? 400 : 500, ErrorChain.Describe(build)),
         ImageException image => (ImageStatus(image.Kind), ErrorChain.Describe(image)),
         NetworkException { IsMissing: true } network => (404, network.Message),
-        NetworkException network => (409, ErrorChain.Describe(network)),
-        VolumeException volume => (volume.Message.StartsWith("no such volume", StringComparison.Ordinal) ? 404 : volume.Message.Contains("in use", StringComparison.Ordinal) ? 409 : 400, ErrorChain.Describe(volume)),
+        NetworkException network => (network.IsInvalid ? 400 : 409, ErrorChain.Describe(network)),
+        VolumeException volume => (volume.IsMissing ? 404 : volume.IsInUse ? 409 : 400, ErrorChain.Describe(volume)),
         Microsoft.AspNetCore.Http.BadHttpRequestException bad => (bad.StatusCode, bad.Message),
         _ => (500, ErrorChain.Describe(error)),
     };

@@ -15,6 +15,8 @@ namespace Godwit.Networks.Containers;
 ///   into a bridge: from itself, answers, published ports; nothing else
 ///   out of a bridge: masqueraded; an internal one: nothing
 /// </code>
+/// The host's own ::1 leads nowhere: an answer to it that comes in from a bridge is dropped by the kernel, which has no route_localnet for IPv6. So it is left alone, and
+/// who asks there is refused at once, as by a port that nobody listens on, rather than left waiting.
 /// For ports on 127.0.0.1 the bridges route loopback addresses (route_localnet); what comes in from a bridge with such a destination is dropped first.
 /// </summary>
 internal static class ContainerRules
@@ -57,6 +59,7 @@ internal static class ContainerRules
               }
               chain output {
                 type nat hook output priority -100; policy accept;
+                ip6 daddr ::1 return
                 fib daddr type local jump published
               }
               chain postrouting {

@@ -5,4 +5,7 @@ public sealed class NetworkException(string words, Exception? cause = null) : Ex
 {
     /// <summary>There is no such network.</summary>
     public bool IsMissing { get; init; }
+
+    /// <summary>What was asked for has no meaning, whatever networks there are: a name that is none, for example.</summary>
+    public bool IsInvalid { get; init; }
 }

@@ -70,7 +70,7 @@ internal static class NetworkPlanner
     {
         if (name.Length is 0 or > NameLengthMax || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '.' or '-'))
         {
-            throw new NetworkException($"'{name}' is no name for a network: letters, digits, '_', '.' and '-', the first a letter or digit");
+            throw new NetworkException($"'{name}' is no name for a network: letters, digits, '_', '.' and '-', the first a letter or digit") { IsInvalid = true };
         }
     }
 

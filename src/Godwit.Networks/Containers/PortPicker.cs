@@ -10,12 +10,17 @@ internal static class PortPicker
     private const int FreeFirst = 32768;
     private const int FreeLast = 60999;
 
-    /// <exception cref="NetworkException">The wanted port, or each of the range, is in use.</exception>
+    /// <exception cref="NetworkException">The wanted port, or each of the range, is in use; or nothing could ever answer there.</exception>
     internal static IReadOnlyList<PortBinding> Pick(IReadOnlyList<PortRequest> wanted, IReadOnlyCollection<PortBinding> taken)
     {
         var picked = new List<PortBinding>();
         foreach (var port in wanted)
         {
+            if (port.HostAddress.Length > 0 && IPAddress.Parse(port.HostAddress).Equals(IPAddress.IPv6Loopback))
+            {
+                throw new NetworkException($"cannot publish port {port.ContainerPort}/{port.Protocol} on [::1]: the kernel leads nothing from there into a network. To have it for this host alone, publish it on 127.0.0.1") { IsInvalid = true };
+            }
+
             var addresses = port.HostAddress.Length > 0 ? [port.HostAddress] : new[] { "0.0.0.0", "::" };
             var number = Candidates(port).FirstOrDefault(candidate => addresses.All(address => IsFree(address, candidate, port.Protocol, [.. taken, .. picked])));
             if (number == 0)

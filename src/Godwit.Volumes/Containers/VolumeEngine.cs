@@ -101,10 +101,10 @@ public sealed class VolumeEngine
     {
         lock (gate)
         {
-            var volume = Find(name) ?? throw new VolumeException($"no such volume: {name}");
+            var volume = Find(name) ?? throw new VolumeException($"no such volume: {name}") { IsMissing = true };
             if (users.TryGetValue(name, out var set) && set.Count > 0)
             {
-                throw new VolumeException($"cannot remove volume {name}: volume is in use by {string.Join(", ", set)}");
+                throw new VolumeException($"cannot remove volume {name}: volume is in use by {string.Join(", ", set)}") { IsInUse = true };
             }
 
             Delete(volume);

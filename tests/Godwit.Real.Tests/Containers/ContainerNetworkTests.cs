@@ -205,6 +205,13 @@ public sealed class ContainerNetworkTests
         var gateway = IPAddress.Parse(lab.Engine.Get(id).Endpoints["six"].Addresses!.GatewayV6!);
         Assert.Equal("served\n", await GetAsync(gateway, port));
         Assert.Equal("served\n", await GetAsync(IPAddress.Loopback, port));
+
+        // Not at ::1, which the kernel lets no answer come back to: there it is refused at once, and who asks for "localhost" goes on to 127.0.0.1.
+        using var client = new TcpClient(AddressFamily.InterNetworkV6);
+        var refusal = await Assert.ThrowsAsync<SocketException>(() => client.ConnectAsync(IPAddress.IPv6Loopback, port, EngineLab.Stopping).AsTask());
+        Assert.Equal(SocketError.ConnectionRefused, refusal.SocketErrorCode);
+        var words = await Assert.ThrowsAsync<InvalidRequestException>(() => lab.StartAsync(spec with { Network = spec.Network with { Ports = [new PublishedPort(80, "tcp", "::1", 0)] } }));
+        Assert.Contains("publish it on 127.0.0.1", words.Message, StringComparison.Ordinal);
     }
 
     [Fact]

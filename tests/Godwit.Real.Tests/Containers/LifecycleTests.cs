@@ -62,14 +62,18 @@ public sealed class ContainerLifecycleTests
         await using var lab = await EngineLab.OpenAsync();
         var polite = await lab.StartAsync(EngineLab.Shell("trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done"));
         var deaf = await lab.StartAsync(EngineLab.Shell("trap '' TERM; echo ready; while :; do sleep 0.05; done"));
-        foreach (var id in new[] { polite, deaf })
+        var other = EngineLab.Shell("trap 'exit 6' INT; echo ready; while :; do sleep 0.05; done");
+        var asked = await lab.StartAsync(other with { Stop = other.Stop with { Signal = "SIGINT" } });
+        foreach (var id in new[] { polite, deaf, asked })
         {
             await EngineLab.UntilAsync(async () => await lab.ReadLogAsync(id) == "ready\n", "it is ready");
         }
 
         await lab.Engine.StopAsync(polite, null, EngineLab.Stopping);
+        await lab.Engine.StopAsync(asked, null, EngineLab.Stopping);
         await lab.Engine.StopAsync(deaf, TimeSpan.FromMilliseconds(200), EngineLab.Stopping);
         Assert.Equal(5, Assert.IsType<ContainerState.Exited>(lab.Engine.Get(polite).State).Exit.Code);
+        Assert.Equal(6, Assert.IsType<ContainerState.Exited>(lab.Engine.Get(asked).State).Exit.Code); // By the signal that it wants.
         Assert.Equal(137, Assert.IsType<ContainerState.Exited>(lab.Engine.Get(deaf).State).Exit.Code);
         Assert.Equal("ready\nbye\n", await lab.ReadLogAsync(polite));
     }

@@ -15,6 +15,7 @@ public sealed class DockerCliTests
         Assert.Equal((0, "hello\n"), Only(await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "echo", "hello")));
         Assert.Equal((0, "typed\n"), Only(await lab.DockerAsync("typed\n", ["run", "--rm", "-i", "--network", "none", DockerLab.Busybox, "cat"])));
         Assert.Equal(7, (await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "sh", "-c", "exit 7")).Code);
+        Assert.Equal((0, $"{new FileInfo("/proc/self/ns/net").LinkTarget}\n"), Only(await lab.DockerAsync("run", "--rm", "--network", "host", DockerLab.Busybox, "busybox", "readlink", "/proc/self/ns/net")));
         Assert.Equal(0, (await lab.DockerAsync("run", "-d", "--name", "web", "--network", "none", DockerLab.Busybox, "sh", "-c", "echo out; echo err >&2; exec sleep 1000")).Code);
         Assert.Equal((0, "ran\n"), Only(await lab.DockerAsync("exec", "web", "echo", "ran")));
         Assert.Equal((0, "piped\n"), Only(await lab.DockerAsync("piped\n", ["exec", "-i", "web", "cat"])));

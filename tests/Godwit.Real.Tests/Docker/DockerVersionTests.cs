@@ -15,7 +15,7 @@ public sealed class DockerVersionTests
         ("create --name idle --network none " + DockerLab.Busybox + " true", null), ("start idle", "idle"), ("wait idle", "0"), ("container prune -f --filter label=none", null),
         ("run -d --name " + Sleeper + " --network first -v kept:/kept --label kind=test -p 127.0.0.1::80 " + DockerLab.Busybox + " sh -c 'trap exit TERM; echo begun; while sleep 0.1; do :; done'", null),
         ("ps --filter label=kind=test --format {{.Names}}", Sleeper), ("port " + Sleeper, "80/tcp -> 127.0.0.1:"), ("top " + Sleeper, "sleep"), ("stats --no-stream --format {{.Name}} " + Sleeper, Sleeper),
-        ("logs --tail 1 " + Sleeper, "begun"), ("exec -e WHO=me -w /kept " + Sleeper + " sh -c 'echo $WHO; echo data > file'", "me"), ("cp " + Sleeper + ":/kept/file {dir}/file", null),
+        ("logs --tail 1 " + Sleeper, "begun"), ("logs --since 1h -t " + Sleeper, "Z begun"), ("logs --until 1h " + Sleeper, ""), ("exec -e WHO=me -w /kept " + Sleeper + " sh -c 'echo $WHO; echo data > file'", "me"), ("cp " + Sleeper + ":/kept/file {dir}/file", null),
         ("cp {dir}/file " + Sleeper + ":/tmp/again", null), ("diff " + Sleeper, "A /tmp/again"), ("pause " + Sleeper, null), ("unpause " + Sleeper, null),
         ("update --memory 64m --memory-swap 64m " + Sleeper, null), ("rename " + Sleeper + " renamed", null), ("restart -t 5 renamed", null), ("kill -s USR2 renamed", null),
         ("network create second", null), ("network connect --alias other second renamed", null), ("network disconnect first renamed", null),
