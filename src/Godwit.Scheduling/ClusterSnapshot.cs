@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Godwit.Scheduling.Pods;
+using Godwit.Scheduling.Volumes;
 
 namespace Godwit.Scheduling;
 
@@ -43,15 +44,18 @@ public sealed class ClusterSnapshot
         }
     }
 
-    private ClusterSnapshot(ClusterSnapshot before, int changed, NodeLoad load)
+    private ClusterSnapshot(ClusterSnapshot before, int changed, NodeLoad load, PromisedVolumes promised)
     {
-        (Nodes, indexOf, namespaces) = (before.Nodes, before.indexOf, before.namespaces);
+        (Nodes, indexOf, namespaces, Promised) = (before.Nodes, before.indexOf, before.namespaces, promised);
         loads = [.. before.loads];
         loads[changed] = load;
     }
 
     /// <summary>By name.</summary>
     public IReadOnlyList<NodeFacts> Nodes { get; }
+
+    /// <summary>Volumes that pods which were placed on this count on.</summary>
+    public PromisedVolumes Promised { get; } = PromisedVolumes.None;
 
     public NodeFacts? Find(string nodeName) => indexOf.TryGetValue(nodeName, out var index) ? Nodes[index] : null;
 
@@ -67,10 +71,12 @@ public sealed class ClusterSnapshot
 
     /// <summary>The cluster after one more has its place; unchanged when the node is not here.</summary>
     public ClusterSnapshot With(Reservation reservation) =>
-        indexOf.TryGetValue(reservation.NodeName, out var index) ? new ClusterSnapshot(this, index, loads[index].With(reservation)) : this;
+        indexOf.TryGetValue(reservation.NodeName, out var index)
+            ? new ClusterSnapshot(this, index, loads[index].With(reservation), Promised.With(reservation.Occupant?.Volumes, Nodes[index]))
+            : this;
 
-    /// <summary>The cluster after some of the pods at this place of <see cref="Nodes"/> have gone.</summary>
-    public ClusterSnapshot Without(int index, IReadOnlyCollection<PodNeeds> pods) => pods.Count == 0 ? this : new ClusterSnapshot(this, index, loads[index].Without(pods));
+    /// <summary>The cluster after some of the pods at this place of <see cref="Nodes"/> have gone. What they were promised stays promised: who wants it waits for the next round.</summary>
+    public ClusterSnapshot Without(int index, IReadOnlyCollection<PodNeeds> pods) => pods.Count == 0 ? this : new ClusterSnapshot(this, index, loads[index].Without(pods), Promised);
 
     /// <summary>
     /// From API objects. A guest that has not ended holds its room on its node; a move that has not ended holds the same

@@ -1,3 +1,4 @@
+using CsCheck;
 using Godwit.Api;
 using Godwit.Api.Core.V1;
 using Godwit.Api.Meta.V1;
@@ -94,6 +95,46 @@ public sealed class VolumePlacementTests
         Assert.Equal(["fits"], Candidates(claim with { Spec = claim.Spec with { Selector = App("db") } }, volumes[0], labelled));
         Assert.Empty(Candidates(claim with { Spec = claim.Spec with { AccessModes = [VolumeAccessModes.ReadWriteMany] } }, volumes));
     }
+
+    [Fact]
+    public void Of_two_pods_in_one_round_each_is_sent_after_a_volume_of_its_own()
+    {
+        var cluster = Cluster([Node("a"), Node("b")]);
+        var view = View([Claim("one", "static"), Claim("two", "static"), Claim("three", "static")], Volume("a-1", "1Gi", "static", "a"), Volume("b-1", "1Gi", "static", "b"));
+        var round = PodPlacement.ForAll(new[] { "one", "two", "three" }.Select(name => PodNeeds.Of(Using(name, name), view)), cluster).Select(each => each.Placement).ToList();
+        Assert.Equal(["a", "b"], round.OfType<PodPlacement.Chosen>().Select(chosen => chosen.NodeName).Order(StringComparer.Ordinal));
+        Assert.Equal("0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.", Assert.IsType<PodPlacement.Nowhere>(round[2]).Explain());
+    }
+
+    [Fact]
+    public void Pods_that_share_a_claim_go_where_the_first_of_them_goes_and_need_one_volume()
+    {
+        var cluster = Cluster([Node("a"), Node("b", millicores: 9000)]);
+        var view = View([Claim("data", "static"), Claim("other", "static")], Volume("a-1", "1Gi", "static", "a"), Volume("a-2", "1Gi", "static", "a"), Volume("b-1", "1Gi", "static", "b"));
+        var round = PodPlacement.ForAll([PodNeeds.Of(Using("one", "data"), view), PodNeeds.Of(Using("two", "data"), view), PodNeeds.Of(Using("three", "other", "data"), view)], cluster)
+            .Select(each => each.Placement).ToList();
+        var first = Assert.IsType<PodPlacement.Chosen>(round[0]).NodeName;
+        Assert.Equal(first, Assert.IsType<PodPlacement.Chosen>(round[1]).NodeName);
+        Assert.Equal(first == "a", round[2] is PodPlacement.Chosen { NodeName: "a" }); // It needs a second one there.
+    }
+
+    [Fact]
+    public void However_many_are_placed_in_one_round_no_volume_is_promised_twice() =>
+        Gen.Select(Gen.Int[0, 2].Array[0, 6], Gen.Int[1, 3].Array[1, 6]).Sample((volumes, pods) =>
+        {
+            var nodes = new[] { Node("node-0"), Node("node-1"), Node("node-2") };
+            var view = View(
+                pods.SelectMany((claims, pod) => Enumerable.Range(0, claims).Select(claim => Claim($"{pod}-{claim}", "static"))),
+                [.. volumes.Select((node, number) => Volume($"v{number}", "1Gi", "static", $"node-{node}"))]);
+            var wanted = pods.Select((claims, pod) => PodNeeds.Of(Using($"pod-{pod}", [.. Enumerable.Range(0, claims).Select(claim => $"{pod}-{claim}")]), view));
+            var round = PodPlacement.ForAll(wanted, Cluster(nodes)).ToList();
+            for (var node = 0; node < nodes.Length; node++)
+            {
+                var (there, used) = (volumes.Count(each => each == node), round.Where(each => each.Placement is PodPlacement.Chosen chosen && chosen.NodeName == $"node-{node}").Sum(each => each.Pod.Claims.Count));
+                Assert.True(used <= there, $"{used} claims are sent to node-{node}, which has {there} volumes");
+                Assert.All(round.Where(each => each.Placement is PodPlacement.Nowhere), each => Assert.True(each.Pod.Claims.Count > there - used, $"{each.Pod.Name} would have had its volumes on node-{node}"));
+            }
+        });
 
     private static IEnumerable<string> Candidates(PersistentVolumeClaim claim, params PersistentVolume[] volumes) => VolumeMatch.CandidatesOf(claim, volumes.Select(VolumeFacts.Of)).Select(each => each.Name);
 

@@ -22,6 +22,13 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
     private readonly PodBinder binder = new(cluster, clock, logger);
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
 
+    /// <summary>Uids of pods that had their turn since the sweep over all that wait began.</summary>
+    private readonly HashSet<string> aside = new(StringComparer.Ordinal);
+
+    /// <summary>How often something changed by which one that stands aside might find a place.</summary>
+    private long changes;
+    private long changesBefore;
+
     protected override void Subscribe()
     {
         cluster.Instances.Subscribe(change =>
@@ -29,36 +36,36 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
             Enqueue(OccupantKey.Guest(change.Key));
             if (change.Before is not null && (change.After is null || VirtualMachineInstancePhases.IsFinal(change.After.Status.Phase)))
             {
-                EnqueueAll(); // Room became free.
+                LookAtAllAgain(); // Room became free.
             }
         });
         cluster.Pods.Subscribe(change =>
         {
             if (change.After is null || PodRoundPlanner.IsWaiting(change.After))
             {
-                Enqueue(AllPods);
+                (change.Before is null ? (Action)LookAtPods : LookAtPodsAgain)();
             }
 
             if (Frees(change))
             {
-                EnqueueAll();
+                LookAtAllAgain();
             }
         });
         cluster.Nodes.Subscribe(change =>
         {
             if (change.Before is null || change.After is null || !HasSameRoom(NodeFacts.Of(change.Before), NodeFacts.Of(change.After)))
             {
-                EnqueueAll();
+                LookAtAllAgain();
             }
         });
-        cluster.Claims.Subscribe(_ => Enqueue(AllPods));
-        cluster.Volumes.Subscribe(_ => Enqueue(AllPods));
-        cluster.StorageClasses.Subscribe(_ => Enqueue(AllPods));
+        cluster.Claims.Subscribe(_ => LookAtPodsAgain());
+        cluster.Volumes.Subscribe(_ => LookAtPodsAgain());
+        cluster.StorageClasses.Subscribe(_ => LookAtPodsAgain());
         cluster.Migrations.Subscribe(change =>
         {
             if (change.After is null || MigrationPhases.IsFinal(change.After.Status.Phase))
             {
-                EnqueueAll();
+                LookAtAllAgain();
             }
         });
     }
@@ -73,13 +80,26 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
     {
         var pods = binder.Pods();
         var waiting = pods.Where(pod => PodRoundPlanner.IsWaiting(pod) && PodRoundPlanner.HasAddress(pod)).ToList();
-        if (waiting.Count > 0)
+        if (aside.Count == 0)
         {
-            await binder.CarryOutAsync(
-                PodRoundPlanner.For(waiting, cluster.Snapshot(pods), cluster.Storage(), [.. cluster.Budgets.Current.Items.Select(DisruptionRoom.Of)]), stopping);
+            changesBefore = Volatile.Read(ref changes);
         }
 
-        return waiting.Count > PodRoundPlanner.PodsMax ? NextLook.After(TimeSpan.Zero) : NextLook.OnChange;
+        var turn = PodRoundPlanner.TurnOf(waiting, pod => binder.Promised.NodeOf(pod) is not null, pod => aside.Contains(pod.Metadata.Uid));
+        if (turn.Pods.Count > 0)
+        {
+            var decisions = PodRoundPlanner.For(turn.Pods, cluster.Snapshot(pods), cluster.Storage(), [.. cluster.Budgets.Current.Items.Select(DisruptionRoom.Of)]);
+            await binder.CarryOutAsync(decisions, stopping);
+            aside.UnionWith(turn.Pods.Select(pod => pod.Metadata.Uid));
+        }
+
+        if (!turn.IsLast)
+        {
+            return NextLook.After(TimeSpan.Zero);
+        }
+
+        aside.Clear();
+        return changesBefore == Volatile.Read(ref changes) ? NextLook.OnChange : NextLook.After(TimeSpan.Zero); // What became free meanwhile is for those that stood aside too.
     }
 
     private async Task<NextLook> PlaceGuestAsync(ResourceKey key, CancellationToken stopping)
@@ -100,7 +120,7 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
             return NextLook.OnChange; // The address controller says why it waits.
         }
 
-        switch (Placement.For(GuestNeeds.Of(vmi), cluster.Snapshot(binder.Pods())))
+        switch (Placement.For(GuestNeeds.Of(vmi), cluster.Snapshot(binder.PodsAndPromises())))
         {
             case Placement.Chosen chosen:
                 await BindAsync(vmi, chosen.NodeName, stopping);
@@ -113,6 +133,20 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
 
         return NextLook.OnChange;
     }
+
+    private void LookAtAllAgain()
+    {
+        Interlocked.Increment(ref changes);
+        EnqueueAll();
+    }
+
+    private void LookAtPodsAgain()
+    {
+        Interlocked.Increment(ref changes);
+        LookAtPods();
+    }
+
+    private void LookAtPods() => Enqueue(AllPods);
 
     /// <summary>Room, a port or an empty place became free: the pod has ended, is being deleted, or is gone.</summary>
     private static bool Frees(ResourceChange<Pod> change) =>

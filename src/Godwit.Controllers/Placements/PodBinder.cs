@@ -9,6 +9,8 @@ namespace Godwit.Controllers.Placements;
 /// Carries out a round's decisions. A binding is the server's own verb: it refuses a second one, and in the same write puts
 /// the agent's finalizer on the pod. Its answer is not the pod, so until the cache shows the pod with its node the binding
 /// is remembered here; otherwise the next round would give the same room away again.
+/// <para>A pod whose claims wait for it is bound in two steps: its node is written on the claims, and when these have their volumes it is bound. In between the room is promised to it
+/// (<see cref="PromisedNodes"/>): a local volume is of use on its own node alone, so a pod that lost the room there would wait for ever.</para>
 /// </summary>
 internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock, ILogger logger)
 {
@@ -19,10 +21,18 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
     private readonly ResourceClient<PersistentVolumeClaim> claims = cluster.ClientOf<PersistentVolumeClaim>();
     private readonly ConcurrentDictionary<string, string> boundByUid = new(StringComparer.Ordinal);
 
+    /// <summary>Where pods are to run that wait for their volumes.</summary>
+    public PromisedNodes Promised { get; } = new(clock);
+
+    /// <summary>The same as <see cref="Pods"/>, with pods that wait for their volumes where they are to run: for who is placed beside them.</summary>
+    public IReadOnlyList<Pod> PodsAndPromises() =>
+        [.. Pods().Select(pod => string.IsNullOrEmpty(pod.Spec.NodeName) && Promised.NodeOf(pod) is { } node ? pod with { Spec = pod.Spec with { NodeName = node } } : pod)];
+
     /// <summary>All pods as far as is known, bindings included that the cache does not show yet.</summary>
     public IReadOnlyList<Pod> Pods()
     {
         var known = cluster.Pods.Current.Items.ToList();
+        Promised.Keep(known);
         if (boundByUid.IsEmpty)
         {
             return known;
@@ -63,15 +73,16 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
 
     private Task CarryOutAsync(PodDecision decision, CancellationToken stopping) => decision.Placement switch
     {
-        PodPlacement.Chosen chosen when decision.Pending.Count > 0 => SelectAsync(decision.Pending, chosen.NodeName, stopping),
+        PodPlacement.Chosen chosen when decision.Pending.Count > 0 => SelectAsync(decision.Pod, decision.Pending, chosen.NodeName, stopping),
         PodPlacement.Chosen chosen => BindAsync(decision.Pod, chosen.NodeName, stopping),
         PodPlacement.Nowhere nowhere => RefuseAsync(decision.Pod, nowhere, stopping),
         _ => Task.CompletedTask,
     };
 
     /// <summary>Tells the claims of a pod where it is to run. The pod is bound when they have their volumes, which brings another round.</summary>
-    private async Task SelectAsync(IReadOnlyList<PendingClaim> pending, string nodeName, CancellationToken stopping)
+    private async Task SelectAsync(Pod pod, IReadOnlyList<PendingClaim> pending, string nodeName, CancellationToken stopping)
     {
+        Promised.Promise(pod, nodeName);
         foreach (var claim in pending.Where(each => each.SelectedNode != nodeName).Select(each => each.Claim))
         {
             var annotations = new Dictionary<string, string>(claim.Metadata.Annotations, StringComparer.Ordinal) { [AnnotationNames.SelectedNode] = nodeName };
@@ -90,6 +101,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
         };
         await pods.PostAsync(ResourceKey.Of(pod), "binding", binding, stopping);
         boundByUid[pod.Metadata.Uid] = nodeName;
+        Promised.TakeBack(pod);
         cluster.Events.Record(pod, EventTypes.Normal, "Scheduled", $"Successfully assigned {pod.Metadata.Namespace}/{pod.Metadata.Name} to {nodeName}");
         Log.Bound(logger, ResourceKey.Of(pod), nodeName);
     }
@@ -97,6 +109,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
     /// <summary>First the pod says where room is made for it, then those in the way are taken down: whoever looks in between plans the same again.</summary>
     private async Task RefuseAsync(Pod pod, PodPlacement.Nowhere nowhere, CancellationToken stopping)
     {
+        Promised.TakeBack(pod);
         await TellAsync(pod, nowhere.Explain(), nowhere.Preemption?.NodeName, stopping);
         foreach (var victim in nowhere.Preemption?.Victims ?? [])
         {

@@ -9,13 +9,18 @@ namespace Godwit.Controllers.Placements;
 /// <param name="Pending">Claims that are to be told the node, and to get their volumes, before the pod is bound.</param>
 internal sealed record PodDecision(Pod Pod, PodPlacement Placement, IReadOnlyList<PendingClaim> Pending);
 
+/// <summary>The pods of one round, in the order in which they are decided upon.</summary>
+/// <param name="Pods">Those that keep a place that was found for them, and so many others.</param>
+/// <param name="IsLast">No other pod waits for its turn.</param>
+internal sealed record PodTurn(IReadOnlyList<Pod> Pods, bool IsLast);
+
 /// <summary>
-/// Chooses nodes for all waiting pods at once, on one snapshot that each choice changes for the next: higher priority first,
-/// then the older. A function of what is given; the writes are <see cref="PodBinder"/>'s.
+/// Chooses nodes for all waiting pods at once, on one snapshot that each choice changes for the next: first those that have their node and wait there for their volumes, for they keep their
+/// room; then higher priority, then the older. A function of what is given; the writes are <see cref="PodBinder"/>'s.
 /// </summary>
 internal static class PodRoundPlanner
 {
-    /// <summary>So many pods a round; what is left waits for the next one, which sees what came of these.</summary>
+    /// <summary>So many pods a round beside those that keep a place; what is left waits for the next one, which sees what came of these.</summary>
     public const int PodsMax = 500;
 
     /// <summary>True when it is for this scheduler to find a node for the pod.</summary>
@@ -28,16 +33,38 @@ internal static class PodRoundPlanner
     /// <summary>A pod has its address before it has its node, unless it uses the host's.</summary>
     public static bool HasAddress(Pod pod) => pod.Spec.HostNetwork == true || !string.IsNullOrEmpty(pod.Status.PodIP);
 
-    public static IReadOnlyList<PodDecision> For(
-        IEnumerable<Pod> waiting, Scheduling.ClusterSnapshot cluster, StorageView storage, IReadOnlyList<DisruptionRoom> budgets)
+    /// <summary>
+    /// Whose turn it is. Pods that had theirs in the rounds just before stand aside until all others have had theirs: otherwise five hundred that fit nowhere would keep all others waiting for
+    /// ever. Those that keep a place are in every round, or it would be given away.
+    /// </summary>
+    /// <param name="waiting">Pods without a node.</param>
+    /// <param name="isPromised">Whether a pod's node was chosen in a round before, and the pod waits there for its volumes.</param>
+    /// <param name="isAside">Whether a pod has had its turn.</param>
+    public static PodTurn TurnOf(IEnumerable<Pod> waiting, Func<Pod, bool> isPromised, Func<Pod, bool> isAside)
     {
-        var pods = waiting
-            .OrderByDescending(pod => pod.Spec.Priority ?? 0)
-            .ThenBy(pod => pod.Metadata.CreationTimestamp)
-            .ThenBy(ResourceKey.Of)
-            .Take(PodsMax)
-            .ToList();
-        return [.. PodPlacement.ForAll(pods.Select(pod => PodNeeds.Of(pod, storage)), cluster, budgets)
-            .Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement, decided.Pod.Volumes?.Pending ?? []))];
+        var (pods, others) = (new List<Pod>(), 0);
+        foreach (var pod in waiting.OrderByDescending(isPromised).ThenByDescending(pod => pod.Spec.Priority ?? 0).ThenBy(pod => pod.Metadata.CreationTimestamp).ThenBy(ResourceKey.Of))
+        {
+            if (isPromised(pod) || !string.IsNullOrEmpty(pod.Status.NominatedNodeName))
+            {
+                pods.Add(pod);
+            }
+            else if (!isAside(pod) && ++others <= PodsMax)
+            {
+                pods.Add(pod);
+            }
+        }
+
+        return new PodTurn(pods, others <= PodsMax);
     }
+
+    /// <param name="pods">In the order in which they are decided upon.</param>
+    /// <param name="cluster">What there is, without any of these.</param>
+    /// <param name="storage">What their claims mean.</param>
+    /// <param name="budgets">What may be disrupted.</param>
+    public static IReadOnlyList<PodDecision> For(IReadOnlyList<Pod> pods, Scheduling.ClusterSnapshot cluster, StorageView storage, IReadOnlyList<DisruptionRoom> budgets) =>
+        [
+            .. PodPlacement.ForAll(pods.Select(pod => PodNeeds.Of(pod, storage)), cluster, budgets)
+                .Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement, decided.Pod.Volumes?.Pending ?? [])),
+        ];
 }

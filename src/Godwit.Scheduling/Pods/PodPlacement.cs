@@ -50,7 +50,7 @@ public abstract record PodPlacement
         for (var i = 0; i < cluster.Nodes.Count; i++)
         {
             var found = PodCheck.FindObstacles(pod, cluster.Nodes[i], cluster.LoadAt(i));
-            if (found.Count == 0 && pod.Volumes?.FindObstacle(cluster.Nodes[i]) is { } volumes)
+            if (found.Count == 0 && pod.Volumes?.FindObstacle(cluster.Nodes[i], cluster.Promised) is { } volumes)
             {
                 found = [volumes];
             }

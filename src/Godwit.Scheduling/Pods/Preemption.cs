@@ -42,7 +42,7 @@ public sealed record Preemption(string NodeName, IReadOnlyList<PodNeeds> Victims
         for (var index = 0; index < cluster.Nodes.Count && looked < NodesMax; index++)
         {
             var lower = cluster.LoadAt(index).Pods.Where(other => other.Priority < pod.Priority).ToList();
-            if (lower.Count == 0 || pod.Volumes?.FindObstacle(cluster.Nodes[index]) is not null || PodCheck.FindObstacles(pod, cluster.Nodes[index], cluster.LoadAt(index).Without(lower)).Count > 0)
+            if (lower.Count == 0 || pod.Volumes?.FindObstacle(cluster.Nodes[index], cluster.Promised) is not null || PodCheck.FindObstacles(pod, cluster.Nodes[index], cluster.LoadAt(index).Without(lower)).Count > 0)
             {
                 continue;
             }

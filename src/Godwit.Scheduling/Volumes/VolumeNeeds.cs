@@ -53,7 +53,9 @@ public sealed record VolumeNeeds
     public IReadOnlyList<string> Exclusive { get; init; } = [];
 
     /// <summary>What stands against the node; null when nothing does.</summary>
-    public string? FindObstacle(NodeFacts node)
+    /// <param name="node">The node.</param>
+    /// <param name="promised">What pods that were placed before count on.</param>
+    public string? FindObstacle(NodeFacts node, PromisedVolumes promised)
     {
         for (var i = 0; i < Bound.Count; i++)
         {
@@ -63,30 +65,37 @@ public sealed record VolumeNeeds
             }
         }
 
-        return Pending.Count == 0 || CanBind(node) ? null : NothingToBind;
+        return Pending.Count == 0 || Choose(node, promised) is not null ? null : NothingToBind;
     }
 
-    private bool CanBind(NodeFacts node)
+    /// <summary>The volumes that are there and that claims get on the node; claims beside them get one that is made. Null when one of them gets none there.</summary>
+    internal IReadOnlyList<VolumeFacts>? Choose(NodeFacts node, PromisedVolumes promised)
     {
-        var taken = new HashSet<string>(StringComparer.Ordinal);
+        var chosen = new List<VolumeFacts>(Pending.Count);
         foreach (var claim in Pending)
         {
-            if (claim.SelectedNode is { } selected && selected != node.Name)
+            var shared = promised.NodeOf(claim.Claim);
+            if ((shared ?? claim.SelectedNode) is { } selected && selected != node.Name)
             {
-                return false;
+                return null;
             }
 
-            var found = claim.Candidates.FirstOrDefault(volume => !taken.Contains(volume.Name) && volume.IsReachableFrom(node));
+            if (shared is not null)
+            {
+                continue; // A pod that was placed before uses it too: what it gets is promised already.
+            }
+
+            var found = claim.Candidates.FirstOrDefault(volume => !promised.Includes(volume.Name) && !chosen.Contains(volume) && volume.IsReachableFrom(node));
             if (found is not null)
             {
-                taken.Add(found.Name);
+                chosen.Add(found);
             }
             else if (claim.Provisioning == Provisioning.None || (claim.Provisioning == Provisioning.Local && node.VolumesFolder is null))
             {
-                return false;
+                return null;
             }
         }
 
-        return true;
+        return chosen;
     }
 }

@@ -1,4 +1,5 @@
 using Godwit.Api.Scheduling.V1;
+using Godwit.Controllers.Placements;
 
 namespace Godwit.Controllers.Tests.Loops;
 
@@ -113,6 +114,19 @@ public sealed class PodPlacementTests
         await cluster.UntilAsync<Pod>("critical", pod => pod.Spec.NodeName == "node-1");
         await cluster.UntilGoneAsync<Pod>("high");
         Assert.Null((await cluster.Client.For<VirtualMachineInstance>().GetAsync(new ResourceKey("default", "guest"), Stopping)).Metadata.DeletionTimestamp);
+    }
+
+    [Fact]
+    public async Task Hundreds_that_fit_nowhere_keep_nobody_waiting_and_get_room_when_there_is_some()
+    {
+        await using var cluster = await TestCluster.StartAsync(cidr: "10.77.0.0/21");
+        await Task.WhenAll(Enumerable.Range(0, PodRoundPlanner.PodsMax + 20).Select(number => cluster.CreatePodAsync($"large-{number}", memory: "2Gi")));
+        await cluster.CreatePodAsync("small", memory: "100Mi"); // The youngest, so behind all others.
+        await cluster.AddNodeAsync("node-1", memory: "1Gi");
+        await cluster.UntilAsync<Pod>("small", pod => pod.Status.Phase == PodPhases.Running);
+
+        await cluster.AddNodeAsync("node-2", memory: "3Gi");
+        await Eventually.HoldsAsync(async () => (await PodsAsync(cluster)).Count(pod => pod.Spec.NodeName == "node-2") == 1, () => "none of them got the room");
     }
 
     private static bool IsDecided(Pod pod) => pod.Spec.NodeName is not null || pod.Status.Conditions.Any(condition => condition is { Type: PodConditionTypes.PodScheduled, Status: "False" });

@@ -174,6 +174,29 @@ public sealed class StorageTests
         await KubectlTests.RunAsync(cluster, "wait pod/user --for=condition=Ready --timeout=60s");
     }
 
+    [Fact]
+    public async Task The_room_of_a_pod_that_waits_for_its_volume_is_kept_against_guests_and_more_important_pods()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("node-1", memory: "1Gi");
+        await cluster.Client.For<StorageClass>().CreateAsync(
+            new StorageClass { Metadata = new ObjectMeta { Name = "slow" }, Provisioner = "example.org/outside", VolumeBindingMode = VolumeBindingModes.WaitForFirstConsumer }, TestCluster.Stopping);
+        await KubectlTests.RunAsync(cluster, "apply -f -", Asking("data", "ReadWriteOnce", "slow"));
+        await KubectlTests.RunAsync(cluster, "apply -f -", User.Replace("image: \"tiny:1\"", "image: \"tiny:1\", resources: {requests: {memory: 700Mi} }", StringComparison.Ordinal));
+        var claim = await cluster.UntilAsync<PersistentVolumeClaim>("data", found => found.Metadata.Annotations.GetValueOrDefault(AnnotationNames.SelectedNode) == "node-1");
+
+        await cluster.CreatePriorityAsync("patient", 2000, Api.Scheduling.V1.PreemptionPolicies.Never);
+        await cluster.CreatePodAsync("important", memory: "500Mi", priorityClass: "patient");
+        await cluster.CreateVmAsync("guest", memory: "300Mi");
+        Assert.Equal("0/1 nodes are available: 1 Insufficient memory.", (await cluster.EventAsync("FailedScheduling", "important")).Message);
+        await cluster.EventAsync("FailedScheduling", "guest");
+        Assert.Equal("", (await cluster.UntilAsync<Pod>("user", _ => true)).Spec.NodeName ?? "");
+
+        await KubectlTests.RunAsync(cluster, "apply -f -", Made("outsiders", "ReadWriteOnce", "slow", $"claimRef: {{namespace: default, name: data, uid: {claim.Metadata.Uid}}}"));
+        await cluster.UntilAsync<Pod>("user", pod => pod is { Spec.NodeName: "node-1", Status.Phase: PodPhases.Running });
+        Assert.Equal("", (await cluster.UntilAsync<Pod>("important", _ => true)).Spec.NodeName ?? "");
+    }
+
     private static string Set(string whenDeleted, string whenScaled) => $$"""
         apiVersion: apps/v1
         kind: StatefulSet
