@@ -101,7 +101,8 @@ internal static class DaemonSetPlanner
             }
             else if (surge > 0)
             {
-                if (fresh is null && place.ShouldRun && beside < surge)
+                // One that has just failed there, or is ending, is waited for: a node that refuses it is not to be flooded.
+                if (fresh is null && place.ShouldRun && place.Pods.Count == place.Active.Count && beside < surge)
                 {
                     beside++;
                     steps.CreateOn.Add(place.Name);

@@ -126,7 +126,10 @@ internal static class StatefulSetPlanner
             return isRenewed ? status with { CurrentRevision = updated, CurrentReplicas = status.UpdatedReplicas } : status;
         }
 
-        /// <summary>Old pods give way from the highest number down, as far as the partition.</summary>
+        /// <summary>
+        /// Old pods give way from the highest number down, as far as the partition: one at a time, each waiting for those above it; or, where <c>maxUnavailable</c> says so, as many as that leaves
+        /// when all that do not serve are counted, wherever they stand. An old one that does not serve is missed by nobody then, so it costs nothing.
+        /// </summary>
         private void Renew(List<Pod> delete, int creating)
         {
             if (set.Spec.UpdateStrategy?.Type == OnDelete)
@@ -135,26 +138,30 @@ internal static class StatefulSetPlanner
             }
 
             var rolling = set.Spec.UpdateStrategy?.RollingUpdate;
-            var mayMiss = rolling?.MaxUnavailable is { } share ? Math.Max(1, RolloutBounds.CountOf(share, end - start, roundUp: false)) : 1;
-            var missing = creating;
-            for (var ordinal = end - 1; ordinal >= start + (rolling?.Partition ?? 0) && missing < mayMiss; ordinal--)
+            var (bound, missing) = rolling?.MaxUnavailable is { } share
+                ? (Math.Max(1, RolloutBounds.CountOf(share, end - start, roundUp: false)), Enumerable.Range(start, end - start).Count(each => !Serves(each)))
+                : (1, creating);
+            var countsAll = rolling?.MaxUnavailable is not null;
+            for (var ordinal = end - 1; ordinal >= start + (rolling?.Partition ?? 0) && (countsAll || missing < bound); ordinal--)
             {
                 if (!pods.TryGetValue(ordinal, out var pod))
                 {
                     continue; // Counted: it is being made.
                 }
 
-                var isLeaving = pod.Metadata.DeletionTimestamp is not null || delete.Contains(pod);
-                if (!isLeaving && StatefulPods.RevisionOf(pod) != updated)
+                var (serves, isOld) = (Serves(ordinal), pod.Metadata.DeletionTimestamp is null && !delete.Contains(pod) && StatefulPods.RevisionOf(pod) != updated);
+                if (isOld && (missing < bound || !serves))
                 {
                     delete.Add(pod);
-                    missing++;
+                    missing += serves || !countsAll ? 1 : 0;
                 }
-                else if (isLeaving || !IsServing(pod))
+                else if (!countsAll && !serves)
                 {
                     missing++;
                 }
             }
+
+            bool Serves(int ordinal) => pods.TryGetValue(ordinal, out var pod) && !delete.Contains(pod) && IsServing(pod);
         }
 
         /// <summary>Below the partition a pod is made anew as it was.</summary>
