@@ -190,4 +190,8 @@ public static class TaintKeys
 
     /// <summary>The node's heartbeat is silent.</summary>
     public const string Unreachable = "node.kubernetes.io/unreachable";
+
+    /// <summary>The node's conditions say that it is short of this.</summary>
+    public const string MemoryPressure = "node.kubernetes.io/memory-pressure";
+    public const string DiskPressure = "node.kubernetes.io/disk-pressure";
 }

@@ -35,6 +35,13 @@ public sealed record GuestNeeds
     /// <summary>True when it is plugged into the cluster's network.</summary>
     public bool IsNetworked { get; init; }
 
+    /// <summary>A guest's memory is its own by its request, and whether its disk fits its node's agent says before it starts anything.</summary>
+    private static readonly Toleration[] Pressures =
+    [
+        new() { Key = TaintKeys.MemoryPressure, Operator = "Exists", Effect = TaintEffects.NoSchedule },
+        new() { Key = TaintKeys.DiskPressure, Operator = "Exists", Effect = TaintEffects.NoSchedule },
+    ];
+
     public static GuestNeeds Of(VirtualMachineInstance vmi)
     {
         var domain = vmi.Spec.Domain;
@@ -48,7 +55,7 @@ public sealed record GuestNeeds
             Guest = $"{vmi.Metadata.Namespace}/{vmi.Metadata.Name}",
             Amount = new ResourceAmount(memoryBytes + ResourceAmount.OverheadBytes(memoryBytes, cpuCount), millicores),
             NodeSelector = vmi.Spec.NodeSelector,
-            Tolerations = vmi.Spec.Tolerations,
+            Tolerations = [.. vmi.Spec.Tolerations, .. Pressures],
             MachineType = VersionedMachineType(vmi),
             Images = [.. ImagesOf(vmi.Spec).Where(image => !GuestImageNames.IsPulled(image)).Select(ImageFolder).Distinct(StringComparer.Ordinal)],
             IsNetworked = domain.Devices.Interfaces.Count > 0 || domain.Devices.AutoattachPodInterface != false,

@@ -52,6 +52,18 @@ public sealed class PodPlacementTests
     }
 
     [Fact]
+    public void To_a_node_that_is_short_of_memory_come_pods_that_say_what_they_need_and_guests_and_to_one_that_is_short_of_disk_guests()
+    {
+        var (memory, disk) = (Tainted(TaintKeys.MemoryPressure), Tainted(TaintKeys.DiskPressure));
+        Assert.Equal("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }.", Explain(Pod(), Cluster([memory])));
+        Assert.Equal("a", Chosen(Pod(memory: "1Mi"), Cluster([memory])));
+        Assert.Contains("disk-pressure", Explain(Pod(memory: "1Mi"), Cluster([disk])), StringComparison.Ordinal);
+        Assert.All([memory, disk], node => Assert.IsType<Placement.Chosen>(Placement.For(GuestNeeds.Of(Build.Vmi()), Cluster([node]))));
+
+        static NodeFacts Tainted(string key) => Node("a") with { Taints = [new Taint { Key = key, Effect = TaintEffects.NoSchedule }] };
+    }
+
+    [Fact]
     public void Guests_and_pods_share_the_room_of_a_node()
     {
         var node = Node("a", memoryMiB: 1024);

@@ -46,11 +46,14 @@ internal static class NodeLifecyclePlanner
 
     public const string StatusUnknown = "NodeStatusUnknown";
 
+    private static readonly (string Condition, string Taint)[] Pressures = [(NodeConditionTypes.MemoryPressure, TaintKeys.MemoryPressure), (NodeConditionTypes.DiskPressure, TaintKeys.DiskPressure)];
+
     public static NodeLifecyclePlan ForNode(Node node, TimeSpan silence, DateTimeOffset now)
     {
         var ready = node.Status.Conditions.FirstOrDefault(condition => condition.Type == NodeConditionTypes.Ready);
         var isSilent = silence >= SilentAfter;
         var taints = Tainted(node.Spec.Taints, isSilent ? TaintKeys.Unreachable : ready?.Status == ConditionStatuses.False ? TaintKeys.NotReady : null, now);
+        taints = isSilent ? taints : Pressed(taints, node.Status.Conditions, now); // What it said last is what is known of a silent one.
         if (!isSilent)
         {
             return new NodeLifecyclePlan(taints, null);
@@ -78,6 +81,20 @@ internal static class NodeLifecyclePlanner
         return known.Count == effects.Length && others.Count + known.Count == taints.Count
             ? taints
             : [.. others, .. effects.Select(effect => known.Find(taint => taint.Effect == effect) ?? new Taint { Key = key!, Effect = effect, TimeAdded = now })];
+    }
+
+    /// <summary>A node that says that it is short of memory or disk gets nothing new that does not tolerate it; what runs there stays, or is evicted by its agent.</summary>
+    private static IReadOnlyList<Taint> Pressed(IReadOnlyList<Taint> taints, IReadOnlyList<NodeCondition> conditions, DateTimeOffset now)
+    {
+        foreach (var (type, key) in Pressures)
+        {
+            var (isPressed, known) = (conditions.Any(condition => condition.Type == type && condition.Status == ConditionStatuses.True), taints.Any(taint => taint.Key == key));
+            taints = isPressed == known ? taints
+                : isPressed ? [.. taints, new Taint { Key = key, Effect = TaintEffects.NoSchedule, TimeAdded = now }]
+                : [.. taints.Where(taint => taint.Key != key)];
+        }
+
+        return taints;
     }
 
     /// <param name="vmi">A guest that has a node.</param>

@@ -1,12 +1,14 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Godwit.Api;
 using Godwit.Api.Core.V1;
 using Godwit.Base;
 using Godwit.Client;
 using Godwit.Containers;
 using Godwit.Images;
 using Godwit.Linux.ControlGroups;
+using Godwit.Linux.Hosts;
 using Godwit.Node.Pulling;
 using Godwit.Node.Streaming;
 using Microsoft.Extensions.Logging;
@@ -48,6 +50,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
     private readonly ILogger logger = parts.Loggers.CreateLogger<PodAgent>();
     private PodSync? sync;
     private VolumeKeeper? keeper;
+    private PressureWatch? pressure;
 
     /// <summary>What streams are asked of; null before pods are run here.</summary>
     public PodDoor? Door { get; private set; }
@@ -62,7 +65,7 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             await UntilServedAsync(stopping);
             var cache = new ResourceCache<Pod>(parts.Client.For<Pod>(), new ListOptions { FieldSelector = $"spec.nodeName={parts.Options.Node.Value}" }, parts.Time, parts.Loggers.CreateLogger<ResourceCache<Pod>>());
             await OpenAsync(cache, stopping);
-            await Task.WhenAll(cache.RunAsync(stopping), sync!.RunAsync(stopping), keeper!.RunAsync(stopping));
+            await Task.WhenAll(cache.RunAsync(stopping), sync!.RunAsync(stopping), keeper!.RunAsync(stopping), pressure!.RunAsync(stopping));
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -153,6 +156,55 @@ internal sealed partial class PodAgent(PodAgentParts parts) : IAsyncDisposable
             Logger = parts.Loggers.CreateLogger<PodSync>(),
         });
         Door = new PodDoor(sync, Engine, parts.Time);
+        pressure = new PressureWatch(new PressureParts
+        {
+            MemoryAvailableBytes = () => HostFacts.MemoryAvailableBytes,
+            DiskAvailableBytes = () => HostFacts.DiskAvailableBytes(options.DataFolder),
+            Standings = (resource, cancelled) => StandingsAsync(cache, Engine, volumes, resource, cancelled),
+            Runs = uid => Engine.List().Any(container => container.State.IsAlive && PodContainers.Read(container)?.Uid == uid),
+            Evict = (pod, verdict) =>
+            {
+                parts.Events.Record(pod, EventTypes.Warning, verdict.Reason, verdict.Message);
+                sync.Condemn(pod.Metadata.Uid, verdict);
+            },
+            Time = parts.Time,
+            Logger = parts.Loggers.CreateLogger<PressureWatch>(),
+        });
+    }
+
+    /// <summary>What each pod that runs here uses of memory, or of the disk by its containers' own files and its volumes.</summary>
+    private static async Task<IReadOnlyList<PodStanding>> StandingsAsync(ResourceCache<Pod> cache, ContainerEngine engine, PodVolumes volumes, string resource, CancellationToken stopping)
+    {
+        var pods = cache.Current.Items.Where(pod => pod.Metadata.DeletionTimestamp is null && !PodPhases.IsFinal(pod.Status.Phase)).ToDictionary(pod => pod.Metadata.Uid, StringComparer.Ordinal);
+        var uses = pods.Keys.ToDictionary(uid => uid, _ => new List<(string Container, long Bytes)>(), StringComparer.Ordinal);
+        foreach (var container in engine.List().Where(container => container.State.IsAlive))
+        {
+            if (PodContainers.Read(container) is not { } read || !uses.TryGetValue(read.Uid, out var own))
+            {
+                continue;
+            }
+
+            try
+            {
+                var bytes = resource != Quantities.Memory ? await engine.MeasureAsync(container.Id.Value, stopping)
+                    : engine.ReadUsage(container.Id.Value) is var usage ? Math.Max(0, usage.MemoryBytes - usage.InactiveFileBytes) : 0;
+                own.Add((read.Run.Name, bytes));
+            }
+            catch (NotThereException)
+            {
+                // Removed since it was listed.
+            }
+        }
+
+        foreach (var (uid, own) in resource == Quantities.Memory ? [] : uses)
+        {
+            if (own is [var first, ..] && volumes.MeasureBytes(uid) is > 0 and var bytes)
+            {
+                own[0] = (first.Container, first.Bytes + bytes); // A pod's volumes are told with its first container.
+            }
+        }
+
+        return [.. uses.Where(each => each.Value.Count > 0).Select(each => new PodStanding(pods[each.Key], each.Value))];
     }
 
     private static EngineOptions OptionsOf(string dataFolder, string linkPrefix, string controlGroup) => new()

@@ -170,14 +170,15 @@ internal static class PodPlan
 
     private static List<PodStep> WindUp(Pod pod, PodView view, bool isDeleted)
     {
-        var ends = EndAll(view, Grace(pod), isDeleted ? "the pod is deleted" : view.Verdict?.Message ?? "the pod has ended");
+        var ends = EndAll(view, isDeleted ? Grace(pod) : view.Verdict?.Grace ?? Grace(pod), isDeleted ? "the pod is deleted" : view.Verdict?.Message ?? "the pod has ended");
         if (ends.Count > 0 || view.Runs.Any(run => run.IsAlive))
         {
             return ends;
         }
 
-        // Logs of a pod that has ended can be read until it is deleted.
-        return !isDeleted ? [] : view.HasSandbox || view.Runs.Count > 0 ? [new PodStep.Remove(), new PodStep.Release()] : [new PodStep.Release()];
+        // Logs of a pod that has ended can be read until it is deleted; but one that was evicted gives its room back.
+        var isEvicted = pod.Status is { Reason: PressurePlan.Evicted } && PodPhases.IsFinal(pod.Status.Phase);
+        return !isDeleted ? isEvicted && (view.HasSandbox || view.Runs.Count > 0) ? [new PodStep.Remove()] : [] : view.HasSandbox || view.Runs.Count > 0 ? [new PodStep.Remove(), new PodStep.Release()] : [new PodStep.Release()];
     }
 
     private static List<PodStep> EndAll(PodView view, TimeSpan grace, string why) =>

@@ -89,7 +89,11 @@ internal sealed record PodView
 }
 
 /// <summary>The node's own decision to end a pod for good.</summary>
-internal sealed record PodVerdict(string Reason, string Message);
+internal sealed record PodVerdict(string Reason, string Message)
+{
+    /// <summary>What its containers are given to end; null: what the pod asks for.</summary>
+    public TimeSpan? Grace { get; init; }
+}
 
 /// <summary>One thing to do.</summary>
 internal abstract record PodStep

@@ -127,6 +127,21 @@ internal sealed class PodVolumes
         return real is null ? throw new PodConfigException($"the subPath '{subPath}' leads out of its volume") : Path.Combine(real, Path.GetFileName(path));
     }
 
+    /// <summary>What a pod's own volumes take of the disk, in bytes: neither what lies in memory nor what its links lead to.</summary>
+    public long MeasureBytes(string uid)
+    {
+        var home = new DirectoryInfo(Path.Combine(folder, uid));
+        if (!home.Exists)
+        {
+            return 0;
+        }
+
+        var mounts = MountsBelow(home.FullName).Select(path => path + "/").ToList();
+        return home.EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = true })
+            .Where(file => !mounts.Exists(mount => file.FullName.StartsWith(mount, StringComparison.Ordinal)))
+            .Sum(LengthOf);
+    }
+
     /// <summary>Takes all of a pod's away. Idempotent.</summary>
     public void Remove(string uid)
     {
@@ -136,12 +151,27 @@ internal sealed class PodVolumes
             return;
         }
 
-        foreach (var mount in Mounts.List().Where(mount => mount.Path.StartsWith(home + "/", StringComparison.Ordinal)).Select(mount => mount.Path).Reverse().ToList())
+        foreach (var mount in MountsBelow(home).Reverse())
         {
             Mounts.Unmount(mount);
         }
 
         Directory.Delete(home, recursive: true);
+    }
+
+    /// <summary>In the order in which they were mounted.</summary>
+    private static IReadOnlyList<string> MountsBelow(string home) => [.. Mounts.List().Select(mount => mount.Path).Where(path => path.StartsWith(home + "/", StringComparison.Ordinal))];
+
+    private static long LengthOf(FileInfo file)
+    {
+        try
+        {
+            return file.Length;
+        }
+        catch (IOException)
+        {
+            return 0; // It went while we looked.
+        }
     }
 
     internal static string PrepareHostPath(HostPathVolumeSource host)

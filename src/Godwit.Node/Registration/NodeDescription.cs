@@ -7,6 +7,7 @@ using Godwit.Api.Core.V1;
 using Godwit.Base;
 using Godwit.Linux.Hosts;
 using Godwit.Machines;
+using Godwit.Node.Pods;
 using KubeNode = Godwit.Api.Core.V1.Node;
 
 namespace Godwit.Node.Registration;
@@ -55,9 +56,6 @@ internal sealed record NodeDescription
 /// <summary>Writes a host's description into its Node object. Pure; what others wrote there (labels, taints, cordon) is kept.</summary>
 internal static class NodeObject
 {
-    private const long MemoryPressureBytes = 128L << 20;
-    private const long DiskPressureBytes = 256L << 20;
-
     /// <summary>Labels and annotations.</summary>
     public static KubeNode WithMetadata(KubeNode node, AgentOptions options, NodeDescription description)
     {
@@ -106,13 +104,16 @@ internal static class NodeObject
         };
         status = With(status, NodeConditionTypes.Ready, true, "AgentReady", "The agent runs.", now);
         status = With(
-            status, NodeConditionTypes.MemoryPressure, description.MemoryAvailableBytes < MemoryPressureBytes,
+            status, NodeConditionTypes.MemoryPressure, IsPressed(status, NodeConditionTypes.MemoryPressure, description.MemoryAvailableBytes, NodeShortage.MemoryBytesMin),
             "MemoryAvailable", $"{Mebibytes(description.MemoryAvailableBytes)} MiB are available.", now);
         status = With(
-            status, NodeConditionTypes.DiskPressure, description.DiskAvailableBytes < DiskPressureBytes,
+            status, NodeConditionTypes.DiskPressure, IsPressed(status, NodeConditionTypes.DiskPressure, description.DiskAvailableBytes, NodeShortage.DiskBytesMin),
             "DiskAvailable", $"{Mebibytes(description.DiskAvailableBytes)} MiB are free in the data folder.", now);
         return node with { Status = status };
     }
+
+    private static bool IsPressed(NodeStatus status, string type, long availableBytes, long thresholdBytes) =>
+        NodeShortage.IsPressed(availableBytes, thresholdBytes, status.Conditions.FirstOrDefault(condition => condition.Type == type)?.Status == "True");
 
     /// <summary>Under KVM a guest can be given what the CPU has; under TCG what QEMU emulates, which is the same everywhere.</summary>
     private static IReadOnlyList<string> CpuFeatures(MachineHostFacts machines) =>

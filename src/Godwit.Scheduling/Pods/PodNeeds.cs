@@ -26,6 +26,9 @@ public readonly record struct HostPort(string Protocol, string Address, int Port
 /// </summary>
 public sealed record PodNeeds
 {
+    /// <summary>As in Kubernetes, a pod that says what it needs may come to a node that is short of memory: those that say nothing are evicted first there.</summary>
+    private static readonly Toleration ToleratesMemoryPressure = new() { Key = TaintKeys.MemoryPressure, Operator = "Exists", Effect = TaintEffects.NoSchedule };
+
     // Numbers come from users: sums of these cannot overflow, and no node has as much.
     private const long AmountMax = 1L << 50;
 
@@ -101,6 +104,7 @@ public sealed record PodNeeds
         var (spec, metadata) = (pod.Spec, pod.Metadata);
         var (near, away) = (spec.Affinity?.PodAffinity, spec.Affinity?.PodAntiAffinity);
         var node = spec.Affinity?.NodeAffinity;
+        var amount = new ResourceAmount(Requested(spec, Quantities.Memory), Requested(spec, Quantities.Cpu));
         return new PodNeeds
         {
             Name = $"{metadata.Namespace}/{metadata.Name}",
@@ -112,9 +116,9 @@ public sealed record PodNeeds
             Priority = spec.Priority ?? 0,
             MayPreempt = spec.PreemptionPolicy != PreemptionPolicies.Never,
             Since = pod.Status.StartTime ?? metadata.CreationTimestamp,
-            Amount = new ResourceAmount(Requested(spec, Quantities.Memory), Requested(spec, Quantities.Cpu)),
+            Amount = amount,
             Others = OthersOf(spec),
-            Tolerations = spec.Tolerations,
+            Tolerations = amount == default ? spec.Tolerations : [.. spec.Tolerations, ToleratesMemoryPressure],
             NodeSelector = spec.NodeSelector,
             RequiredNodeTerms = node?.RequiredDuringSchedulingIgnoredDuringExecution is { } required ? [.. required.NodeSelectorTerms.Select(NodeTerm.Of)] : null,
             PreferredNodeTerms =

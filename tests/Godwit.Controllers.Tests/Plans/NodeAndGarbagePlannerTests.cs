@@ -67,6 +67,23 @@ public sealed class NodeAndGarbagePlannerTests
     }
 
     [Fact]
+    public void A_node_that_is_short_of_memory_or_disk_is_tainted_until_it_says_that_it_is_not()
+    {
+        var own = new Taint { Key = "own", Effect = TaintEffects.NoSchedule };
+        var node = new Node { Spec = new NodeSpec { Taints = [own] }, Status = new NodeStatus { Conditions = [Condition(NodeConditionTypes.MemoryPressure, "True"), Condition(NodeConditionTypes.DiskPressure, "True")] } };
+        var taints = NodeLifecyclePlanner.ForNode(node, Fresh, Now).Taints;
+        Assert.Equal([("own", "NoSchedule"), (TaintKeys.MemoryPressure, "NoSchedule"), (TaintKeys.DiskPressure, "NoSchedule")], taints.Select(taint => (taint.Key, taint.Effect)));
+
+        var tainted = node with { Spec = new NodeSpec { Taints = taints } };
+        Assert.Same(taints, NodeLifecyclePlanner.ForNode(tainted, Fresh, Now.AddHours(1)).Taints);
+        var better = tainted with { Status = new NodeStatus { Conditions = [Condition(NodeConditionTypes.MemoryPressure, "False"), Condition(NodeConditionTypes.DiskPressure, "True")] } };
+        Assert.Equal(["own", TaintKeys.DiskPressure], NodeLifecyclePlanner.ForNode(better, Fresh, Now).Taints.Select(taint => taint.Key));
+        Assert.Contains(NodeLifecyclePlanner.ForNode(better, Silent, Now).Taints, taint => taint.Key == TaintKeys.MemoryPressure); // What a silent node said last.
+
+        static NodeCondition Condition(string type, string status) => new() { Type = type, Status = status };
+    }
+
+    [Fact]
     public void Silence_counts_by_our_clock_from_the_last_change_that_we_saw()
     {
         var clock = new FakeTimeProvider();

@@ -132,6 +132,22 @@ public sealed class PodPlanTests
     }
 
     [Fact]
+    public void An_evicted_pod_ends_at_once_and_gives_its_room_back_when_that_has_been_told_and_others_keep_their_logs()
+    {
+        var pod = With(PodOf(new Container { Name = "web" }), "Never");
+        var evicted = new PodVerdict(PressurePlan.Evicted, "the node is short of disk") { Grace = TimeSpan.Zero };
+        Assert.Equal(TimeSpan.Zero, Assert.Single(PodPlan.For(ViewOf(pod, Alive("web")) with { Verdict = evicted }).Steps.OfType<PodStep.End>()).Grace);
+        var over = ViewOf(pod, Ended("web", 137)) with { Verdict = evicted };
+        Assert.IsType<PodStep.Publish>(Assert.Single(PodPlan.For(over).Steps));
+
+        var told = pod with { Status = PodStatusPlan.For(pod, over) };
+        Assert.IsType<PodStep.Remove>(Assert.Single(PodPlan.For(ViewOf(told, Ended("web", 137))).Steps)); // Also by an agent that does not know of the verdict any more.
+        Assert.Empty(PodPlan.For(ViewOf(told) with { HasSandbox = false }).Steps);
+        var ended = pod with { Status = PodStatusPlan.For(pod, ViewOf(pod, Ended("web", 0))) };
+        Assert.Empty(PodPlan.For(ViewOf(ended, Ended("web", 0))).Steps);
+    }
+
+    [Fact]
     public void A_status_that_says_what_the_server_knows_is_not_sent_again()
     {
         var pod = PodOf(new Container { Name = "web" });

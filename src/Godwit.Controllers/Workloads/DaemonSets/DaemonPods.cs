@@ -17,8 +17,8 @@ internal static class DaemonPods
     [
         Tolerate(TaintKeys.NotReady, TaintEffects.NoExecute),
         Tolerate(TaintKeys.Unreachable, TaintEffects.NoExecute),
-        Tolerate("node.kubernetes.io/disk-pressure", TaintEffects.NoSchedule),
-        Tolerate("node.kubernetes.io/memory-pressure", TaintEffects.NoSchedule),
+        Tolerate(TaintKeys.DiskPressure, TaintEffects.NoSchedule),
+        Tolerate(TaintKeys.MemoryPressure, TaintEffects.NoSchedule),
         Tolerate("node.kubernetes.io/pid-pressure", TaintEffects.NoSchedule),
         Tolerate(TaintKeys.Unschedulable, TaintEffects.NoSchedule),
     ];
