@@ -190,6 +190,7 @@ public static class AgentHost
             await using var listener = new PeerListener(options.PeerAddress, peers, streams);
             var metrics = new AgentMetrics(foundation.Machines, usage, network, listener);
             metrics.Add(mover.Metrics);
+            metrics.Add(reporter.Samples);
             await using var server = await AgentServer.StartAsync(options.AgentAddress, ServerParts(metrics), stopping);
             var endpoints = (Agent: Advertised(options.AgentAddress.Address, server.Port), Peer: Advertised(options.PeerAddress.Address, listener.Address.Port));
             var registration = new NodeRegistration(

@@ -34,7 +34,7 @@ internal sealed partial class PodSync : IDisposable
         pods = parts.Client.For<Pod>();
         queue = new WorkQueue<string>(parts.Time, new Backoff(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(30)));
         loop = new ReconcileLoop<string>("pods", queue, ReconcileAsync, parts.Logger);
-        checks = new ProbeChecks(parts.Engine, parts.Time);
+        checks = new ProbeChecks(EngineRuns.Of(parts.Engine), parts.Time);
         probes = new PodProbes(checks, parts.Time, Wake);
         actor = new PodActor(parts, probes, checks, Wake);
         parts.Cache.Subscribe(change =>

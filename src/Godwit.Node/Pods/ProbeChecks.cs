@@ -10,10 +10,15 @@ using Godwit.Containers;
 
 namespace Godwit.Node.Pods;
 
+/// <summary>Runs a program in a container, and says how it ended and what it printed.</summary>
+/// <param name="containerId">The engine's id.</param>
+/// <param name="command">The program and its arguments.</param>
+/// <param name="stopping">Ends the waiting.</param>
+internal delegate Task<(int? Code, string Words)> RunInContainer(string containerId, IReadOnlyList<string> command, CancellationToken stopping);
+
 /// <summary>One look at a container: null when it is well, else what is wrong.</summary>
-internal sealed class ProbeChecks(ContainerEngine engine, TimeProvider time) : IDisposable
+internal sealed class ProbeChecks(RunInContainer run, TimeProvider time) : IDisposable
 {
-    private const int WordsBytesMax = 1024;
     private const string GrpcType = "application/grpc";
 
     private readonly HttpClient http = new(new SocketsHttpHandler
@@ -79,18 +84,8 @@ internal sealed class ProbeChecks(ContainerEngine engine, TimeProvider time) : I
         }
     }
 
-    private async Task<string?> ExecuteAsync(ProbeSubject subject, ExecAction exec, CancellationToken stopping)
-    {
-        var execution = engine.CreateExecution(subject.ContainerId, new ExecutionSpec { Process = new ProcessSpec { Command = exec.Command } });
-        await using var session = await engine.StartExecutionAsync(execution, size: null, stopping);
-        var words = new MemoryStream();
-        await foreach (var chunk in session.ReadOutputAsync(stopping))
-        {
-            words.Write(chunk.Bytes.Span[..Math.Min(chunk.Bytes.Length, WordsBytesMax - (int)Math.Min(words.Length, WordsBytesMax))]);
-        }
-
-        return engine.GetExecution(execution).ExitCode is 0 ? null : Encoding.UTF8.GetString(words.ToArray()).Trim() is { Length: > 0 } said ? said : $"exit code {engine.GetExecution(execution).ExitCode}";
-    }
+    private async Task<string?> ExecuteAsync(ProbeSubject subject, ExecAction exec, CancellationToken stopping) =>
+        await run(subject.ContainerId, exec.Command, stopping) is var (code, words) && code is 0 ? null : words.Length > 0 ? words : $"exit code {code}";
 
     private async Task<string?> GetAsync(ProbeSubject subject, HTTPGetAction get, CancellationToken stopping)
     {
@@ -126,7 +121,7 @@ internal sealed class ProbeChecks(ContainerEngine engine, TimeProvider time) : I
     private async Task<string?> AskHealthAsync(ProbeSubject subject, GRPCAction grpc, CancellationToken stopping)
     {
         var service = Encoding.UTF8.GetBytes(grpc.Service ?? "");
-        byte[] message = service.Length == 0 ? [] : [0x0a, (byte)Math.Min(service.Length, 127), .. service.AsSpan(0, Math.Min(service.Length, 127))];
+        byte[] message = service.Length == 0 ? [] : [0x0a, .. LengthOf(service.Length), .. service];
         var frame = new byte[5 + message.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
         message.CopyTo(frame, 5);
@@ -141,6 +136,36 @@ internal sealed class ProbeChecks(ContainerEngine engine, TimeProvider time) : I
         var answer = await response.Content.ReadAsByteArrayAsync(stopping);
         return answer.AsSpan() is [0, _, _, _, _, 0x08, 0x01, ..] ? null : $"the service '{grpc.Service}' does not say that it is serving";
     }
+
+    /// <summary>A length in protobuf's form: seven bits a byte, the lowest first.</summary>
+    private static IEnumerable<byte> LengthOf(int length)
+    {
+        for (; length > 0x7f; length >>= 7)
+        {
+            yield return (byte)(length | 0x80);
+        }
+
+        yield return (byte)length;
+    }
+}
+
+/// <summary>Programs that the engine runs.</summary>
+internal static class EngineRuns
+{
+    private const int WordsBytesMax = 1024;
+
+    public static RunInContainer Of(ContainerEngine engine) => async (containerId, command, stopping) =>
+    {
+        var execution = engine.CreateExecution(containerId, new ExecutionSpec { Process = new ProcessSpec { Command = command } });
+        await using var session = await engine.StartExecutionAsync(execution, size: null, stopping);
+        var words = new MemoryStream();
+        await foreach (var chunk in session.ReadOutputAsync(stopping))
+        {
+            words.Write(chunk.Bytes.Span[..Math.Min(chunk.Bytes.Length, WordsBytesMax - (int)Math.Min(words.Length, WordsBytesMax))]);
+        }
+
+        return (engine.GetExecution(execution).ExitCode, Encoding.UTF8.GetString(words.ToArray()).Trim());
+    };
 }
 
 /// <summary>The container that is looked at.</summary>

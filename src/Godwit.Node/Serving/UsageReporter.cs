@@ -25,7 +25,7 @@ internal sealed partial class UsageReporter(Func<ContainerEngine?> engine, Local
     private readonly ConcurrentDictionary<string, Reading> containers = new(StringComparer.Ordinal);
     private Reading? host;
 
-    private sealed record Reading(long CpuNanoseconds, long Timestamp, UsageFigures? Figures);
+    private sealed record Reading(long CpuNanoseconds, long MemoryBytes, long Timestamp, UsageFigures? Figures);
 
     public UsageReport Current => new() { Node = host?.Figures, Pods = [.. OfPods(), .. OfGuests()] };
 
@@ -83,7 +83,18 @@ internal sealed partial class UsageReporter(Func<ContainerEngine?> engine, Local
             ReadAt = time.GetUtcNow(),
             WindowMs = (long)passed.TotalMilliseconds,
         };
-        return new Reading(cpuNanoseconds, now, figures);
+        return new Reading(cpuNanoseconds, memoryBytes, now, figures);
+    }
+
+    /// <summary>The same for Prometheus, of each container that runs: what it has used, not how fast, which is for whoever reads it to work out.</summary>
+    public IEnumerable<MetricSample> Samples()
+    {
+        var alive = engine() is { } here ? here.List().Where(container => container.State.IsAlive) : [];
+        return PodSamples.Of(alive.Select(container => (container.Spec.Labels, PodContainers.Read(container), containers.GetValueOrDefault(container.Id.Value)))
+            .Where(each => each.Item2 is not null && each.Item3 is not null)
+            .Select(each => new ContainerReading(
+                each.Labels.GetValueOrDefault(PodContainers.NamespaceLabel, ""), each.Labels.GetValueOrDefault(PodContainers.PodLabel, ""), each.Item2!.Value.Uid, each.Item2.Value.Run.Name,
+                each.Item2.Value.Run.Attempt, each.Item3!.CpuNanoseconds, each.Item3.MemoryBytes)));
     }
 
     private IEnumerable<PodUsage> OfPods()

@@ -124,6 +124,24 @@ public sealed class AgentServerTests
             text);
     }
 
+    [Fact]
+    public void Pods_are_told_by_their_names_with_what_each_container_has_used()
+    {
+        var text = MetricText.Write(PodSamples.Of(
+        [
+            new ContainerReading("shop", "web-1", "u1", "side", 0, 250_000_000, 1 << 20),
+            new ContainerReading("shop", "web-1", "u1", "main", 2, 1_500_000_000, 64 << 20),
+            new ContainerReading("default", "db-0", "u2", "db", 0, 0, 5),
+        ]));
+
+        Assert.Contains("godwit_agent_pods 2\n", text, StringComparison.Ordinal);
+        Assert.Contains("""godwit_pod_container_cpu_seconds_total{namespace="shop",pod="web-1",uid="u1",container="main"} 1.5""", text, StringComparison.Ordinal);
+        Assert.Contains("""godwit_pod_container_memory_bytes{namespace="shop",pod="web-1",uid="u1",container="main"} 67108864""", text, StringComparison.Ordinal);
+        Assert.Contains("""godwit_pod_container_restarts_total{namespace="shop",pod="web-1",uid="u1",container="main"} 2""", text, StringComparison.Ordinal);
+        Assert.Equal(3, text.Split("# TYPE godwit_pod_container_").Length - 1);
+        Assert.Contains("godwit_agent_pods 0\n", MetricText.Write(PodSamples.Of([])), StringComparison.Ordinal);
+    }
+
     /// <summary>An agent's door with one pretended machine behind it.</summary>
     private sealed class TestDoor : IAsyncDisposable
     {
