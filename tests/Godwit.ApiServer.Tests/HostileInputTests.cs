@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Logging;
 
 namespace Godwit.ApiServer.Tests;
 
@@ -183,6 +184,44 @@ public sealed class HostileInputTests
         Assert.DoesNotContain("secret", status.ToJsonString(), StringComparison.Ordinal);
         store.Mend();
         await AssertServesAsync(server);
+    }
+
+    [Fact]
+    public async Task The_log_says_under_the_answers_id_what_the_answer_keeps_to_itself()
+    {
+        var store = new StoppedStore { Fault = new InvalidOperationException("the secret inside") };
+        using var log = new CapturedLog();
+        using var loggers = LoggerFactory.Create(builder => builder.AddProvider(log));
+        await using var server = await TestServer.StartAsync(store: store, loggers: loggers);
+        store.Break();
+        using var answer = await server.Admin.GetAsync(new Uri(ConfigMaps + "/a", UriKind.Relative), TestServer.Stopping);
+        store.Mend();
+
+        var id = Assert.Single(answer.Headers.GetValues("Audit-Id"));
+        var line = Assert.Single(log.Lines, line => line.Values.GetValueOrDefault("RequestId") as string == id);
+        Assert.Equal((LogLevel.Error, "GET", ConfigMaps + "/a", "the secret inside"), (line.Level, line.Values["Method"], line.Values["Path"]?.ToString(), line.Error?.Message));
+    }
+
+    /// <summary>What is logged, with the values that a line is made of.</summary>
+    private sealed class CapturedLog : ILoggerProvider, ILogger
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, Dictionary<string, object?> Values, Exception? Error)> lines = new();
+
+        public IReadOnlyCollection<(LogLevel Level, Dictionary<string, object?> Values, Exception? Error)> Lines => lines;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue((logLevel, (state as IEnumerable<KeyValuePair<string, object?>>)?.GroupBy(pair => pair.Key).ToDictionary(pairs => pairs.Key, pairs => pairs.Last().Value, StringComparer.Ordinal) ?? [], exception));
+
+        public void Dispose()
+        {
+        }
     }
 
     private static async Task<SslStream> ConnectAsync(TestServer server)

@@ -7,6 +7,7 @@ using System.Text.Json.Nodes;
 using Godwit.Api.Machinery;
 using Godwit.Store;
 using Godwit.Store.Caching;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.ApiServer.Tests;
@@ -33,7 +34,7 @@ public sealed class TestServer : IAsyncDisposable
 
     public static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
-    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null, bool sharesStore = false, Auditing.AuditLogOptions? audit = null)
+    public static async Task<TestServer> StartAsync(ResourceRegistry? registry = null, IRevisionStore? store = null, TimeProvider? clock = null, bool sharesStore = false, Auditing.AuditLogOptions? audit = null, ILoggerFactory? loggers = null)
     {
         var data = Directory.CreateTempSubdirectory($"godwit-server-{Environment.ProcessId}-").FullName;
         var chosen = new ApiServerOptions
@@ -42,7 +43,7 @@ public sealed class TestServer : IAsyncDisposable
             Store = store ?? new CachingRevisionStore(new MemoryRevisionStore(), new CacheOptions()),
             Registry = registry ?? TestKinds.Registry,
             Listen = [new IPEndPoint(IPAddress.Loopback, 0)],
-            Loggers = NullLoggerFactory.Instance,
+            Loggers = loggers ?? NullLoggerFactory.Instance,
             Clock = clock ?? TimeProvider.System,
             SharesStore = sharesStore,
             Audit = audit,

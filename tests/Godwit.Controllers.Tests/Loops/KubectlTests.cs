@@ -72,6 +72,21 @@ public sealed class KubectlTests
     /// <summary>What it says; fails when it does.</summary>
     internal static async Task<string> RunAsync(TestCluster cluster, string arguments, string? input = null)
     {
+        var (code, output, errors) = await TryAsync(cluster, arguments, input);
+        Assert.True(code == 0, $"kubectl {arguments}: {errors}{output}");
+        return output;
+    }
+
+    /// <summary>What it says of a failure; fails when it does not.</summary>
+    internal static async Task<string> FailAsync(TestCluster cluster, string arguments)
+    {
+        var (code, output, errors) = await TryAsync(cluster, arguments, input: null);
+        Assert.True(code != 0, $"kubectl {arguments}: {output}");
+        return output + errors;
+    }
+
+    private static async Task<(int Code, string Output, string Errors)> TryAsync(TestCluster cluster, string arguments, string? input)
+    {
         Assert.SkipUnless(File.Exists(Kubectl), $"{Kubectl} is not there: install kubernetes-client");
         var start = new ProcessStartInfo(Kubectl, ["--kubeconfig", cluster.KubeconfigPath, .. arguments.Split(' ')])
         {
@@ -87,8 +102,7 @@ public sealed class KubectlTests
         var output = process.StandardOutput.ReadToEndAsync(bound.Token);
         var errors = process.StandardError.ReadToEndAsync(bound.Token);
         await process.WaitForExitAsync(bound.Token);
-        Assert.True(process.ExitCode == 0, $"kubectl {arguments}: {await errors}{await output}");
         TestContext.Current.TestOutputHelper?.WriteLine($"$ kubectl {arguments}\n{await output}");
-        return await output;
+        return (process.ExitCode, await output, await errors);
     }
 }
