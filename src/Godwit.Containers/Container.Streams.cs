@@ -10,6 +10,9 @@ internal sealed partial class Container
 {
     private const long LogRoomBytes = 64 << 10;
 
+    /// <summary>At the last look its first process was at its end.</summary>
+    private bool wasLeaving;
+
     /// <summary>Attaches now; what is printed from here on will be seen, whenever it is read.</summary>
     internal async Task<IProcessSession> AttachAsync(AttachOptions options, CancellationToken stopping)
     {
@@ -74,10 +77,26 @@ internal sealed partial class Container
             }
         }
 
+        FreeLastProcesses();
         if (IsUnsaved)
         {
             await SaveAgainAsync(stopping);
         }
+    }
+
+    /// <summary>
+    /// A container ends when all in it have ended and been waited for. One that was executed is waited for by its monitor, and that may be waiting for a client that does not
+    /// read: so the container would neither run nor end. Whoever reads has until the second look to do so.
+    /// </summary>
+    private void FreeLastProcesses()
+    {
+        var isLeaving = record.State is ContainerState.Alive alive && alive.Now.Process.IsExiting;
+        if (isLeaving && wasLeaving)
+        {
+            Executions.LetGo();
+        }
+
+        wasLeaving = isLeaving;
     }
 
     /// <summary>

@@ -71,6 +71,19 @@ internal sealed class MonitorConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Nothing more is taken from the monitor, so that it waits for us no longer; what it has sent can still be read.</summary>
+    internal void RefuseOutput()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Receive);
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
+        {
+            // It waits for nobody.
+        }
+    }
+
     public ValueTask DisposeAsync()
     {
         socket.Dispose();

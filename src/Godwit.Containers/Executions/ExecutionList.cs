@@ -40,6 +40,15 @@ internal sealed class ExecutionList(Container container, EngineParts parts)
 
     internal Execution? Find(string id) => executions.TryGetValue(id, out var found) ? found : null;
 
+    /// <summary>Their monitors wait no longer for clients that do not read.</summary>
+    internal void LetGo()
+    {
+        foreach (var execution in executions.Values.Where(one => one.Snapshot().ExitCode is null))
+        {
+            execution.LetGo();
+        }
+    }
+
     /// <summary>Those that have ended make room, the oldest first.</summary>
     private void Forget()
     {
@@ -64,6 +73,7 @@ internal sealed class ExecutionList(Container container, EngineParts parts)
 internal sealed class Execution(string id, ExecutionSpec spec, Container container, EngineParts parts)
 {
     private int started;
+    private volatile Attaching.MonitorConnection? line;
     private volatile ExecutionSnapshot snapshot = new(id, container.Id, spec, null, null);
 
     internal string Id => id;
@@ -90,7 +100,7 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
             var process = BuildProcess(size);
             await File.WriteAllBytesAsync(Folder.Configuration, JsonSerializer.SerializeToUtf8Bytes(process, RuntimeJson.Default.RuntimeProcess), stopping);
             var running = await parts.Monitors.ExecuteAsync(
-                Folder, spec.Process with { StandardInputOnce = true }, id, async token => connection = await Attaching.MonitorConnection.OpenAsync(Folder, token), stopping);
+                Folder, spec.Process with { StandardInputOnce = true }, id, async token => line = connection = await Attaching.MonitorConnection.OpenAsync(Folder, token), stopping);
             snapshot = snapshot with { ProcessId = running.ProcessId };
             container.Tell("exec_start: " + string.Join(' ', spec.Process.Arguments), ("execID", id));
             return new ExecutionSession(connection!, EndAsync(running.Ended));
@@ -107,6 +117,8 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
             throw;
         }
     }
+
+    internal void LetGo() => line?.RefuseOutput();
 
     internal void Resize(TerminalSize size)
     {

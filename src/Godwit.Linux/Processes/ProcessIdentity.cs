@@ -18,6 +18,12 @@ public readonly record struct ProcessIdentity(int ProcessId, ulong StartTimeTick
     /// <summary>Whether it waits for something that may be interrupted (state S): not while it runs, wants to run, is stopped or is gone.</summary>
     public bool IsAsleep => ProcessStat.Read(ProcessId) is { State: 'S' } stat && stat.StartTimeTicks == StartTimeTicks;
 
+    /// <summary>
+    /// Whether its end has begun. The first process of a PID namespace stays so until all others in it have ended and been waited for by their parents, wherever those are
+    /// (pid_namespaces(7)).
+    /// </summary>
+    public bool IsExiting => ProcessStat.Read(ProcessId) is { IsExiting: true } stat && stat.StartTimeTicks == StartTimeTicks;
+
     /// <summary>The form that <see cref="ToString"/> writes.</summary>
     public static bool TryParse(string? text, out ProcessIdentity identity)
     {

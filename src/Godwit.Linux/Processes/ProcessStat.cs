@@ -6,14 +6,20 @@ namespace Godwit.Linux.Processes;
 /// <param name="State">The kernel's letter: R, S, D, T, Z (zombie), X (dead).</param>
 /// <param name="StartTimeTicks">Clock ticks from boot to the process's start.</param>
 /// <param name="CpuTicks">User and system time used so far, in clock ticks (a hundred a second on every Linux of today).</param>
-internal readonly record struct ProcessStat(char State, ulong StartTimeTicks, ulong CpuTicks)
+/// <param name="Flags">The kernel's flags of it (<c>PF_…</c> of <c>linux/sched.h</c>).</param>
+internal readonly record struct ProcessStat(char State, ulong StartTimeTicks, ulong CpuTicks, ulong Flags)
 {
+    private const ulong ExitingFlag = 0x4; // PF_EXITING
+
     private const int StateField = 3;
+    private const int FlagsField = 9;
     private const int UserTimeField = 14;
     private const int SystemTimeField = 15;
     private const int StartTimeField = 22;
 
     internal bool IsDead => State is 'Z' or 'X';
+
+    internal bool IsExiting => (Flags & ExitingFlag) != 0;
 
     internal static ProcessStat? Read(int processId)
     {
@@ -40,9 +46,10 @@ internal readonly record struct ProcessStat(char State, ulong StartTimeTicks, ul
         return fields.Length > StartTimeField - StateField
             && fields[0].Length == 1
             && TryField(fields, StartTimeField, out var start)
+            && TryField(fields, FlagsField, out var flags)
             && TryField(fields, UserTimeField, out var user)
             && TryField(fields, SystemTimeField, out var system)
-                ? new ProcessStat(fields[0][0], start, user + system)
+                ? new ProcessStat(fields[0][0], start, user + system, flags)
                 : null;
     }
 

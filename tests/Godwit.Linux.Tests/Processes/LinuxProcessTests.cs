@@ -50,10 +50,14 @@ public sealed class LinuxProcessTests
     }
 
     [Theory]
-    [InlineData("12 (sh) S 1 12 12 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 1 0 3141 0 0", 'S', 3141UL, 11UL)]
-    [InlineData("12 (a) b) R 9) Z 1 12 12 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 7 0 0", 'Z', 7UL, 0UL)]
-    public void Stat_is_read_past_any_program_name(string text, char state, ulong start, ulong cpu) =>
-        Assert.Equal(new ProcessStat(state, start, cpu), ProcessStat.Parse(text));
+    [InlineData("12 (sh) S 1 12 12 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 1 0 3141 0 0", 'S', 3141UL, 11UL, false)]
+    [InlineData("12 (sh) S 1 12 12 0 -1 4194564 1 0 0 0 5 6 0 0 20 0 1 0 3141 0 0", 'S', 3141UL, 11UL, true)]
+    [InlineData("12 (a) b) R 9) Z 1 12 12 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 7 0 0", 'Z', 7UL, 0UL, false)]
+    public void Stat_is_read_past_any_program_name(string text, char state, ulong start, ulong cpu, bool isExiting)
+    {
+        var stat = ProcessStat.Parse(text)!.Value;
+        Assert.Equal((state, start, cpu, isExiting), (stat.State, stat.StartTimeTicks, stat.CpuTicks, stat.IsExiting));
+    }
 
     [Theory]
     [InlineData("")]

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Godwit.Linux.Networking;
 using Godwit.Real.Tests.Containers;
@@ -25,7 +24,7 @@ public sealed class ApiLoadTests
     {
         await using var engine = await EngineProcess.StartAsync();
         await engine.ImportBusyboxAsync();
-        using var client = Connect(engine);
+        using var client = engine.Connect(Together);
         await ManyAsync(client, 40, runsEvery: 1); // What is opened once and kept is open by now.
         var (before, memoryBefore) = (Count(engine), Memory(engine));
         await ManyAsync(client, 1000, runsEvery: 10);
@@ -38,7 +37,7 @@ public sealed class ApiLoadTests
     {
         await using var engine = await EngineProcess.StartAsync();
         await engine.ImportBusyboxAsync();
-        using var client = Connect(engine);
+        using var client = engine.Connect(Together);
         await ManyAsync(client, 8, runsEvery: 1);
         var (before, memoryBefore) = (Count(engine), Memory(engine));
         await Parallel.ForAsync(0, 50, new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = EngineLab.Stopping }, async (number, stopping) =>
@@ -65,7 +64,7 @@ public sealed class ApiLoadTests
     {
         await using var engine = await EngineProcess.StartAsync();
         await engine.ImportBusyboxAsync();
-        using var client = Connect(engine);
+        using var client = engine.Connect(Together);
         await ManyAsync(client, 8, runsEvery: 1);
         var memoryBefore = Memory(engine);
         await engine.MustAsync("run", "--name", "printer", "--network", "none", DockerLab.Busybox, "busybox", "seq", "1000000");
@@ -83,6 +82,82 @@ public sealed class ApiLoadTests
         Assert.True(highest < memoryBefore + GrowthBytesMax, $"{memoryBefore} bytes before, {highest} meanwhile");
     }
 
+    /// <summary>Its first program takes no notice of a refusal: whatever ends in there, it goes on.</summary>
+    [Fact]
+    public async Task One_that_forks_without_end_is_held_at_its_bound_and_everybody_else_stays_well()
+    {
+        const int tasksMax = 100;
+        await using var engine = await EngineProcess.StartAsync();
+        await engine.ImportBusyboxAsync();
+        using var client = engine.Connect(Together);
+        await ManyAsync(client, 8, runsEvery: 1);
+        await engine.MustAsync("run", "-d", "--name", "neighbour", "--network", "none", DockerLab.Busybox, "sleep", "1000");
+        var (before, memoryBefore) = (Count(engine), Memory(engine));
+        var id = await engine.MustAsync("run", "-d", "--name", "forks", "--network", "none", "--pids-limit", $"{tasksMax}", DockerLab.Busybox, "busybox", "awk", "BEGIN { while (1) system(\"sleep 1000 &\") }");
+        var group = ControlGroups().Single(group => group.Contains(id, StringComparison.Ordinal) && File.ReadAllText(Path.Combine(group, "pids.max")).Trim() == $"{tasksMax}");
+        await EngineLab.UntilAsync(() => Refused(group) > 0, "it is at its bound");
+
+        var refused = Refused(group);
+        Assert.Equal("well", await engine.MustAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "echo", "well"));
+        Assert.Equal("well", await engine.MustAsync("exec", "neighbour", "echo", "well"));
+        Assert.Equal(["forks", "neighbour"], (await engine.MustAsync("ps", "--format", "{{.Names}}")).Split('\n').Order(StringComparer.Ordinal));
+        Assert.InRange((await engine.MustAsync("top", "forks", "-eo", "pid,comm")).Split('\n').Length, 2, tasksMax + 1);
+        Assert.InRange(int.Parse(await engine.MustAsync("stats", "--no-stream", "--format", "{{.PIDs}}", "forks"), CultureInfo.InvariantCulture), 2, tasksMax);
+        await engine.DockerAsync("exec", "forks", "true"); // It may find room or not; it ends.
+        await EngineLab.UntilAsync(() => Refused(group) > refused + tasksMax, "it goes on trying");
+        Assert.InRange(Field(Path.Combine(group, "pids.current"), ""), 2, tasksMax);
+
+        await engine.MustAsync("rm", "-f", "forks");
+        await SameAgainAsync(engine, before);
+        Assert.True(Memory(engine) < memoryBefore + GrowthBytesMax, $"{memoryBefore} bytes before, {Memory(engine)} after");
+    }
+
+    /// <summary>One client has stopped in the middle of a log, one never reads on what it is attached to, and one does not read what it executes.</summary>
+    [Fact]
+    public async Task One_that_prints_without_end_to_clients_that_do_not_read_costs_bounded_memory_and_nobody_waits()
+    {
+        const long printedBytesMin = 200L << 20;
+        var line = new string('x', 4000);
+        await using var engine = await EngineProcess.StartAsync();
+        await engine.ImportBusyboxAsync();
+        using var client = engine.Connect(Together);
+        await ManyAsync(client, 8, runsEvery: 1);
+        var (before, memoryBefore) = (Count(engine), Memory(engine));
+        await engine.MustAsync("run", "-d", "--name", "prints", "--network", "none", "--log-opt", "max-size=8m", "--log-opt", "max-file=2", DockerLab.Busybox, "busybox", "yes", line);
+        string[][] commands = [["logs", "-f", "prints"], ["attach", "--no-stdin", "prints"], ["exec", "prints", "busybox", "yes", line]];
+        var silent = commands.Select(command => engine.Begin(command)).ToList();
+        foreach (var one in silent)
+        {
+            var first = await one.StandardOutput.ReadLineAsync(EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping);
+            Assert.Matches("^x+$", first); // So it is connected, perhaps in the middle of a line. It is read no more.
+        }
+
+        await EngineLab.HostAsync("kill", "-STOP", $"{silent[0].Id}");
+        var printer = $"/proc/{await engine.MustAsync("inspect", "--format", "{{.State.Pid}}", "prints")}/io";
+        var (printed, highest) = (Printed(printer), 0L);
+        await EngineLab.UntilAsync(
+            () =>
+            {
+                highest = Math.Max(highest, Memory(engine));
+                return Printed(printer) > printed + printedBytesMin;
+            },
+            "it has printed hundreds of megabytes");
+        Assert.Equal("well", await engine.MustAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "echo", "well"));
+        Assert.Matches("^[x\n]+$", await engine.MustAsync("logs", "--tail", "1", "prints"));
+        Assert.True(Math.Max(highest, Memory(engine)) < memoryBefore + GrowthBytesMax, $"{memoryBefore} bytes before, {highest} meanwhile");
+        Assert.All(silent, one => Assert.False(one.HasExited));
+
+        await engine.MustAsync("rm", "-f", "prints"); // Though they all are connected.
+        foreach (var one in silent)
+        {
+            one.Kill();
+            await one.WaitForExitAsync(EngineLab.Stopping);
+            one.Dispose();
+        }
+
+        await SameAgainAsync(engine, before);
+    }
+
     /// <summary>What the engine does after its answer, and the kernel after a process's end, takes a moment.</summary>
     private static async Task SameAgainAsync(EngineProcess engine, Things before)
     {
@@ -95,17 +170,6 @@ public sealed class ApiLoadTests
             Assert.Equal(before, Count(engine));
         }
     }
-
-    private static HttpClient Connect(EngineProcess engine) => new(new SocketsHttpHandler
-    {
-        MaxConnectionsPerServer = Together,
-        ConnectCallback = async (_, stopping) =>
-        {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(engine.Host["unix://".Length..]), stopping);
-            return new NetworkStream(socket, ownsSocket: true);
-        },
-    });
 
     private static Task ManyAsync(HttpClient client, int count, int runsEvery) => Parallel.ForAsync(
         0,
@@ -138,9 +202,19 @@ public sealed class ApiLoadTests
         await answer.Content.CopyToAsync(Stream.Null, stopping);
     }
 
-    private static long Memory(EngineProcess engine) => long.Parse(
-        File.ReadLines($"/proc/{engine.ProcessId}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-        CultureInfo.InvariantCulture) << 10;
+    private static long Memory(EngineProcess engine) => Field($"/proc/{engine.ProcessId}/status", "VmRSS:") << 10;
+
+    /// <summary>Bytes that a process has written, to whatever.</summary>
+    private static long Printed(string file) => Field(file, "wchar:");
+
+    /// <summary>How many forks the kernel has refused a group.</summary>
+    private static long Refused(string group) => Field(Path.Combine(group, "pids.events"), "max");
+
+    /// <summary>The number of the line that begins with this name.</summary>
+    private static long Field(string file, string name) =>
+        long.Parse(File.ReadLines(file).First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+
+    private static IEnumerable<string> ControlGroups() => Directory.EnumerateDirectories(Directory.Exists(TasksHierarchy) ? TasksHierarchy : "/sys/fs/cgroup", "*", SearchOption.AllDirectories);
 
     /// <summary>What containers could leave, on the host and in the engine. Of its descriptors those that are for containers: pipes, holds on processes, files of its own.</summary>
     private static Things Count(EngineProcess engine) => new(
@@ -148,22 +222,31 @@ public sealed class ApiLoadTests
         NetworkNamespace.List().Count(name => name.StartsWith(engine.LinkPrefix, StringComparison.Ordinal)),
         Directory.EnumerateFileSystemEntries($"/proc/{engine.ProcessId}/fd").Select(Target).Count(target =>
             target.StartsWith("pipe:", StringComparison.Ordinal) || target.StartsWith("anon_inode:[pidfd", StringComparison.Ordinal) || target.StartsWith(engine.Folder, StringComparison.Ordinal)),
-        Directory.EnumerateDirectories(Directory.Exists(TasksHierarchy) ? TasksHierarchy : "/sys/fs/cgroup", "*", SearchOption.AllDirectories).Count(group => group.Contains(engine.Instance, StringComparison.Ordinal)),
+        ControlGroups().Count(group => group.Contains(engine.Instance, StringComparison.Ordinal)),
         Directory.EnumerateFileSystemEntries("/sys/class/net").Count(device => Path.GetFileName(device).StartsWith(engine.LinkPrefix, StringComparison.Ordinal)),
         Directory.EnumerateDirectories(Path.Combine(engine.DataFolder, "engine/containers")).Count(),
-        Zombies(engine.ProcessId));
+        Zombies(engine.ProcessId),
+        Directory.EnumerateDirectories("/proc").Count(folder => IsOther(folder, engine)));
+
+    /// <summary>A process of the engine's, a monitor or a name server, or one in a container.</summary>
+    private static bool IsOther(string folder, EngineProcess engine) => int.TryParse(Path.GetFileName(folder), out var id) && id != engine.ProcessId
+        && (Read(folder, "cmdline") + Read(folder, "cgroup")).Contains($"godwit-{engine.Instance}", StringComparison.Ordinal);
 
     private static int Zombies(int parent) => Directory.EnumerateDirectories("/proc").Count(folder =>
+        int.TryParse(Path.GetFileName(folder), out _) && Read(folder, "stat").Split(") ").Last().Split(' ') is ["Z", var of, ..] && of == parent.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>What the kernel says of a process; nothing of one that is gone.</summary>
+    private static string Read(string folder, string file)
     {
         try
         {
-            return int.TryParse(Path.GetFileName(folder), out _) && File.ReadAllText(Path.Combine(folder, "stat")).Split(") ").Last().Split(' ') is ["Z", var of, ..] && of == parent.ToString(CultureInfo.InvariantCulture);
+            return File.ReadAllText(Path.Combine(folder, file));
         }
-        catch (IOException)
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
-            return false; // It is gone.
+            return "";
         }
-    });
+    }
 
     private static string Target(string link)
     {
@@ -177,5 +260,5 @@ public sealed class ApiLoadTests
         }
     }
 
-    private readonly record struct Things(int Mounts, int Namespaces, int Descriptors, int ControlGroups, int Devices, int Folders, int Zombies);
+    private readonly record struct Things(int Mounts, int Namespaces, int Descriptors, int ControlGroups, int Devices, int Folders, int Zombies, int Processes);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Godwit.Linux.Files;
 using Godwit.Real.Tests.Containers;
 using Godwit.Real.Tests.Labs;
@@ -100,6 +101,18 @@ internal sealed class EngineProcess : IAsyncDisposable
 
     /// <summary>A client that goes on by itself.</summary>
     public Process Begin(params string[] arguments) => DockerClients.Start(DockerClients.Newest!, Host, Path.Combine(folder, "config"), arguments);
+
+    /// <summary>To its API without a client between: paths begin with <c>http://engine/v1.41/</c>.</summary>
+    public HttpClient Connect(int connectionsMax) => new(new SocketsHttpHandler
+    {
+        MaxConnectionsPerServer = connectionsMax,
+        ConnectCallback = async (_, stopping) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Host["unix://".Length..]), stopping);
+            return new NetworkStream(socket, ownsSocket: true);
+        },
+    });
 
     public Task ImportBusyboxAsync() => DockerLab.ImportAsync(folder, async tar => { await MustAsync("import", "--change", "ENV PATH=/bin", "--change", "CMD [\"sh\"]", tar, DockerLab.Busybox); });
 
