@@ -152,6 +152,11 @@ public sealed partial class ContainerEngine : IAsyncDisposable
         catch
         {
             await parts.Roots.RemoveAsync(id, CancellationToken.None);
+            foreach (var volume in spec.Mounts.OfType<MountSpec.Volume>().Where(volume => volume.Anonymous))
+            {
+                parts.Volumes.TryRemove(volume.Name, id.Value); // Nobody else knows its name.
+            }
+
             parts.Volumes.Release(id.Value);
             Directory.Delete(container.Folder.Data, recursive: true);
             names.TryRemove(taken, out _);

@@ -17,6 +17,10 @@ namespace Godwit.DockerApi;
 public sealed class DockerApiHost : IAsyncDisposable
 {
     private const int ConnectionsMax = 4096;
+
+    /// <summary>Of a request's line, in which filters stand, and of its headers, in which a builder's credentials and secrets do: as many as clients may send to Docker.</summary>
+    private const int HeadBytesMax = 1 << 20;
+
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
     private readonly WebApplication web;
@@ -94,6 +98,8 @@ public sealed class DockerApiHost : IAsyncDisposable
         limits.MaxConcurrentConnections = ConnectionsMax;
         limits.MaxConcurrentUpgradedConnections = ConnectionsMax;
         limits.MaxRequestBodySize = Exchange.JsonBytesMax;
+        limits.MaxRequestLineSize = HeadBytesMax;
+        limits.MaxRequestHeadersTotalSize = HeadBytesMax;
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
     }

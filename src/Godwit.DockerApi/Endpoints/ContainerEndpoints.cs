@@ -50,6 +50,11 @@ internal sealed class ContainerEndpoints(EngineServices services)
             throw DockerException.Invalid("invalid reference format: no image is given");
         }
 
+        if (services.Images.Find(body.Image) is null)
+        {
+            services.Images.ParseReference(body.Image); // What is no name at all is not missing: a client would go and pull it.
+        }
+
         var image = services.Images.Get(body.Image);
         CheckPlatform(exchange.Query("platform"), image);
         var id = await CreateAsync(exchange, image, body);
