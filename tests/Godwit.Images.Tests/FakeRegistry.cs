@@ -29,8 +29,8 @@ internal sealed class FakeRegistry : IAsyncDisposable
 
     public ConcurrentDictionary<string, (byte[] Content, string Type)> Manifests { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>All requests so far: <c>GET /v2/…</c>, and the value of Range if there is one.</summary>
-    public ConcurrentQueue<(string Line, string? Range, string? Authorization)> Requests { get; } = new();
+    /// <summary>All requests so far: <c>GET /v2/…</c>, and the values of Range, Authorization and Accept if there are any.</summary>
+    public ConcurrentQueue<(string Line, string? Range, string? Authorization, string? Accept)> Requests { get; } = new();
 
     /// <summary>A request may be answered here, whole; null goes on as usual.</summary>
     public Func<string, string?, (int Status, string Headers, byte[] Body)?> Answer { get; set; } = (_, _) => null;
@@ -44,7 +44,10 @@ internal sealed class FakeRegistry : IAsyncDisposable
     public bool IgnoresRange { get; set; }
 
     /// <summary>Puts an image in: layers (already compressed, with the digests of their tars), a configuration, a manifest.</summary>
-    public void Add(string repository, string tag, params (byte[] Blob, Oci.Digest DiffId, string Type)[] layers)
+    public void Add(string repository, string tag, params (byte[] Blob, Oci.Digest DiffId, string Type)[] layers) => Add(repository, tag, Oci.MediaTypes.OciManifest, Oci.MediaTypes.OciConfig, layers);
+
+    /// <summary>The same, whose manifest and configuration have these types.</summary>
+    public void Add(string repository, string tag, string manifestType, string configType, params (byte[] Blob, Oci.Digest DiffId, string Type)[] layers)
     {
         var config = Oci.OciFormat.Write(new Oci.ImageConfig { Architecture = Oci.Platform.Host.Architecture, OperatingSystem = "linux", RootFileSystem = new() { DiffIds = [.. layers.Select(layer => layer.DiffId)] } });
         Blobs[Oci.Digest.Of(config).ToString()] = config;
@@ -55,11 +58,11 @@ internal sealed class FakeRegistry : IAsyncDisposable
 
         var manifest = Oci.OciFormat.Write(new Oci.ImageManifest
         {
-            MediaType = Oci.MediaTypes.OciManifest,
-            Config = new() { MediaType = Oci.MediaTypes.OciConfig, Digest = Oci.Digest.Of(config), SizeBytes = config.Length },
+            MediaType = manifestType,
+            Config = new() { MediaType = configType, Digest = Oci.Digest.Of(config), SizeBytes = config.Length },
             Layers = [.. layers.Select(layer => new Oci.Descriptor { MediaType = layer.Type, Digest = Oci.Digest.Of(layer.Blob), SizeBytes = layer.Blob.Length })],
         });
-        AddManifest(repository, tag, manifest, Oci.MediaTypes.OciManifest);
+        AddManifest(repository, tag, manifest, manifestType);
     }
 
     public Oci.Digest AddManifest(string repository, string tag, byte[] manifest, string type)
@@ -118,7 +121,7 @@ internal sealed class FakeRegistry : IAsyncDisposable
         }
     }
 
-    private async Task<(string Line, string? Range, string? Authorization)?> ReadRequestAsync(NetworkStream stream)
+    private async Task<(string Line, string? Range, string? Authorization, string? Accept)?> ReadRequestAsync(NetworkStream stream)
     {
         var head = new StringBuilder();
         var one = new byte[1];
@@ -133,13 +136,13 @@ internal sealed class FakeRegistry : IAsyncDisposable
         }
 
         var lines = head.ToString().Split("\r\n");
-        string? Header(string name) => lines.FirstOrDefault(line => line.StartsWith(name + ": ", StringComparison.OrdinalIgnoreCase))?[(name.Length + 2)..];
-        return (lines[0][..lines[0].LastIndexOf(' ')], Header("Range"), Header("Authorization"));
+        string? Header(string name) => lines.Where(line => line.StartsWith(name + ": ", StringComparison.OrdinalIgnoreCase)).Select(line => line[(name.Length + 2)..]).ToList() is { Count: > 0 } values ? string.Join(", ", values) : null;
+        return (lines[0][..lines[0].LastIndexOf(' ')], Header("Range"), Header("Authorization"), Header("Accept"));
     }
 
-    private async Task<bool> RespondAsync(NetworkStream stream, (string Line, string? Range, string? Authorization) request)
+    private async Task<bool> RespondAsync(NetworkStream stream, (string Line, string? Range, string? Authorization, string? Accept) request)
     {
-        var (status, headers, body) = Answer(request.Line, request.Authorization) ?? Usual(request.Line, request.Range);
+        var (status, headers, body) = Answer(request.Line, request.Authorization) ?? Usual(request.Line, request.Range, request.Accept ?? "");
         var length = body.Length;
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n{headers}\r\n"), stop.Token);
         if (request.Line.StartsWith("HEAD", StringComparison.Ordinal))
@@ -154,13 +157,14 @@ internal sealed class FakeRegistry : IAsyncDisposable
         return breakAfter is null;
     }
 
-    private (int Status, string Headers, byte[] Body) Usual(string line, string? range)
+    /// <summary>A manifest of a type that the client does not take is not there, as real registries have it.</summary>
+    private (int Status, string Headers, byte[] Body) Usual(string line, string? range, string accept)
     {
         var path = line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..];
         var digest = path[(path.LastIndexOf('/') + 1)..];
         if (path.Contains("/manifests/", StringComparison.Ordinal))
         {
-            return Manifests.TryGetValue(path["/v2/".Length..].Replace("/manifests/", "/", StringComparison.Ordinal), out var found) ? (200, $"Content-Type: {found.Type}\r\n", found.Content) : (404, "", []);
+            return Manifests.TryGetValue(path["/v2/".Length..].Replace("/manifests/", "/", StringComparison.Ordinal), out var found) && accept.Split(',').Any(type => type.Trim().Split(';')[0] == found.Type) ? (200, $"Content-Type: {found.Type}\r\n", found.Content) : (404, "", []);
         }
 
         if (!path.Contains("/blobs/", StringComparison.Ordinal) || !Blobs.TryGetValue(digest, out var blob))

@@ -230,6 +230,33 @@ public sealed class PullTests : IAsyncLifetime
         Assert.Contains("no matching manifest for linux/riscv64", refusal.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Schema 2, as docker itself pushed before it wrote OCI's.</summary>
+    [Fact]
+    public async Task Dockers_own_types_are_pulled_as_OCIs_are_by_their_manifest_and_by_a_list_of_them()
+    {
+        var plain = Sample.Tar((Sample.File("plain"), "as it is"));
+        registry.Add("team/app", "v1", MediaTypes.DockerManifest, MediaTypes.DockerConfig, (layer, diffId, MediaTypes.DockerLayerGzip), (plain, Digest.Of(plain), MediaTypes.DockerLayer));
+        var (manifest, type) = registry.Manifests["team/app/v1"];
+        Assert.Equal("application/vnd.docker.distribution.manifest.v2+json", type);
+        using (var store = Open())
+        {
+            var image = await PullAsync(store);
+            Assert.Equal(Digest.Of(manifest), image.RepositoryDigests.Single().Digest);
+            await CheckDataAsync(store, image);
+            var root = await store.Layers.PrepareAsync(image, "c1", sizeLimitBytes: null, Sample.Stopping);
+            Assert.Equal("as it is", await File.ReadAllTextAsync(Path.Combine(root.RootPath, "plain"), Sample.Stopping));
+            root.Remove();
+        }
+
+        var here = new Descriptor { MediaType = MediaTypes.DockerManifest, Digest = Digest.Of(manifest), SizeBytes = manifest.Length, Platform = Platform.Host };
+        var list = OciFormat.Write(new ImageIndex { MediaType = MediaTypes.DockerIndex, Manifests = [here with { Platform = Platform.Parse("linux/s390x"), Digest = Digest.Of("x"u8) }, here] });
+        var named = registry.AddManifest("team/app", "v1", list, MediaTypes.DockerIndex);
+        using var other = Sample.OpenStore(folder.Sub("other"));
+        var listed = await PullAsync(other);
+        Assert.Equal(named, listed.RepositoryDigests.Single().Digest);
+        await CheckDataAsync(other, listed);
+    }
+
     [Fact]
     public async Task Zstd_and_plain_layers_are_unpacked_too()
     {

@@ -59,6 +59,76 @@ public sealed class RegistryTests(RealRegistry registry) : IClassFixture<RealReg
         Assert.Equal(image.Id, (await taker.PullAsync(other, new PullOptions(), new Heard(), Sample.Stopping)).Id);
     }
 
+    /// <summary>What a docker of its time wrote, byte for byte, members that nobody reads among them.</summary>
+    [Fact]
+    public async Task What_docker_pushed_in_its_own_types_goes_on_as_it_was_and_what_is_built_on_it_is_OCIs()
+    {
+        RequireRegistry();
+        var tar = Sample.Tar((Sample.File("greeting"), "from docker"));
+        using var compressed = new MemoryStream();
+        using (var gzip = new System.IO.Compression.GZipStream(compressed, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(tar);
+        }
+
+        var layer = compressed.ToArray();
+        var config = Sample.Bytes($$$"""{"architecture":"{{{Oci.Platform.Host.Architecture}}}","config":{"Hostname":"","Env":["PATH=/bin"],"Cmd":["/bin/true"],"ArgsEscaped":true,"Image":"sha256:{{{new string('a', 64)}}}","Volumes":null,"OnBuild":null,"Labels":null},"container":"{{{new string('b', 64)}}}","container_config":{"Cmd":["/bin/sh","-c","#(nop) "]},"created":"2020-01-02T03:04:05.678901234Z","docker_version":"19.03.8","history":[{"created":"2020-01-02T03:04:05.678901234Z","created_by":"/bin/sh -c #(nop) COPY file in / "}],"os":"linux","rootfs":{"type":"layers","diff_ids":["{{{Oci.Digest.Of(tar)}}}"]}}""");
+        var manifest = Sample.Bytes($$"""
+            {
+               "schemaVersion": 2,
+               "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+               "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": {{config.Length}}, "digest": "{{Oci.Digest.Of(config)}}"},
+               "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "size": {{layer.Length}}, "digest": "{{Oci.Digest.Of(layer)}}"}]
+            }
+            """);
+        using var http = new HttpClient { BaseAddress = new Uri($"http://{registry.Name}/v2/") };
+        await PutBlobAsync(http, "old/app", config);
+        await PutBlobAsync(http, "old/app", layer);
+        using (var content = new ByteArrayContent(manifest) { Headers = { { "Content-Type", Oci.MediaTypes.DockerManifest } } })
+        {
+            (await http.PutAsync(new Uri("old/app/manifests/v1", UriKind.Relative), content, Sample.Stopping)).EnsureSuccessStatusCode();
+        }
+
+        using var store = Sample.OpenStore(folder.Sub("store"));
+        var image = await store.PullAsync(store.ParseReference($"{registry.Name}/old/app:v1"), new PullOptions(), new Heard(), Sample.Stopping);
+        Assert.Equal((Oci.Digest.Of(config), Oci.Digest.Of(manifest)), (image.Id, image.RepositoryDigests.Single().Digest!.Value));
+        store.Tag(image.Id, store.ParseReference($"{registry.Name}/on/app:v1"));
+        await store.PushAsync(store.ParseReference($"{registry.Name}/on/app:v1"), new(), new Heard(), Sample.Stopping);
+        Assert.Equal(manifest, await GetManifestAsync(http, "on/app", Oci.MediaTypes.DockerManifest));
+
+        var root = await store.Layers.PrepareAsync(image, "c1", sizeLimitBytes: null, Sample.Stopping);
+        Assert.Equal("from docker", await File.ReadAllTextAsync(Path.Combine(root.RootPath, "greeting"), Sample.Stopping));
+        await File.WriteAllTextAsync(Path.Combine(root.RootPath, "more"), "built on it", Sample.Stopping);
+        var added = (await root.CommitAsync(Sample.Stopping))!;
+        root.Remove();
+        var child = await store.CreateAsync(Sample.Step($"{registry.Name}/on/child:v1") with { Parent = image, Layer = added.DiffId }, Sample.Stopping);
+        await store.PushAsync(store.ParseReference($"{registry.Name}/on/child:v1"), new(), new Heard(), Sample.Stopping);
+        var pushed = Oci.OciFormat.ReadManifest(await GetManifestAsync(http, "on/child", Oci.MediaTypes.OciManifest));
+        Assert.Equal((Oci.MediaTypes.OciManifest, Oci.MediaTypes.OciConfig), (pushed.MediaType, pushed.Config.MediaType));
+        Assert.Equal([Oci.MediaTypes.OciLayerGzip, Oci.MediaTypes.OciLayerGzip], pushed.Layers.Select(each => each.MediaType));
+        Assert.Equal(Oci.Digest.Of(layer), pushed.Layers[0].Digest);
+
+        using var taker = Sample.OpenStore(folder.Sub("taker"));
+        Assert.Equal(child.Id, (await taker.PullAsync(taker.ParseReference($"{registry.Name}/on/child:v1"), new PullOptions(), new Heard(), Sample.Stopping)).Id);
+    }
+
+    private static async Task PutBlobAsync(HttpClient http, string repository, byte[] blob)
+    {
+        using var begun = await http.PostAsync(new Uri($"{repository}/blobs/uploads/", UriKind.Relative), content: null, Sample.Stopping);
+        var place = new UriBuilder(new Uri(http.BaseAddress!, begun.EnsureSuccessStatusCode().Headers.Location!));
+        place.Query += $"{(place.Query.Length > 0 ? "&" : "")}digest={Uri.EscapeDataString(Oci.Digest.Of(blob).ToString())}";
+        using var content = new ByteArrayContent(blob) { Headers = { { "Content-Type", "application/octet-stream" } } };
+        (await http.PutAsync(place.Uri, content, Sample.Stopping)).EnsureSuccessStatusCode();
+    }
+
+    private static async Task<byte[]> GetManifestAsync(HttpClient http, string repository, string type)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"{repository}/manifests/v1", UriKind.Relative)) { Headers = { { "Accept", type } } };
+        using var answer = await http.SendAsync(request, Sample.Stopping);
+        Assert.Equal(type, answer.EnsureSuccessStatusCode().Content.Headers.ContentType?.MediaType);
+        return await answer.Content.ReadAsByteArrayAsync(Sample.Stopping);
+    }
+
     /// <summary>More than the kernel keeps of a connection between the two, several times over.</summary>
     [Fact]
     public async Task Killed_in_the_middle_of_a_pull_it_is_gone_on_with_where_it_broke_at_once_or_by_the_next_pull()

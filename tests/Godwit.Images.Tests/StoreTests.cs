@@ -39,6 +39,103 @@ public sealed class StoreTests : IDisposable
         await CheckFileAsync(other, other.Get("one:x"), "1");
     }
 
+    /// <summary>The same archive for readers of the one form and of the other: each finds all that the other would.</summary>
+    [Theory]
+    [InlineData("manifest.json")]
+    [InlineData("index.json")]
+    public async Task What_is_saved_is_a_dockers_archive_and_an_OCI_layout_and_either_is_loaded_alone(string without)
+    {
+        using var archive = new MemoryStream();
+        Digest first, second;
+        using (var store = Sample.OpenStore(folder.Sub("a")))
+        {
+            first = (await ImportAsync(store, "registry.test:5000/one:x", "1")).Id;
+            second = (await ImportAsync(store, "two:y", "2")).Id;
+            store.Tag(first, store.ParseReference("other"));
+            await store.SaveAsync(["registry.test:5000/one:x", "other", second.ToString()], archive, Sample.Stopping);
+        }
+
+        using var elsewhere = Sample.OpenStore(folder.Sub("b"));
+        var loaded = await elsewhere.LoadAsync(new MemoryStream(Without(archive.ToArray(), without)), new Heard(), Sample.Stopping);
+        Assert.Equal([first, second], loaded.Select(image => image.Id).Distinct());
+        Assert.Equal(["other:latest", "registry.test:5000/one:x"], elsewhere.Get(first.ToString()).Tags.Select(tag => tag.ToString()).Order(StringComparer.Ordinal));
+        Assert.Empty(elsewhere.Get(second.ToString()).Tags);
+        await CheckFileAsync(elsewhere, elsewhere.Get("other"), "1");
+        await CheckFileAsync(elsewhere, elsewhere.Get(second.ToString()), "2");
+    }
+
+    /// <summary>As other tools write layouts: an index of platforms inside, Docker's types, and a bare tag for a name.</summary>
+    [Fact]
+    public async Task Layouts_of_others_are_loaded_by_the_platforms_own_image_and_a_bare_tag_is_no_name()
+    {
+        var tar = Sample.Tar((Sample.File("file"), "theirs"));
+        var config = OciFormat.Write(new ImageConfig { Architecture = Platform.Host.Architecture, OperatingSystem = "linux", RootFileSystem = new() { DiffIds = [Digest.Of(tar)] } });
+        Descriptor Of(byte[] blob, string type) => new() { MediaType = type, Digest = Digest.Of(blob), SizeBytes = blob.Length };
+        var manifest = OciFormat.Write(new ImageManifest { MediaType = MediaTypes.DockerManifest, Config = Of(config, MediaTypes.DockerConfig), Layers = [Of(tar, MediaTypes.DockerLayer)] });
+        var platforms = OciFormat.Write(new ImageIndex { MediaType = MediaTypes.DockerIndex, Manifests = [Of([1], MediaTypes.DockerManifest) with { Platform = Platform.Parse("linux/s390x") }, Of(manifest, MediaTypes.DockerManifest) with { Platform = Platform.Host }] });
+        var tag = new Dictionary<string, string>(StringComparer.Ordinal) { [Annotations.ReferenceName] = "v1" };
+        var index = OciFormat.Write(new ImageIndex { MediaType = MediaTypes.OciIndex, Manifests = [Of(platforms, MediaTypes.DockerIndex) with { Annotations = tag }] });
+        using var bytes = new MemoryStream();
+        var writer = new Tar.TarWriter(bytes);
+        writer.Add(Sample.File("index.json"), index); // Before what it names.
+        foreach (var blob in new[] { tar, config, manifest, platforms })
+        {
+            writer.Add(Sample.File($"blobs/sha256/{Digest.Of(blob).Hex}"), blob);
+        }
+
+        writer.End();
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var image = Assert.Single(await store.LoadAsync(new MemoryStream(bytes.ToArray()), new Heard(), Sample.Stopping));
+        Assert.Equal(Digest.Of(config), image.Id);
+        Assert.Empty(image.Tags);
+        await CheckFileAsync(store, image, "theirs");
+    }
+
+    [Theory]
+    [InlineData("""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":2}]}""")]
+    [InlineData("""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}]}""")]
+    [InlineData("""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}]}""")]
+    [InlineData("""{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:../../../../etc/passwd","size":2}]}""")]
+    [InlineData("""{"schemaVersion":2,"manifests":[]}""")]
+    [InlineData("""{"schemaVersion":1,"manifests":[]}""")]
+    [InlineData("""{"schemaVersion":2,"manifests":[null]}""")]
+    [InlineData("""[]""")]
+    [InlineData("""nothing""")]
+    public async Task Layouts_that_do_not_add_up_are_refused_and_leave_nothing(string index)
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var archive = Sample.Tar((Sample.File($"blobs/sha256/{Digest.Of("{}"u8).Hex}"), "{}"), (Sample.File("index.json"), index));
+        var refusal = await Assert.ThrowsAsync<ImageException>(() => store.LoadAsync(new MemoryStream(archive), new Heard(), Sample.Stopping));
+        Assert.True(refusal.Kind is ImageErrorKind.Corrupt or ImageErrorKind.Invalid, $"{refusal.Kind}");
+        store.Prune(new PruneFilter());
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(folder.Path, "a/blobs")));
+    }
+
+    /// <summary>The archive without one of its files, written by another's tar.</summary>
+    private static byte[] Without(byte[] archive, string name)
+    {
+        using var bytes = new MemoryStream();
+        using (var writer = new System.Formats.Tar.TarWriter(bytes, leaveOpen: true))
+        {
+            using var reader = new System.Formats.Tar.TarReader(new MemoryStream(archive));
+            var left = 0;
+            while (reader.GetNextEntry(copyData: true) is { } entry)
+            {
+                if (entry.Name == name)
+                {
+                    left++;
+                    continue;
+                }
+
+                writer.WriteEntry(entry);
+            }
+
+            Assert.Equal(1, left);
+        }
+
+        return bytes.ToArray();
+    }
+
     [Fact]
     public async Task Archives_of_old_dockers_with_links_between_layers_are_loaded()
     {

@@ -78,7 +78,7 @@ internal sealed class ArchiveLoader(ArchiveSpool spool, ContentStore content, Bl
             }
         }
 
-        return found;
+        return found.Count > 0 ? found : throw new ImageException(ImageErrorKind.Invalid, "The archive holds no images: its index.json names none that can be run.");
     }
 
     private Descriptor Choose(Descriptor entry)

@@ -42,7 +42,8 @@ internal sealed class BlobMaker(ContentStore content, UnpackedLayers layers)
         {
             MediaType = MediaTypes.OciManifest,
             Config = new Descriptor { MediaType = MediaTypes.OciConfig, Digest = image, SizeBytes = size },
-            Layers = [.. complete.Select(layer => layer.Blob!)],
+            // Those of a parent that came under Docker's types too: a manifest of the one kind with layers of the other is neither.
+            Layers = [.. complete.Select(layer => layer.Blob! with { MediaType = MediaTypes.OciLayerOf(layer.Blob.MediaType) })],
         });
         lease.Pin(Digest.Of(bytes));
         var manifest = new Descriptor { MediaType = MediaTypes.OciManifest, Digest = content.Put(bytes), SizeBytes = bytes.Length };

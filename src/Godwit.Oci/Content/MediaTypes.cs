@@ -40,6 +40,15 @@ public static class MediaTypes
 
     public static bool IsConfig(string mediaType) => mediaType is OciConfig or DockerConfig;
 
+    /// <summary>The name that an OCI manifest has for a layer of this type: the same bytes, whoever named them first.</summary>
+    public static string OciLayerOf(string mediaType) => mediaType switch
+    {
+        DockerLayer => OciLayer,
+        DockerLayerGzip => OciLayerGzip,
+        DockerLayer + ".zstd" => OciLayerZstd,
+        _ => mediaType,
+    };
+
     /// <summary>How a layer of this type is compressed; null when the type is no layer that can be unpacked.</summary>
     public static Compression? CompressionOf(string mediaType) => mediaType switch
     {

@@ -129,6 +129,27 @@ public sealed class DockerCliTests
 
     private static Task<string?> LineAsync(Process program) => program.StandardOutput.ReadLineAsync(EngineLab.Stopping).AsTask().WaitAsync(EngineLab.Bound, EngineLab.Stopping);
 
+    /// <summary>What docker saves is both; each half alone is what other tools, and dockers of other times, write.</summary>
+    [Fact]
+    public async Task Archives_of_either_kind_are_loaded()
+    {
+        await using var lab = await DockerLab.OpenAsync();
+        var archive = Path.Combine(lab.Folder, "saved.tar");
+        Assert.Equal(0, (await lab.DockerAsync("tag", DockerLab.Busybox, "saved:1")).Code);
+        Assert.Equal(0, (await lab.DockerAsync("save", "-o", archive, "saved:1")).Code);
+        foreach (var left in new[] { "manifest.json", "index.json" })
+        {
+            var (half, files) = (archive + left, Directory.CreateDirectory(archive + "-" + left).FullName);
+            await EngineLab.HostAsync("tar", "-C", files, "-xf", archive);
+            File.Delete(Path.Combine(files, left));
+            await EngineLab.HostAsync("tar", "-C", files, "-cf", half, ".");
+            Assert.Equal(0, (await lab.DockerAsync("rmi", "saved:1")).Code);
+            Assert.Equal((0, "Loaded image: saved:1\n"), Only(await lab.DockerAsync("load", "-q", "-i", half)));
+        }
+
+        Assert.Equal((0, "hello\n"), Only(await lab.DockerAsync("run", "--rm", "--network", "none", "saved:1", "echo", "hello")));
+    }
+
     [Fact]
     public async Task Docker_builds_from_a_context_knows_what_it_built_before_and_exits_with_a_steps_code()
     {
