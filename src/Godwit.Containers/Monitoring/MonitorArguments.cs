@@ -17,7 +17,8 @@ internal static class MonitorArguments
     /// <summary>For a container's first process. The bundle is the folder itself.</summary>
     internal static IReadOnlyList<string> ForContainer(EngineOptions options, ContainerFolder folder, ContainerSpec spec) =>
     [
-        .. Common(options, folder.Monitor, spec.Process, folder.Id.Value),
+        // A terminal stays where it is when somebody leaves it: as with Docker, who comes back types on.
+        .. Common(options, folder.Monitor, spec.Process with { StandardInputOnce = spec.Process.StandardInputOnce && !spec.Process.Terminal }, folder.Id.Value),
         "--log-path", $"k8s-file:{folder.Log}",
         "--log-size-max", Number(spec.Log.SizeBytesMax > long.MaxValue / EmergencyFactor ? long.MaxValue : Math.Max(EmergencyBytesMin, spec.Log.SizeBytesMax * EmergencyFactor)),
     ];

@@ -106,7 +106,7 @@ public sealed class DockerCliTests
     private static async Task<string> NamesAsync(DockerLab lab) => (await lab.DockerAsync("ps", "-a", "--format", "{{.Names}}")).Output.Trim();
 
     [Fact]
-    public async Task Events_come_filtered_as_they_happen_and_detach_keys_leave_the_container_running()
+    public async Task Events_come_filtered_as_they_happen_and_detach_keys_leave_the_container_running_to_be_attached_again()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/script"), "needs script(1): install the package bsdutils");
         await using var lab = await DockerLab.OpenAsync();
@@ -115,14 +115,20 @@ public sealed class DockerCliTests
         await lab.DockerAsync("run", "--name", "first", "--label", "kind=heard", "--network", "none", DockerLab.Busybox, "sh", "-c", "exit 3");
         Assert.Equal("die first 3", await LineAsync(events));
 
-        using var terminal = lab.Begin("/usr/bin/script", "-qec", $"{DockerClients.Newest} run -it --name second --label kind=heard --network none {DockerLab.Busybox} sh -c 'echo ready; exec sleep 1000'", "/dev/null");
+        using var terminal = lab.Begin("/usr/bin/script", "-qec", $"{DockerClients.Newest} run -it --name second --label kind=heard --network none {DockerLab.Busybox} sh -c 'echo ready; read line; echo got $line; exit 4'", "/dev/null");
         Assert.Equal("ready", (await LineAsync(terminal))!.Trim());
         await terminal.StandardInput.WriteAsync("\u0010\u0011");
         await terminal.StandardInput.FlushAsync(EngineLab.Stopping);
         await terminal.WaitForExitAsync(EngineLab.Stopping).WaitAsync(EngineLab.Bound, EngineLab.Stopping);
         Assert.Equal((0, "true\n"), Only(await lab.DockerAsync("inspect", "--format", "{{.State.Running}}", "second")));
-        await lab.DockerAsync("kill", "second");
-        Assert.Equal("die second 137", await LineAsync(events));
+
+        using var again = lab.Begin("/usr/bin/script", "-qec", $"{DockerClients.Newest} attach second", "/dev/null");
+        await again.StandardInput.WriteAsync("word\n");
+        await again.StandardInput.FlushAsync(EngineLab.Stopping);
+        await EngineKillTests.ReadUntilAsync(again, "got word"); // After the terminals' echoes.
+        await again.WaitForExitAsync(EngineLab.Stopping).WaitAsync(EngineLab.Bound, EngineLab.Stopping);
+        Assert.Equal(4, again.ExitCode);
+        Assert.Equal("die second 4", await LineAsync(events));
         events.Kill();
         await events.WaitForExitAsync(EngineLab.Stopping);
     }

@@ -24,6 +24,9 @@ public sealed class CompareTests
         Assert.Equal(["process", "machine", "container"], rows.Keys);
         Assert.All(rows.Values, row => Assert.All((string[])["startMs", "memoryBytes", "diskBytes", "requestsPerSecond"], name => Assert.True(row[name]?.GetValue<double>() > 0, $"{name} of {row}")));
 
+        // What keeps each apart from the host, in words of its own.
+        Assert.All([("process", "none"), ("machine", "the processor's"), ("container", "the kernel's")], one => Assert.StartsWith(one.Item2, rows[one.Item1]["isolation"]!.GetValue<string>(), StringComparison.Ordinal));
+
         // A machine has a kernel of its own in memory and on the disk, and boots it; a container is the program.
         double Of(string name, string what) => rows[name][what]!.GetValue<double>();
         Assert.True(Of("machine", "memoryBytes") > 10 * Of("container", "memoryBytes"), answer.Output);
