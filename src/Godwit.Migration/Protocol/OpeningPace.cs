@@ -5,12 +5,13 @@ namespace Godwit.Migration.Protocol;
 /// downtime limit; a page that is not sent keeps it from that. So near the end of a round the bandwidth is taken away:
 /// <code>
 ///   what is left  &gt; reserve    the move's own bandwidth
-///                 ≤ reserve    4 KiB/s, of which QEMU makes one page in each of its steps of 100 ms
+///                 ≤ reserve    4 KiB/s, of which QEMU makes a buffer in each of its steps of 100 ms: 32 pages, or 3600 that are zero
 /// </code>
-/// The reserve is what may be gone before the next look is obeyed: twice what the fastest look saw go, and at least 16 MiB, which cost
-/// 130 ms at 1 Gbit/s when the target is ready. Pages of zeroes are not sent but told, nine bytes each, and no bandwidth holds them: QEMU was
-/// seen to pass 144 MiB of them between two looks. So in the first pass they are not counted as left where it is known how much is not zero. What gets
-/// past it all the same is followed by rounds that are held. A value; each reading gives the next.
+/// The reserve is what may be gone before the next look is obeyed: twice what the fastest look saw go, and at least 16 MiB, which last
+/// for 12 s, and cost 130 ms at 1 Gbit/s when the target is ready. A round that is held takes a step at least, in which a guest that idles
+/// writes a page too. Pages of zeroes are not sent but told, nine bytes each, and a bandwidth hardly holds them: QEMU was seen to pass 144 MiB
+/// of them between two looks. So in the first pass they are not counted as left where it is known how much is not zero. What gets past it
+/// all the same is followed by rounds that are held. A value; each reading gives the next.
 /// </summary>
 internal sealed record OpeningPace
 {
