@@ -67,6 +67,17 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_machine_that_is_stopped_has_nothing_to_move_and_is_told_so()
+    {
+        await cluster.RunAsync("vm", "create", "halted", "--stopped");
+        var ran = await cluster.RunAsync("migrate", "halted", "--mode", "cold");
+
+        Assert.Equal(ExitCodes.Failed, ran.ExitCode);
+        Assert.Contains("halted is not running, so it has nothing to move: no disk of it lies on a node until it starts", ran.Error, StringComparison.Ordinal);
+        Assert.Empty((await Moves.ListAsync(ListOptions.All, Stopping)).Items);
+    }
+
+    [Fact]
     public async Task A_program_gets_the_move_as_json_and_nothing_else_on_its_output()
     {
         var running = cluster.RunAsync("migrate", "tiny", "-o", "json");

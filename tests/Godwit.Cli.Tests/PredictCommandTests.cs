@@ -33,6 +33,16 @@ public sealed class PredictCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Disks_that_go_along_are_told_beside_the_memory()
+    {
+        var running = cluster.RunAsync("predict", "tiny");
+        var asked = await AskedAsync();
+        var answer = Answer();
+        await Forecasts.ChangeStatusAsync(asked, asked with { Status = answer with { Observed = answer.Observed! with { DiskBytes = 3L << 30, DiskWrittenBytesPerSecond = 1 << 20 } } }, Stopping);
+        Assert.Contains("\ndisks 3.0 GiB to copy first, written at 1.0 MiB/s\n", (await running).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_forecast_that_failed_says_why()
     {
         var running = cluster.RunAsync("predict", "tiny", "--keep");

@@ -124,7 +124,7 @@ internal static class MigrateCommand
         if (guest is null)
         {
             await session.RequireAsync<VirtualMachine>(name, stopping);
-            throw new CliException($"{name} is not running, so it has nothing to move. Start it: godwit vm start {name}");
+            throw new CliException($"{name} is not running, so it has nothing to move: no disk of it lies on a node until it starts, on whichever that is. Start it: godwit vm start {name}");
         }
 
         return guest.Status.Phase == VirtualMachineInstancePhases.Running

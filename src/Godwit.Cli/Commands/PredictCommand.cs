@@ -59,6 +59,10 @@ internal static class PredictCommand
         {
             output.WriteLine(
                 $"memory {Human.Bytes(observed.MemoryBytes)}, of which {Human.Bytes(observed.NonZeroBytes)} in use; written at {Human.Rate(observed.DirtyBytesPerSecond)}; link {Human.Rate(observed.LinkBytesPerSecond)}");
+            if (observed.DiskBytes is { } disks)
+            {
+                output.WriteLine($"disks {Human.Bytes(disks)} to copy first, written at {Human.Rate(observed.DiskWrittenBytesPerSecond)}");
+            }
         }
 
         output.WriteLine();

@@ -46,6 +46,9 @@ internal sealed record MemberForecast
             FirstPassBytes = new(residentBytes * (observed is null ? 0.1 : 0.5), residentBytes),
             DirtyReadings = [.. (observed?.DirtyCurve ?? []).Where(point => point.WindowMs > 0).Select(point => new DirtyPoint(point.WindowMs / 1000.0, point.UniqueBytes))],
             LinkBytesPerSecond = observed?.LinkBytesPerSecond is > 0 ? new(link * 0.75, link * 1.1) : new(link * 0.08, link * 8),
+            Disks = observed?.DiskBytes is > 0 and var disks
+                ? new(new Interval(0.9, 1.02) * disks, new Interval(0.3, 1.05) * link, observed.DiskWrittenBytesPerSecond)
+                : DiskWork.None,
             LinkMeasured = observed?.LinkBytesPerSecond is > 0,
             DowntimeBudgetMs = DowntimeBudgetMs,
             Costs = FixedCosts.Unmeasured,
@@ -95,6 +98,7 @@ internal sealed record MemberForecast
     private Godwit.Migration.Forecasts.ModeForecast Model(string mode, int sharing) => Forecaster.For(Input with
     {
         LinkBytesPerSecond = Input.LinkBytesPerSecond * (1.0 / sharing),
+        Disks = Input.Disks.WithShare(1.0 / sharing),
     })[mode switch
     {
         MigrationModes.Cold => ForecastMode.Cold,

@@ -20,6 +20,9 @@ public sealed record ForecastInput
 
     public bool LinkMeasured { get; init; }
 
+    /// <summary>The disks that go along, copied before memory.</summary>
+    public DiskWork Disks { get; init; } = DiskWork.None;
+
     /// <summary>The downtime limit that the convergence controller begins with, in milliseconds.</summary>
     public double DowntimeLimitMs { get; init; } = ConvergenceSettings.DowntimeLimitFirstMsDefault;
 

@@ -111,7 +111,7 @@ public static class Forecaster
         : new(run.TotalSeconds + HushSeconds(run), run.RestartSeconds, run.TotalBytes, run.Rounds, HotSeconds: Math.Min(0.7, run.RestSeconds * 0.6));
 
     /// <summary>The pull gets little of the link at first, while the guest fetches its hot pages.</summary>
-    private static double HushSeconds(PrecopyRun run) => Math.Min(run.RestSeconds, SourcePhase.Postcopying.BackgroundHush.TotalSeconds);
+    internal static double HushSeconds(PrecopyRun run) => Math.Min(run.RestSeconds, SourcePhase.Postcopying.BackgroundHush.TotalSeconds);
 
     private static string Pulling(PrecopyRun bad) => bad.Converged
         ? "nothing would be left to pull"
@@ -142,14 +142,14 @@ public static class Forecaster
         return new()
         {
             Mode = mode,
-            TotalMs = total.Scale(input.Learned.TotalFactor) + input.Costs.SetupMs + input.Costs.EndMs,
+            TotalMs = total.Scale(input.Learned.TotalFactor) + input.Costs.SetupMs + input.Costs.EndMs + input.Disks.TotalMs,
             DowntimeMs = downtime,
             NetworkDowntimeMs = downtime + hot + input.Costs.ReachMs,
-            Bytes = Order(good.Bytes, bad.Bytes),
+            Bytes = Order(good.Bytes, bad.Bytes) + input.Disks.WireBytes,
             Rounds = Order(good.Rounds, bad.Rounds),
             Confidence = confidence,
             KeepsBudget = (downtime + hot).High <= input.DowntimeBudgetMs * 1.05,
-            Reason = doubt.Length == 0 ? reason : $"{reason} ({doubt})",
+            Reason = reason + input.Disks.Words + (doubt.Length == 0 ? "" : $" ({doubt})"),
         };
     }
 
@@ -171,6 +171,11 @@ public static class Forecaster
         if (input.Learned.MoveCount == 0)
         {
             doubts.Add("it has not been moved before");
+        }
+
+        if (input.Disks.Doubt is { } disks)
+        {
+            doubts.Add(disks);
         }
 
         var confidence = doubts.Count switch { 0 => Confidence.High, 1 => Confidence.Medium, _ => Confidence.Low };

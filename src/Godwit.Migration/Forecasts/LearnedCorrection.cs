@@ -20,11 +20,14 @@ public sealed record PastMove
     /// <summary>u(t), as the rounds showed it.</summary>
     public IReadOnlyList<DirtyPoint> Rounds { get; init; } = [];
 
+    /// <summary>The rate of the rounds over the link's, which was measured before; zero when either is not known. See <see cref="PastCosts.RateShare"/>.</summary>
+    public double RateShare { get; init; }
+
     /// <summary>Whether these can be numbers of a move: asked of what another node says.</summary>
     public bool IsSound =>
         Rounds is { Count: <= RoundsMax }
         && Rounds.All(round => double.IsFinite(round.WindowSeconds) && round.WindowSeconds > 0 && double.IsFinite(round.UniqueBytes) && round.UniqueBytes >= 0)
-        && new[] { DirtyBeforeBytesPerSecond, DirtyDuringBytesPerSecond, FirstPassBytes }.All(number => double.IsFinite(number) && number >= 0);
+        && new[] { DirtyBeforeBytesPerSecond, DirtyDuringBytesPerSecond, FirstPassBytes, RateShare }.All(number => double.IsFinite(number) && number >= 0);
 }
 
 /// <summary>
@@ -46,7 +49,7 @@ public sealed record LearnedCorrection(Interval TotalFactor, Interval DirtyFacto
     /// <summary>A guest whose sampled rate is this many times what it was before its past moves does something else now.</summary>
     private const double ChangeFactorMin = 4;
 
-    /// <summary>Rounds that dirtied less say nothing about how far guests stray from their curve.</summary>
+    /// <summary>Moves that dirtied less say nothing about how far guests stray from their curve.</summary>
     private const double StrayBytesMin = 4 << 20;
 
     private const double SampledBytesPerSecondMin = 1 << 20;
@@ -58,6 +61,9 @@ public sealed record LearnedCorrection(Interval TotalFactor, Interval DirtyFacto
 
     /// <summary>The rate sampled before those moves, in bytes per second; zero: not known.</summary>
     public double DirtyBeforeBytesPerSecond { get; init; }
+
+    /// <summary>What the streams of those moves got of their links, newest last.</summary>
+    public IReadOnlyList<double> RateShares { get; init; } = [];
 
     /// <summary>From the newest moves last. The fewer, the wider the ranges stay.</summary>
     public static LearnedCorrection From(IReadOnlyList<PastMove> moves)
@@ -74,14 +80,22 @@ public sealed record LearnedCorrection(Interval TotalFactor, Interval DirtyFacto
         DirtyPoint[] rounds = [.. seen.SelectMany(move => move.Rounds)];
         return new(
             rounds.Length == 0 ? None.TotalFactor : new(1 / 1.04, 1.04),
-            rounds.Length == 0 ? Ratios(recent, doubt) : Strays(rounds, doubt),
-            firstPass.Length == 0 ? null : Around(firstPass, 1 + (0.02 / firstPass.Length)),
+            rounds.Length == 0 ? Ratios(recent, doubt) : Strays(seen, rounds, doubt),
+            firstPass.Length == 0 ? null : Typical.Next(firstPass, 1 + (0.02 / firstPass.Length)),
             recent.Length)
         {
             Rounds = rounds,
+            RateShares = [.. recent.Where(move => move.RateShare > 0).Select(move => Math.Clamp(move.RateShare, 0.01, 10))],
             DirtyBeforeBytesPerSecond = seen.Length == 0 ? 0 : seen.Average(move => move.DirtyBeforeBytesPerSecond),
         };
     }
+
+    /// <summary>
+    /// What its next stream will get of the link. A guest that is busy itself leaves the stream less of its host than an idle one, so its own moves say more than
+    /// those of others between the same hosts; those count as one of its own.
+    /// </summary>
+    /// <param name="ofNode">As all moves between the two hosts showed it: <see cref="PastCosts.LinkShare"/>.</param>
+    public Interval LinkShare(Interval ofNode) => RateShares.Count == 0 ? ofNode : Typical.Around([.. RateShares, ofNode.Middle], 1 + (0.1 / RateShares.Count));
 
     /// <summary>u(t) for the next move; null when no move told. <paramref name="sampledBytesPerSecond"/> is the rate of now: a guest that has changed much is scaled to it.</summary>
     public DirtyCurve? Curve(double workingSetBytes, double? sampledBytesPerSecond) =>
@@ -107,16 +121,20 @@ public sealed record LearnedCorrection(Interval TotalFactor, Interval DirtyFacto
         return ratios.Length == 0 ? None.DirtyFactor : Around(ratios, doubt + 0.2);
     }
 
-    /// <summary>How far the rounds lie off the curve through them.</summary>
-    private static Interval Strays(DirtyPoint[] rounds, double doubt)
+    /// <summary>
+    /// How far moves as a whole lie off the curve through the rounds of all of them. Rounds of one move that stray both ways even each other out in its time and
+    /// its bytes; what a guest writes more in all rounds of a move, or from move to move, does not.
+    /// </summary>
+    private static Interval Strays(PastMove[] moves, DirtyPoint[] rounds, double doubt)
     {
         var curve = DirtyCurve.Fitted(rounds, double.MaxValue);
-        var strays = rounds
-            .Where(round => round.UniqueBytes >= StrayBytesMin)
-            .Select(round => Math.Clamp(round.UniqueBytes / Math.Max(1, curve.UniqueBytes(round.WindowSeconds)), 0.6, 1.6))
-            .Append(1)
-            .ToArray();
-        return Around(strays, doubt);
+        double Stray(PastMove move)
+        {
+            var expectedBytes = move.Rounds.Sum(round => curve.UniqueBytes(round.WindowSeconds));
+            return expectedBytes < StrayBytesMin ? 1 : Math.Clamp(move.Rounds.Sum(round => round.UniqueBytes) / expectedBytes, 0.6, 1.6);
+        }
+
+        return Typical.Next([.. moves.Select(Stray)], doubt);
     }
 
     private static Interval Around(double[] values, double doubt) =>

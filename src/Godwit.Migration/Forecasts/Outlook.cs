@@ -12,8 +12,11 @@ namespace Godwit.Migration.Forecasts;
 /// <param name="Costs">What does not depend on memory.</param>
 public sealed record OutlookBasis(Interval LinkBytesPerSecond, Interval FirstPassBytes, DirtyCurve Dirty, Interval DirtyFactor, FixedCosts Costs)
 {
+    /// <summary>The disks that go along.</summary>
+    public DiskWork Disks { get; init; } = DiskWork.None;
+
     public static OutlookBasis Of(ForecastInput input, Interval linkBytesPerSecond) => new(
-        linkBytesPerSecond, input.Learned.FirstPassBytes ?? input.FirstPassBytes, Forecaster.Expected(input), input.Learned.DirtyFactor, input.Costs);
+        linkBytesPerSecond, input.Learned.FirstPassBytes ?? input.FirstPassBytes, Forecaster.Expected(input), input.Learned.DirtyFactor, input.Costs) { Disks = input.Disks };
 }
 
 /// <summary>
@@ -22,14 +25,16 @@ public sealed record OutlookBasis(Interval LinkBytesPerSecond, Interval FirstPas
 /// in the last at the unkind one, between them all go together in equal steps.
 /// <code>
 ///   unknown            until the move has shown it          from then on
-///   rate               what was forecast                    the last round's, 0.92 to 1.05 times (the first pass: its mean so far, 0.85 to 1.15)
+///   rate               what was forecast                    the last round's, 0.92 to 1.05 times (the first pass: its mean so far, 0.85 to
+///                                                           1.15; before a second is over 0.6 to 2.5, and within what was forecast)
 ///   the guest's writes what was forecast                    the rounds that were seen, 0.8 to 1.25 times
 ///   not zero           what was forecast of the first pass  exact
+///   disks              what was forecast of them            what is left of them, at their mean rate so far
 /// </code>
 /// The ends of the range are the shortest and the longest run. The chance is the share of runs that end within the policy's bounds: the
 /// guest arrives, and stands still no longer than the downtime budget, or goes by post-copy where the policy says so. So it is a statement
-/// about what is known, not a frequency, and it never says that it is sure: from 1 to 99. Faults are not in it. Nor is that rounds which stall twice are ended
-/// early, so the longest run may be too long. Disks are not counted: while they are copied there is none. It may go either way as the move shows more.
+/// about what is known, not a frequency, and it never says that it is sure: from 1 to 99. Faults are not in it. No run is longer than the move's own rules let
+/// it be: they end its rounds as they end the move's, also in the middle of a pass. It may go either way as the move shows more.
 /// </summary>
 /// <param name="EndsInSeconds">From now to the source cleaned up, or to the guest left where it is.</param>
 /// <param name="SuccessChancePercent">From 1 to 99.</param>
@@ -40,14 +45,17 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
     private static readonly Interval LastRoundRate = new(0.92, 1.05);
     private static readonly Interval MeanRate = new(0.85, 1.15);
     private static readonly Interval SeenDirty = new(0.8, 1.25);
+    private static readonly Interval EarlyRate = new(0.6, 2.5);
+    private static readonly TimeSpan EarlyMin = TimeSpan.FromSeconds(0.25);
     private static readonly TimeSpan MeanMin = TimeSpan.FromSeconds(1);
 
-    /// <summary>Null when nothing can be told: no stream yet, disks under way, ended, or neither forecast nor measured.</summary>
+    /// <summary>Null when nothing can be told: nothing is sent yet, ended, or neither forecast nor measured.</summary>
     public static Outlook? Of(SourcePhase phase, OutlookBasis? basis, DateTimeOffset now)
     {
         var costs = basis?.Costs ?? FixedCosts.Unmeasured;
         return phase switch
         {
+            SourcePhase.Mirroring => OfDisks(phase, basis, now),
             SourcePhase.Opening opening => OfRounds(phase, opening.Controller, basis, now),
             SourcePhase.Precopying precopying => OfRounds(phase, precopying.Controller, basis, now),
             SourcePhase.EndingRounds or SourcePhase.SwitchingOver => Rate(phase.Plan, phase.Move.Trace, true, basis, now) is { } rate ? OfRest(phase, rate, costs) : null,
@@ -58,6 +66,22 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
             SourcePhase.Completing => new(InSeconds(new(0, costs.EndMs.High)), 99),
             _ => null,
         };
+    }
+
+    /// <summary>What is left of the disks, and then all of memory.</summary>
+    private static Outlook? OfDisks(SourcePhase phase, OutlookBasis? basis, DateTimeOffset now)
+    {
+        var trace = phase.Move.Trace;
+        var elapsed = now - (trace.DisksStartedAt ?? now);
+        if (basis is null || OfRounds(phase, new ConvergenceController(phase.Plan.Convergence), basis, now) is not { } memory)
+        {
+            return null;
+        }
+
+        var rate = elapsed >= MeanMin && trace.DiskCopiedBytes > 0 ? MeanRate * (trace.DiskCopiedBytes / elapsed.TotalSeconds) : basis.Disks.BytesPerSecond;
+        var left = trace.DiskTotalBytes > 0 ? Interval.Exactly(Math.Max(0, trace.DiskTotalBytes - trace.DiskCopiedBytes)) : basis.Disks.Bytes;
+        var disks = basis.Disks with { Bytes = left, BytesPerSecond = Bounded(rate, phase.Plan) };
+        return memory with { EndsInSeconds = memory.EndsInSeconds + InSeconds(disks.TotalMs) };
     }
 
     private static Outlook? OfRounds(SourcePhase phase, ConvergenceController controller, OutlookBasis? basis, DateTimeOffset now)
@@ -85,6 +109,7 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
                 DowntimeLimitSeconds = controller.DowntimeLimitMs / 1000,
                 DowntimeBudgetSeconds = controller.Settings.DowntimeBudgetMs / 1000,
                 EndsWhenHopeless = controller.Settings is { ExpectedDirty: not null, Action: not NonConvergenceAction.SwitchOver },
+                Throttle = controller.Settings.SlowsGuest ? ThrottleSettings.AutoConverge : default,
                 RestartSeconds = At(costs.RestartMs, unkindness) / 1000,
                 Termination = Remaining(controller.Settings.Termination, trace, leftBytes, controller.Current.Round, elapsed),
             };
@@ -102,7 +127,8 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
         var settings = plan.Convergence;
         if (settings.OnePassOnly)
         {
-            return (model.FirstPass().TotalSeconds, true);
+            var pass = model.FirstPass();
+            return (pass.TotalSeconds + (pass.Converged ? 0 : Forecaster.HushSeconds(pass)), true);
         }
 
         var run = model.Precopy();
@@ -111,7 +137,7 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
         {
             _ when isWithin => (run.TotalSeconds, true),
             NonConvergenceAction.GiveUp => (run.RoundsSeconds, false),
-            NonConvergenceAction.Postcopy when plan.PostcopyOpen => (run.TotalSeconds, true),
+            NonConvergenceAction.Postcopy when plan.PostcopyOpen => (run.TotalSeconds + Forecaster.HushSeconds(run), true),
             _ => (run.TotalSeconds, false),
         };
     }
@@ -126,12 +152,16 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
     }
 
     /// <summary>What the policy still allows, counted from the pass under way.</summary>
-    private static TerminationSettings Remaining(TerminationSettings rules, MoveTrace trace, double leftBytes, long round, TimeSpan elapsed) => rules with
+    private static TerminationSettings Remaining(TerminationSettings rules, MoveTrace trace, double leftBytes, long round, TimeSpan elapsed)
     {
-        RoundsMax = (int)Math.Max(0, rules.RoundsMax - Math.Max(1, round) + 1),
-        CopiedFactorMax = Math.Max(0, (rules.CopiedFactorMax * (trace.MemoryBytes > 0 ? trace.MemoryBytes : trace.TransferredBytes + trace.RemainingBytes)) - trace.TransferredBytes) / leftBytes,
-        Deadline = rules.Deadline > elapsed ? rules.Deadline - elapsed : TimeSpan.Zero,
-    };
+        var memoryBytes = trace.MemoryBytes > 0 ? trace.MemoryBytes : trace.TransferredBytes + trace.RemainingBytes;
+        return rules with
+        {
+            RoundsMax = (int)Math.Max(0, rules.RoundsMax - Math.Max(1, round) + 1),
+            CopiedFactorMax = memoryBytes == 0 ? rules.CopiedFactorMax : Math.Max(0, (rules.CopiedFactorMax * memoryBytes) - trace.TransferredBytes) / leftBytes,
+            Deadline = rules.Deadline > elapsed ? rules.Deadline - elapsed : TimeSpan.Zero,
+        };
+    }
 
     private static Func<double, DirtyCurve>? Dirty(MigrationPlan plan, ConvergenceController controller, OutlookBasis? basis)
     {
@@ -157,9 +187,23 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
         var elapsed = now - (trace.StreamStartedAt ?? now);
         var known = isSettled && trace.BytesPerSecond > 0 ? LastRoundRate * trace.BytesPerSecond
             : isSettled && elapsed >= MeanMin && trace.TransferredBytes > 0 ? MeanRate * (trace.TransferredBytes / elapsed.TotalSeconds)
+            : isSettled && elapsed >= EarlyMin && trace.TransferredBytes > 0 ? Early(trace.TransferredBytes / elapsed.TotalSeconds, basis?.LinkBytesPerSecond)
             : basis?.LinkBytesPerSecond;
+        return known is { Low: > 0 } rate ? Bounded(rate, plan) : null;
+    }
+
+    /// <summary>A stream that has just begun is not at its rate yet, but shows its order: a link that was not measured is no more doubtful than that.</summary>
+    private static Interval Early(double bytesPerSecond, Interval? forecast)
+    {
+        var seen = EarlyRate * bytesPerSecond;
+        var (low, high) = (Math.Max(seen.Low, forecast?.Low ?? 0), Math.Min(seen.High, forecast?.High ?? double.MaxValue));
+        return low <= high ? new(low, high) : seen;
+    }
+
+    private static Interval Bounded(Interval rate, MigrationPlan plan)
+    {
         var bound = plan.BandwidthBytesPerSecond > 0 ? plan.BandwidthBytesPerSecond : double.MaxValue;
-        return known is { Low: > 0 } rate ? new(Math.Min(rate.Low, bound), Math.Min(rate.High, bound)) : null;
+        return new(Math.Min(rate.Low, bound), Math.Min(rate.High, bound));
     }
 
     /// <summary>Of the pass under way: QEMU counts zero pages in the first, which are next to nothing on the wire. Null: not known.</summary>

@@ -64,7 +64,7 @@ public sealed record WorkingSetModel
         for (var round = 0; ; round++)
         {
             var fitsBytes = LinkBytesPerSecond * limit.Seconds;
-            var sentBytes = Math.Max(0, leftBytes - fitsBytes);
+            var sentBytes = Math.Min(Math.Max(0, leftBytes - fitsBytes), AllowedBytes(copiedBytes, memoryBytes, seconds));
             var passSeconds = sentBytes / LinkBytesPerSecond;
             seconds += passSeconds;
             copiedBytes += sentBytes;
@@ -89,6 +89,10 @@ public sealed record WorkingSetModel
         ? new(Math.Min(DowntimeBudgetSeconds, Math.Max(limit.Seconds * ConvergenceController.RaiseFactorMin, neededSeconds * ConvergenceController.RaiseHeadroom)), 0)
         : limit with { StallCount = Throttle.InitialShare > 0 ? 0 : limit.StallCount + 1 };
 
+    /// <summary>Time and copied memory end the rounds within a pass: what of it is left then is a part of the rest.</summary>
+    private double AllowedBytes(double copiedBytes, double memoryBytes, double seconds) => Math.Max(0, Math.Min(
+        (Termination.CopiedFactorMax * memoryBytes) - copiedBytes, (Termination.Deadline.TotalSeconds - seconds) * LinkBytesPerSecond));
+
     private bool IsHopeless(double leftBytes)
     {
         var budgetBytes = LinkBytesPerSecond * DowntimeBudgetSeconds;
@@ -102,8 +106,8 @@ public sealed record WorkingSetModel
         leftBytes <= fitsBytes * LimitSlack ? TerminationRule.FitsDowntimeLimit
         : leftBytes <= Termination.ThresholdBytes ? TerminationRule.Threshold
         : round >= Termination.RoundsMax ? TerminationRule.Rounds
-        : copiedFactor >= Termination.CopiedFactorMax ? TerminationRule.CopiedMemory
-        : seconds >= Termination.Deadline.TotalSeconds ? TerminationRule.Deadline
+        : copiedFactor >= Termination.CopiedFactorMax * (1 - 1e-9) ? TerminationRule.CopiedMemory
+        : seconds >= Termination.Deadline.TotalSeconds * (1 - 1e-9) ? TerminationRule.Deadline
         : null;
 
     /// <summary>L in force, and for how many rounds running nothing could be done about what is left.</summary>

@@ -10,7 +10,7 @@ internal sealed class ImageFetch : IDisposable
     public ImageFetch(SemaphoreSlim turns, Func<CancellationToken, Task<IReadOnlyList<FetchedFile>>> work, Action ended)
     {
         Work = RunAsync(turns, work, halt.Token);
-        Work.ContinueWith(_ => ended(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = Work.ContinueWith(_ => ended(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     public Task<IReadOnlyList<FetchedFile>> Work { get; }

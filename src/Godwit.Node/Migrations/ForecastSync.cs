@@ -68,7 +68,7 @@ internal sealed class ForecastSync : IDisposable
                 return Fail(asked, $"node '{asked.Status.TargetNode}' does not say where its agent listens for others");
             }
 
-            var (forecast, input, observed) = await forecasts.ForGuestAsync(machine, endpoint, stopping);
+            var (forecast, input, observed) = await forecasts.ForGuestAsync(machine, endpoint, await new MovingDisks(parts).ExpectAsync(guest!, machine, endpoint, stopping), stopping);
             var wanted = forecast.Modes.Select(mode => ForecastWords.Compare(mode, input))
                 .Where(mode => asked.Spec.Modes.Count == 0 || asked.Spec.Modes.Contains(mode.Mode));
             return asked.Status with
@@ -80,7 +80,7 @@ internal sealed class ForecastSync : IDisposable
                 Reason = forecast.RecommendedReason,
             };
         }
-        catch (Exception error) when (error is MachineException or PeerException or PeerRefusedException)
+        catch (Exception error) when (error is MachineException or PeerException or PeerRefusedException or MoveRefusedException)
         {
             return Fail(asked, ErrorChain.Describe(error));
         }

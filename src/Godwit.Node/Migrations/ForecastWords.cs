@@ -43,6 +43,8 @@ internal static class ForecastWords
         MeasuredTimestamp = observed.MeasuredAt,
         MemoryBytes = observed.MemoryBytes,
         NonZeroBytes = Math.Min(observed.ResidentBytes, observed.MemoryBytes),
+        DiskBytes = observed.DiskBytes > 0 ? observed.DiskBytes : null,
+        DiskWrittenBytesPerSecond = observed.DiskBytes > 0 ? (long?)observed.DiskWrittenBytesPerSecond : null,
         LinkBytesPerSecond = (long?)observed.LinkBytesPerSecond,
         DirtyBytesPerSecond = observed.Dirty is [.., var last] ? (long)(last.UniqueBytes / last.WindowSeconds) : null,
         DirtyCurve = [.. observed.Dirty.Select(point => new DirtyCurvePoint { WindowMs = (long)(point.WindowSeconds * 1000), UniqueBytes = (long)point.UniqueBytes })],

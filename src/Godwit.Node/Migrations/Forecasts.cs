@@ -15,7 +15,14 @@ namespace Godwit.Node.Migrations;
 
 /// <summary>What was measured of a guest and a link.</summary>
 internal sealed record Observations(
-    long MemoryBytes, long ResidentBytes, double? LinkBytesPerSecond, IReadOnlyList<DirtyPoint> Dirty, DateTimeOffset MeasuredAt);
+    long MemoryBytes, long ResidentBytes, double? LinkBytesPerSecond, IReadOnlyList<DirtyPoint> Dirty, DateTimeOffset MeasuredAt)
+{
+    /// <summary>Of the disks that go along, what has to be copied.</summary>
+    public long DiskBytes { get; init; }
+
+    /// <summary>Null: not known.</summary>
+    public double? DiskWrittenBytesPerSecond { get; init; }
+}
 
 /// <summary>A forecast for one move: the guest's writes for the engine, the chosen mode for the object, and both for what is learned from it.</summary>
 internal sealed record MoveForecast(DirtyCurve Dirty, ModeForecast Chosen, Observations Observed, OutlookBasis Basis);
@@ -39,7 +46,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     /// <summary>Quick, for a move that has begun: made while its target prepares.</summary>
     public async Task<MoveForecast> ForMoveAsync(OutgoingRoute route, MoveDesign design, CancellationToken stopping)
     {
-        var observed = await ObserveAsync(route.Machine, route.Target, QuickWindows, stopping);
+        var observed = await ObserveAsync(route.Machine, route.Target, QuickWindows, route.Preparation.Disks, stopping);
         var input = Input(observed, route.Machine, route.Target.Node, design);
         var forecast = Forecaster.For(input);
         var mode = ModeOf(design, forecast);
@@ -47,14 +54,14 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
             Forecaster.Expected(input),
             ForecastWords.ToApi(forecast[mode], design.Mode.ToString().ToLowerInvariant()),
             observed,
-            OutlookBasis.Of(input, Link(observed, route.Target.Node)));
+            OutlookBasis.Of(input, Link(observed, input.Learned, route.Target.Node)));
     }
 
     /// <summary>Thorough, for a person who asks.</summary>
     public async Task<(ScienceForecast Forecast, ForecastInput Input, Observations Observed)> ForGuestAsync(
-        IMachine machine, PeerEndpoint target, CancellationToken stopping)
+        IMachine machine, PeerEndpoint target, IReadOnlyList<MovedDisk> disks, CancellationToken stopping)
     {
-        var observed = await ObserveAsync(machine.Spec.Id, target, ThoroughWindows, stopping);
+        var observed = await ObserveAsync(machine.Spec.Id, target, ThoroughWindows, disks, stopping);
         var facts = await parts.Host.GetFactsAsync(stopping);
         var input = Input(observed, machine.Spec.Id, target.Node, null) with { PostcopyPossible = facts.PostcopyObstacle is null };
         return (Forecaster.For(input), input, observed);
@@ -71,7 +78,8 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
 
         try
         {
-            if (PastCosts.From(trace, forecast?.Observed.LinkBytesPerSecond) is { } seen)
+            var seen = PastCosts.From(trace, forecast?.Observed.LinkBytesPerSecond);
+            if (seen is not null)
             {
                 costs.Add(move.Route.Target.Node, seen);
             }
@@ -83,6 +91,7 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
                 DirtyDuringBytesPerSecond = trace.DirtyBytesPerSecond,
                 FirstPassBytes = trace.FirstPassBytes,
                 Rounds = [.. trace.RoundsSeen.Take(PastMove.RoundsMax)],
+                RateShare = seen?.RateShare ?? 0,
             });
             return new(move.Phase.Plan.Id.Value, history.Of(guest));
         }
@@ -93,11 +102,13 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
         }
     }
 
-    private async Task<Observations> ObserveAsync(MachineId id, PeerEndpoint target, IReadOnlyList<TimeSpan> windows, CancellationToken stopping)
+    private async Task<Observations> ObserveAsync(
+        MachineId id, PeerEndpoint target, IReadOnlyList<TimeSpan> windows, IReadOnlyList<MovedDisk> disks, CancellationToken stopping)
     {
         var machine = parts.Machines.Find(id) ?? throw new MachineException($"There is no machine {id} on this host.");
         var link = RateAsync(target, stopping);
         var usage = await machine.GetUsageAsync(stopping);
+        var usageAt = parts.Time.GetTimestamp();
         var readings = new List<DirtyPoint>();
         foreach (var window in windows)
         {
@@ -113,7 +124,18 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
             }
         }
 
-        return new(machine.Spec.MemoryBytes, usage.ResidentBytes, await link, readings, parts.Time.GetUtcNow());
+        double? written = null;
+        if (disks.Count > 0 && readings.Count > 0)
+        {
+            var later = await machine.GetUsageAsync(stopping);
+            written = Math.Max(0, later.DiskWrittenBytes - usage.DiskWrittenBytes) / parts.Time.GetElapsedTime(usageAt).TotalSeconds;
+        }
+
+        return new(machine.Spec.MemoryBytes, usage.ResidentBytes, await link, readings, parts.Time.GetUtcNow())
+        {
+            DiskBytes = MovingDisks.BytesOf(machine.Spec.Disks, disks),
+            DiskWrittenBytesPerSecond = written,
+        };
     }
 
     private async Task<double?> RateAsync(PeerEndpoint target, CancellationToken stopping)
@@ -132,7 +154,9 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     private ForecastInput Input(Observations observed, MachineId guest, NodeName target, MoveDesign? design)
     {
         var bandwidth = design?.Stream.BandwidthBytesPerSecond is > 0 and var bound ? bound : double.MaxValue;
-        var link = Link(observed, target);
+        var learned = LearnedCorrection.From(history.Of(guest));
+        var link = Link(observed, learned, target);
+        var disks = observed.LinkBytesPerSecond is { } measured ? PastCosts.DiskShare(costs.Of(target)) * measured : link;
         return new()
         {
             MemoryBytes = observed.MemoryBytes,
@@ -140,13 +164,20 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
             DirtyReadings = observed.Dirty,
             LinkBytesPerSecond = new(Math.Min(bandwidth, link.Low), Math.Min(bandwidth, link.High)),
             LinkMeasured = observed.LinkBytesPerSecond is not null,
+            Disks = observed.DiskBytes == 0 ? DiskWork.None : Disks(observed, disks, bandwidth),
             DowntimeBudgetMs = design?.Convergence.DowntimeBudgetMs ?? MovePlanner.DowntimeBudgetMsDefault,
             Termination = design?.Convergence.Termination ?? new(),
             Costs = FixedCosts.From(costs.Of(target)),
-            Learned = LearnedCorrection.From(history.Of(guest)),
+            Learned = learned,
             PostcopyPossible = design?.Stream.Postcopy ?? true,
         };
     }
+
+    /// <summary>Zeroes that are stored are not sent, and the layer's own tables are not copied: so what is stored is nearly the most.</summary>
+    private static DiskWork Disks(Observations observed, Interval rate, double bandwidth) => new(
+        new Interval(0.9, 1.02) * observed.DiskBytes,
+        new(Math.Min(bandwidth, rate.Low), Math.Min(bandwidth, rate.High)),
+        observed.DiskWrittenBytesPerSecond);
 
     /// <summary>What was touched once need not hold anything any more.</summary>
     private static Interval Resident(long memoryBytes, long residentBytes)
@@ -156,8 +187,8 @@ internal sealed partial class Forecasts(MoveParts parts, MoveHistory history, Co
     }
 
     /// <summary>What a stream gets of the link, whatever the policy.</summary>
-    private Interval Link(Observations observed, NodeName target) =>
-        observed.LinkBytesPerSecond is { } measured ? PastCosts.LinkShare(costs.Of(target)) * measured : new Interval(0.08, 8) * 1.25e8;
+    private Interval Link(Observations observed, LearnedCorrection learned, NodeName target) =>
+        observed.LinkBytesPerSecond is { } measured ? learned.LinkShare(PastCosts.LinkShare(costs.Of(target))) * measured : new Interval(0.08, 8) * 1.25e8;
 
     private static ForecastMode ModeOf(MoveDesign design, ScienceForecast forecast) => design.Mode switch
     {

@@ -58,13 +58,63 @@ internal sealed class MovingDisks(MoveParts parts)
     /// <exception cref="MoveNotYetException">The target fetches the guest's images.</exception>
     public async Task<IReadOnlyList<MovedDisk>> AgreeAsync(VirtualMachineInstance guest, IMachine machine, PeerEndpoint target, CancellationToken stopping)
     {
+        var looked = await LookAllAsync(guest, machine, blueprint => new SharedDisks(parts).RequireAsync(blueprint, target, stopping), stopping);
+
+        // A disk that once was copied here whole has no image below it any more.
+        var used = parts.Builder.Images.RecordOf(machine.Spec.Id).Where(file => file.Use is not GuestImageUse.Disk || looked.Any(entry => entry.Asked.Slot == file.Slot)).ToList();
+        return looked.Count == 0 && used.Count == 0 ? [] : await AskAsync(looked, Question(guest, machine, looked) with { Images = used }, target, stopping);
+    }
+
+    /// <summary>The disks that would go along, for a forecast: nothing is touched, and nothing fetched. A target that would not take them, or does not say, is taken to have none of their images.</summary>
+    /// <exception cref="MoveRefusedException">They could not go along, whatever the target.</exception>
+    public async Task<IReadOnlyList<MovedDisk>> ExpectAsync(VirtualMachineInstance guest, IMachine machine, PeerEndpoint target, CancellationToken stopping)
+    {
+        var looked = await LookAllAsync(guest, machine, _ => Task.CompletedTask, stopping);
+        try
+        {
+            return looked.Count == 0 ? [] : await AskAsync(looked, Question(guest, machine, looked), target, stopping);
+        }
+        catch (MoveRefusedException)
+        {
+            return [.. looked.Where(entry => !entry.Asked.IsReadOnly).Select(entry => new MovedDisk(entry.Index, entry.Disk.VirtualSizeBytes, null))];
+        }
+    }
+
+    private static DiskQuestion Question(VirtualMachineInstance guest, IMachine machine, IReadOnlyList<(int Index, UsedDisk Disk, AskedDisk Asked)> looked) => new([.. looked.Select(entry => entry.Asked)])
+    {
+        Machine = machine.Spec.Id.Value,
+        GuestNamespace = guest.Metadata.Namespace,
+        GuestName = guest.Metadata.Name,
+    };
+
+    /// <summary>What mirrors of these will read: what is stored of the layer, and of the image below where it goes along.</summary>
+    public static long BytesOf(IReadOnlyList<MachineDisk> machineDisks, IReadOnlyList<MovedDisk> moved) => moved.Sum(entry =>
+    {
+        try
+        {
+            var disk = machineDisks[entry.Index];
+            var layerBytes = UsedDisk.Look(disk.Path, disk.Format).AllocatedBytes;
+            var imageBytes = entry.ImageDigest is null && disk.Backing is { } backing
+                ? File.Exists(backing.Path) ? Linux.Files.FileIdentity.FindAllocatedBytes(backing.Path) : entry.VirtualSizeBytes
+                : 0;
+            return Math.Min(entry.VirtualSizeBytes, layerBytes + imageBytes);
+        }
+        catch (Exception error) when (error is VolumeException or Linux.LinuxException or IOException)
+        {
+            return entry.VirtualSizeBytes; // It cannot be looked at; it is no more than that.
+        }
+    });
+
+    private async Task<List<(int Index, UsedDisk Disk, AskedDisk Asked)>> LookAllAsync(
+        VirtualMachineInstance guest, IMachine machine, Func<GuestBlueprint, Task> first, CancellationToken stopping)
+    {
         var facts = await parts.Host.GetFactsAsync(stopping);
         if (BlueprintReader.Read(guest, facts, out _) is not { } blueprint || blueprint.Disks.Count != machine.Spec.Disks.Count)
         {
             throw new MoveRefusedException("the guest's object does not describe the disks that its machine has");
         }
 
-        await new SharedDisks(parts).RequireAsync(blueprint, target, stopping);
+        await first(blueprint);
         try
         {
             var images = parts.Builder.Images.RecordOf(machine.Spec.Id);
@@ -79,16 +129,7 @@ internal sealed class MovingDisks(MoveParts parts)
                 }
             }
 
-            // A disk that once was copied here whole has no image below it any more.
-            var used = images.Where(file => file.Use is not GuestImageUse.Disk || looked.Any(entry => entry.Asked.Slot == file.Slot)).ToList();
-            var question = new DiskQuestion([.. looked.Select(entry => entry.Asked)])
-            {
-                Machine = machine.Spec.Id.Value,
-                GuestNamespace = guest.Metadata.Namespace,
-                GuestName = guest.Metadata.Name,
-                Images = used,
-            };
-            return looked.Count == 0 && used.Count == 0 ? [] : await AskAsync(looked, question, target, stopping);
+            return looked;
         }
         catch (VolumeException error)
         {

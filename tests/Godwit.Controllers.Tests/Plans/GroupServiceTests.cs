@@ -68,6 +68,18 @@ public sealed class GroupServiceTests
         Assert.Equal(["small"], Begun(EndsIn(4, 12), ServiceStandings.Gathered)); // It writes so much that its end is not to be told, and waits now.
     }
 
+    /// <summary>Of the whole link disks get no more than memory does; of a half of it, a half.</summary>
+    [Fact]
+    public void A_guest_whose_disks_go_along_takes_as_much_longer_with_a_share_of_the_link()
+    {
+        var (plain, disks) = (Measured("plain"), Measured("disks", diskMiB: 4096));
+        var (whole, half) = (disks.Shared(MigrationModes.Precopy, 1), disks.Shared(MigrationModes.Precopy, 2));
+
+        Assert.True(disks.Input.Disks.Bytes.Contains(4096L << 20) && plain.Input.Disks.IsNone);
+        Assert.InRange(half.TotalMs.Low / whole.TotalMs.Low, 1.7, 2.1);
+        Assert.InRange(half.TotalMs.High / whole.TotalMs.High, 1.5, 2.1);
+    }
+
     [Fact]
     public void The_clock_of_the_source_does_not_matter()
     {

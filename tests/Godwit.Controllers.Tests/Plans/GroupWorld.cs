@@ -41,14 +41,14 @@ internal static class GroupWorld
     };
 
     /// <summary>A guest as its node has measured it: memory in use, what it writes in a second, and the link.</summary>
-    public static MemberForecast Measured(string name, long residentMiB = 256, long dirtyMiBPerSecond = 5, long linkMiBPerSecond = 100, string source = "n1", string target = "n2")
+    public static MemberForecast Measured(string name, long residentMiB = 256, long dirtyMiBPerSecond = 5, long linkMiBPerSecond = 100, string source = "n1", string target = "n2", long diskMiB = 0)
     {
         static ModeForecast Takes(double ms, double stop) => new()
         {
             TotalMs = new ForecastRange { Low = (long)(ms * 0.8), High = (long)(ms * 1.2) },
             DowntimeMs = new ForecastRange { Low = (long)(stop * 0.8), High = (long)(stop * 1.2) },
         };
-        var seconds = (double)residentMiB / linkMiBPerSecond;
+        var seconds = (double)(residentMiB + diskMiB) / linkMiBPerSecond;
         string[] modes = [MigrationModes.Precopy, MigrationModes.Postcopy, MigrationModes.Hybrid];
         var status = new ForecastStatus
         {
@@ -58,6 +58,8 @@ internal static class GroupWorld
                 MemoryBytes = 512L << 20,
                 NonZeroBytes = residentMiB << 20,
                 LinkBytesPerSecond = linkMiBPerSecond << 20,
+                DiskBytes = diskMiB > 0 ? diskMiB << 20 : null,
+                DiskWrittenBytesPerSecond = diskMiB > 0 ? 0 : null,
                 DirtyCurve = [new DirtyCurvePoint { WindowMs = 1000, UniqueBytes = dirtyMiBPerSecond << 20 }],
             },
             Modes = [.. modes.Select(mode => new ModeComparison { Mode = mode, Forecast = Takes((seconds * 1000) + 1000, 50) })],

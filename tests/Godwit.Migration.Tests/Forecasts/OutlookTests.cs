@@ -83,6 +83,43 @@ public sealed class OutlookTests
         Assert.True((later.High - later.Low) * 2 < first.High - first.Low, $"{first} and then {later}");
     }
 
+    /// <summary>The move's own rules end it: its rounds at the deadline, or when so much was copied, and then what is left is sent, or the guest stays.</summary>
+    [Fact]
+    public void No_end_is_told_later_than_the_rules_of_the_move_let_it_be() =>
+        Gen.Select(Gen.Double[1, 1000], Gen.Double[0, 2000], Gen.Double[1, 60], Gen.Double[0.5, 3], Gen.Int[0, 2]).Sample((rateMB, dirtyMB, deadline, factor, action) =>
+        {
+            var settings = new ConvergenceSettings
+            {
+                Action = (NonConvergenceAction)action,
+                Termination = new() { Deadline = TimeSpan.FromSeconds(deadline), CopiedFactorMax = factor },
+            };
+            var plan = Plan(settings) with { PostcopyOpen = true };
+            var basis = Basis(DirtyCurve.Constant(dirtyMB * MB, 400 * MB), rateMB, 400);
+            var told = Outlook.Of(Streaming(plan, (1, 0, 400 * MB), Start).Phase, basis, Start)!.Value.EndsInSeconds;
+
+            // What is left when the rounds end: at most all of memory, and all that is written again.
+            var slowest = rateMB * 0.9 * MB;
+            var roundsEnd = Math.Min(deadline, factor * 400 * 1.05 * MB / slowest);
+            var restEnds = settings.Action == NonConvergenceAction.GiveUp ? 0 : 2 * 400 * 1.05 * MB / slowest;
+            return told.High <= (roundsEnd + restEnds) * 1.01 + 1;
+        });
+
+    [Fact]
+    public void A_link_that_was_not_measured_is_told_from_the_first_bytes_on()
+    {
+        var basis = Basis(DirtyCurve.Constant(80 * MB, 300 * MB), 100, 300) with { LinkBytesPerSecond = new(10 * MB, 1000 * MB), DirtyFactor = new(0.7, 3) };
+        var unseen = Outlook.Of(InRounds(new(), 0.1, (1, 10 * MB, 290 * MB)), basis, Start.AddSeconds(0.1))!.Value.EndsInSeconds;
+        var seen = Outlook.Of(InRounds(new(), 0.3, (1, 30 * MB, 270 * MB)), basis, Start.AddSeconds(0.3))!.Value.EndsInSeconds;
+
+        Assert.True(seen.High * 4 < unseen.High, $"{unseen} and then {seen}");
+        Assert.True(seen.Contains(Truth()), $"{seen} of {Truth()}");
+
+        double Truth() => new WorkingSetModel
+        {
+            FirstPassBytes = 300 * MB, Dirty = DirtyCurve.Constant(80 * MB, 300 * MB), LinkBytesPerSecond = 100 * MB, DowntimeLimitSeconds = 0.03, DowntimeBudgetSeconds = 0.3,
+        }.Precopy().TotalSeconds - 0.3;
+    }
+
     [Fact]
     public void Where_nothing_can_be_told_nothing_is()
     {

@@ -78,6 +78,12 @@ public sealed record ForecastInputs
     /// <summary>Memory that holds something: zero pages cost next to nothing.</summary>
     public long? NonZeroBytes { get; init; }
 
+    /// <summary>Of the disks that go along, what has to be copied; absent when none does.</summary>
+    public long? DiskBytes { get; init; }
+
+    /// <summary>What the guest writes to its disks; absent when none goes along, or it is not known.</summary>
+    public long? DiskWrittenBytesPerSecond { get; init; }
+
     /// <summary>What the link between the two nodes gave, measured.</summary>
     public long? LinkBytesPerSecond { get; init; }
 

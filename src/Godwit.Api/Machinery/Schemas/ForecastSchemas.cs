@@ -32,6 +32,8 @@ internal static class ForecastSchemas
         Field("measuredTimestamp", Time, "When it was measured."),
         Field("memoryBytes", Integer64, "The guest's memory."),
         Field("nonZeroBytes", Integer64, "Memory that holds something."),
+        Field("diskBytes", Integer64, "Of the disks that go along, what has to be copied."),
+        Field("diskWrittenBytesPerSecond", Integer64, "How fast the guest writes to its disks."),
         Field("linkBytesPerSecond", Integer64, "What the link between the nodes gave."),
         Field("dirtyBytesPerSecond", Integer64, "How fast the guest writes to fresh memory."),
         Field("dirtyCurve", ListOf(new ObjectSchema(
