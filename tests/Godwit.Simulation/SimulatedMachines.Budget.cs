@@ -5,8 +5,18 @@ namespace Godwit.Simulation;
 /// <content>What the stream may take of the link and how long the guest may stand still, as QEMU was told.</content>
 internal sealed partial class SimulatedMachines
 {
+    /// <summary>QEMU counts what it sends when its buffer is full, of 32 pages or of 32 KiB: so much goes in each of its steps of 100 ms, however small the bound.</summary>
+    private const double StepMs = 100;
+    private const double StepBytes = 32 * PageBytes;
+    private const double StepZeroPages = (32 << 10) / ZeroPageWireBytes;
+
     /// <summary>What the link gives the stream.</summary>
-    private double Rate => boundBytesPerSecond > 0 ? Math.Min(BytesPerSecond, boundBytesPerSecond) : BytesPerSecond;
+    private double Rate => IsBoundBelowAStep ? StepBytes / StepMs * 1000 : boundBytesPerSecond > 0 ? Math.Min(BytesPerSecond, boundBytesPerSecond) : BytesPerSecond;
+
+    private double ZeroPagesPerTick => (IsBoundBelowAStep ? StepZeroPages / StepMs : Rate / ZeroPageWireBytes / 1000) * TickMs;
+
+    /// <summary>Whatever it sends, it rests until the step is over.</summary>
+    private bool IsBoundBelowAStep => boundBytesPerSecond > 0 && boundBytesPerSecond < StepBytes / StepMs * 1000;
 
     /// <summary>While rounds go on: nothing is wider than the plan allows.</summary>
     public void CheckBudget(MigrationPlan plan)

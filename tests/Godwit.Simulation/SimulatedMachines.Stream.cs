@@ -9,6 +9,13 @@ internal sealed partial class SimulatedMachines
     private const double ZeroPageWireBytes = 9;
     private const double ReadBytesPerSecond = 2e9;
 
+    private double zeroBytes;
+    private DateTimeOffset roundSince;
+    private DateTimeOffset? stoppedUnreadySince;
+
+    /// <summary>The source's agent was told how much of the guest's memory is not zero.</summary>
+    public required Func<bool> IsFirstPassKnown { get; init; }
+
     private void TickStream()
     {
         if (!streamTicking)
@@ -77,7 +84,8 @@ internal sealed partial class SimulatedMachines
     {
         SendZeroes();
         var fitsBytes = Rate * limitMs / 1000;
-        if (!postcopyWanted && leftBytes + zeroBytes > Math.Max(fitsBytes, Math.Max(PageBytes, Rate * TickMs / 1000)))
+        var rests = IsBoundBelowAStep && world.Now - roundSince < TimeSpan.FromMilliseconds(StepMs);
+        if (!postcopyWanted && (rests || leftBytes + zeroBytes > Math.Max(fitsBytes, Math.Max(PageBytes, Rate * TickMs / 1000))))
         {
             return;
         }
@@ -100,8 +108,7 @@ internal sealed partial class SimulatedMachines
     {
         if (leftBytes <= Rate * TickMs / 1000)
         {
-            var pages = Math.Max(1, Rate * TickMs / 1000 / ZeroPageWireBytes);
-            zeroBytes = Math.Max(0, zeroBytes - Math.Min(pages * PageBytes, ReadBytesPerSecond * TickMs / 1000));
+            zeroBytes = Math.Max(0, zeroBytes - Math.Min(ZeroPagesPerTick * PageBytes, ReadBytesPerSecond * TickMs / 1000));
         }
     }
 

@@ -30,9 +30,6 @@ internal sealed partial class SimulatedMachines
     private double limitMs = ConvergenceSettings.DowntimeLimitFirstMsDefault;
     private double roundBytes;
     private double leftBytes;
-    private double zeroBytes;
-    private DateTimeOffset roundSince;
-    private DateTimeOffset? stoppedUnreadySince;
     private double sentBytes;
     private long round;
     private int listeningAttempt;
@@ -58,9 +55,6 @@ internal sealed partial class SimulatedMachines
     public StreamStatus TargetStream { get; private set; }
 
     public required Func<bool> TargetAgentAlive { get; init; }
-
-    /// <summary>The source's agent was told how much of the guest's memory is not zero.</summary>
-    public required Func<bool> IsFirstPassKnown { get; init; }
 
     /// <summary>As the source's agent has it now.</summary>
     public required Func<MigrationPlan> Plan { get; init; }
