@@ -14,9 +14,9 @@ public sealed class ForecastErrorTests
     private const double LinkBytesPerSecond = 117e6;
 
     [Theory]
-    [InlineData(3, 0.075, 0.20, 0.055, 0.13)]
-    [InlineData(8, 0.07, 0.20, 0.05, 0.12)]
-    public void The_next_move_is_forecast_within_what_guests_stray(int moveCount, double totalMedian, double totalEighth, double bytesMedian, double bytesNinth)
+    [InlineData(3, 0.07, 0.20, 0.05, 0.13)]
+    [InlineData(8, 0.07, 0.17, 0.045, 0.11)]
+    public void The_next_move_is_forecast_within_what_guests_stray(int moveCount, double totalMedian, double totalEighth, double bytesMedian, double bytesEighth)
     {
         var errors = Enumerable.Range(1, 600).Select(seed => Error(seed, moveCount)).ToList();
 
@@ -26,7 +26,7 @@ public sealed class ForecastErrorTests
         // One start in ten is slow, which nobody can foresee: what lies beyond is not the forecast's.
         Assert.InRange(At(errors, 0.8, error => error.Total), 0, totalEighth);
         Assert.InRange(At(errors, 0.5, error => error.Bytes), 0, bytesMedian);
-        Assert.InRange(At(errors, 0.9, error => error.Bytes), 0, bytesNinth);
+        Assert.InRange(At(errors, 0.8, error => error.Bytes), 0, bytesEighth);
         Assert.InRange(errors.Count(error => error.Held) / (double)errors.Count, 0.6, 1);
     }
 
