@@ -6,31 +6,32 @@ namespace Godwit.ApiBench;
 /// Pods: how many get a node in a second, from the first create until the last is bound, while 16 clients create them (they are done long before); and what a server needs, to start and to run,
 /// with so many stored. Nodes are objects alone; nothing runs.
 /// </summary>
-internal sealed class PodSequence(string program, int divisor, Results results, CancellationToken stopping)
+internal sealed class PodSequence(string program, int divisor, Results results)
 {
     private const string Namespace = "bench";
+    private const string Json = "application/json";
+    private const string Pods = $"/api/v1/namespaces/{Namespace}/pods";
     private const int Clients = 16;
 
-    private static readonly (int Nodes, int Pods)[] Clusters = [(100, 2000), (1000, 4000), (5000, 3000)];
-    private static readonly int[] Stored = [0, 1000, 10_000];
+    private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(5);
 
-    public async Task RunAsync()
+    /// <summary>Of the reference's sizes.</summary>
+    public static IReadOnlyList<(int Nodes, int Pods)> Clusters { get; } = [(100, 2000), (1000, 4000), (5000, 3000)];
+
+    public static IReadOnlyList<int> Stored { get; } = [0, 1000, 10_000];
+
+    /// <summary>The scheduler's decisions alone.</summary>
+    public Task Decide(int nodes, int pods)
     {
-        foreach (var (nodes, pods) in Clusters)
-        {
-            Decisions.Run(nodes, pods / divisor, results);
-        }
-
-        foreach (var (nodes, pods) in Clusters)
-        {
-            await InFolderAsync(data => ScheduleAsync(data, nodes, pods / divisor));
-        }
-
-        foreach (var pods in Stored)
-        {
-            await InFolderAsync(data => StoreAsync(data, pods));
-        }
+        Decisions.Run(nodes, pods / divisor, results);
+        return Task.CompletedTask;
     }
+
+    /// <summary>From the first create until the last pod is bound.</summary>
+    public Task ScheduleAsync(int nodes, int pods, CancellationToken stopping) => InFolderAsync(data => ScheduleAsync(data, nodes, pods / divisor, stopping));
+
+    /// <summary>What a server needs that starts with so many pods.</summary>
+    public Task StoreAsync(int pods, CancellationToken stopping) => InFolderAsync(data => StoreAsync(data, pods / divisor, stopping));
 
     private static async Task InFolderAsync(Func<string, Task> work)
     {
@@ -45,16 +46,24 @@ internal sealed class PodSequence(string program, int divisor, Results results, 
         }
     }
 
-    private async Task ScheduleAsync(string data, int nodes, int pods)
+    private async Task ScheduleAsync(string data, int nodes, int pods, CancellationToken stopping)
     {
         using var server = await ServerProcess.StartAsync(program, data, stopping);
-        await PrepareAsync(server, nodes);
+        await PrepareAsync(server, nodes, stopping);
+        Steps.Say($"{nodes} nodes are made; {pods} pods come now");
         var (cpu, started) = (server.CpuSeconds, Stopwatch.GetTimestamp());
         await ManyAsync(server, pods, (client, number) => client.SendAsync(HttpMethod.Post, Pods, Pod(number, node: null), Json, stopping));
         using var asking = new LoadClient(server.Token);
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        while (await asking.CountAsync($"{Pods}?fieldSelector=spec.nodeName%3D&limit=1", stopping) > 0)
+        var said = Stopwatch.GetTimestamp();
+        while (await asking.CountAsync($"{Pods}?fieldSelector=spec.nodeName%3D&limit=1", stopping) is > 0 and var left)
         {
+            if (Stopwatch.GetElapsedTime(said) > SayEvery)
+            {
+                said = Stopwatch.GetTimestamp();
+                Steps.Say($"{left} of {pods} pods have no node yet");
+            }
+
             await look.WaitForNextTickAsync(stopping);
         }
 
@@ -63,11 +72,11 @@ internal sealed class PodSequence(string program, int divisor, Results results, 
         results.Add(Row.MemoryOfNodes(nodes), new Sample(server.ResidentMegabytes));
     }
 
-    private async Task StoreAsync(string data, int pods)
+    private async Task StoreAsync(string data, int pods, CancellationToken stopping)
     {
         using (var filling = await ServerProcess.StartAsync(program, data, stopping))
         {
-            await PrepareAsync(filling, nodes: 1);
+            await PrepareAsync(filling, nodes: 1, stopping);
             await ManyAsync(filling, pods, (client, number) => client.SendAsync(HttpMethod.Post, Pods, Pod(number, "n0"), Json, stopping));
         }
 
@@ -86,10 +95,7 @@ internal sealed class PodSequence(string program, int divisor, Results results, 
         results.Add(Row.MemoryWithPods(pods), new Sample(server.ResidentMegabytes));
     }
 
-    private const string Json = "application/json";
-    private const string Pods = $"/api/v1/namespaces/{Namespace}/pods";
-
-    private async Task PrepareAsync(ServerProcess server, int nodes)
+    private static async Task PrepareAsync(ServerProcess server, int nodes, CancellationToken stopping)
     {
         using (var client = new LoadClient(server.Token))
         {

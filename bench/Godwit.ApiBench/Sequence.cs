@@ -98,7 +98,7 @@ internal sealed class Sequence(ServerProcess server, int divisor, Results result
 
     private async Task ListAsync(Row row, string ns, string query, string accept)
     {
-        const int Times = 5;
+        const int Times = 20;
         using var client = new LoadClient(server.Token);
         await client.ConnectAsync(stopping);
         var times = new List<double>();
@@ -111,7 +111,7 @@ internal sealed class Sequence(ServerProcess server, int divisor, Results result
         }
 
         times.Sort();
-        results.Add(row, new Sample(times[Times / 2], CpuMs: (server.CpuSeconds - cpu) * 1000 / Times));
+        results.Add(row, new Sample(times[Times / 2], times[Times / 2], times[Times * 99 / 100], (server.CpuSeconds - cpu) * 1000 / Times));
     }
 
     private async Task WatchAsync(int watchers, int writesPerSecond, double reference)
@@ -124,7 +124,10 @@ internal sealed class Sequence(ServerProcess server, int divisor, Results result
         var run = new WatchRun();
         var clients = await ConnectAsync((watchers + WatchesPerConnection - 1) / WatchesPerConnection);
         var readers = Enumerable.Range(0, watchers).Select(number => run.FollowAsync(clients[number / WatchesPerConnection], LoadClient.Collection(ns), ending.Token)).ToList();
-        await run.UntilOpenAsync(watchers, stopping);
+        var (sentAt, latencies) = (new long[2 * WatchSeconds * writesPerSecond], new List<double>());
+        using var probe = new LoadClient(server.Token);
+        readers.Add(run.ProbeAsync(probe, LoadClient.Collection(ns), number => Volatile.Read(ref sentAt[number]), latencies, ending.Token));
+        await run.UntilOpenAsync(watchers + 1, stopping);
         var writers = await ConnectAsync(Writers);
         var written = -1;
         var (cpu, started) = (server.CpuSeconds, Stopwatch.GetTimestamp());
@@ -135,7 +138,9 @@ internal sealed class Sequence(ServerProcess server, int divisor, Results result
             {
                 if (Volatile.Read(ref written) + 1 < Stopwatch.GetElapsedTime(started).TotalSeconds * writesPerSecond)
                 {
-                    await writer.CreateAsync(ns, Interlocked.Increment(ref written), stopping);
+                    var number = Interlocked.Increment(ref written);
+                    Volatile.Write(ref sentAt[number], Stopwatch.GetTimestamp());
+                    await writer.CreateAsync(ns, number, stopping);
                 }
                 else
                 {
@@ -144,10 +149,14 @@ internal sealed class Sequence(ServerProcess server, int divisor, Results result
             }
         }));
         await run.UntilDeliveredAsync((written + 1L) * watchers, stopping);
-        var elapsed = Stopwatch.GetElapsedTime(started);
-        results.Add(Row.Watch(watchers, writesPerSecond, reference), new Sample(run.Delivered / elapsed.TotalSeconds, CpuMs: (server.CpuSeconds - cpu) * 1000 / run.Delivered));
+        var (elapsed, used) = (Stopwatch.GetElapsedTime(started), server.CpuSeconds - cpu);
+        await WatchRun.UntilProbedAsync(latencies, written + 1L, stopping);
         await ending.CancelAsync();
         await Task.WhenAll(readers);
+        latencies.Sort();
+        results.Add(
+            Row.Watch(watchers, writesPerSecond, reference),
+            new Sample(run.Delivered / elapsed.TotalSeconds, latencies[latencies.Count / 2], latencies[latencies.Count * 99 / 100], used * 1000 / run.Delivered));
         clients.ForEach(client => client.Dispose());
         writers.ForEach(client => client.Dispose());
     }

@@ -1,0 +1,125 @@
+using System.Globalization;
+using Godwit.BenchLab;
+using Godwit.Linux.Commands;
+
+namespace Godwit.DeploymentBench;
+
+/// <summary>Pods and a service that come and go, again and again, and what of them is left on the host: mounts, namespaces, links, rules, cgroups, processes, descriptors, memory.</summary>
+internal static class ChurnRun
+{
+    private const int Pods = 20;
+    private static readonly string[] Nodes = ["node-1", "node-2"];
+
+    /// <returns>Whether nothing was left; memory and descriptors are told and not judged.</returns>
+    public static async Task<bool> RunAsync(GodwitLab lab, int rounds, CancellationToken stopping)
+    {
+        await RoundAsync(lab, stopping); // What is made once and kept is made now.
+        var before = await CountAsync(lab, stopping);
+        for (var round = 1; round <= rounds; round++)
+        {
+            await RoundAsync(lab, stopping);
+            Workload.Say($"churn {round} of {rounds}: {Pods} pods came and went; server {MegabytesOf(lab.ServerProcessId()):0.0} MB");
+        }
+
+        var after = before;
+        try
+        {
+            await Workload.UntilAsync("everything is as it was", async () => Same(before, after = await CountAsync(lab, stopping)), stopping);
+        }
+        catch (TimeoutException)
+        {
+            // The table says what is left.
+        }
+
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {rounds} rounds of {Pods} pods and a service | before | after |\n|---|---|---|"));
+        foreach (var (name, (count, isJudged)) in before)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name}{(isJudged ? "" : " (not judged)")} | {count:0.#} | {after[name].Count:0.#} |"));
+        }
+
+        return Same(before, after);
+    }
+
+    private static async Task RoundAsync(GodwitLab lab, CancellationToken stopping)
+    {
+        await Workload.ApplyAsync(lab, Pods, stopping);
+        await Workload.DeleteAsync(lab, stopping);
+    }
+
+    private static bool Same(SortedDictionary<string, (double Count, bool IsJudged)> before, SortedDictionary<string, (double Count, bool IsJudged)> after) =>
+        before.All(each => !each.Value.IsJudged || after[each.Key].Count <= each.Value.Count);
+
+    private static async Task<SortedDictionary<string, (double Count, bool IsJudged)>> CountAsync(GodwitLab lab, CancellationToken stopping)
+    {
+        var counts = new SortedDictionary<string, (double, bool)>(StringComparer.Ordinal)
+        {
+            ["mounts of the host"] = (File.ReadLines("/proc/self/mounts").Count(), true),
+            ["cgroups of the lab"] = (Directory.GetDirectories("/sys/fs/cgroup").Prepend("/sys/fs/cgroup").Select(tree => Path.Combine(tree, $"godwit-{lab.Instance}")).Where(Directory.Exists).Sum(Folders), true),
+            ["network namespaces"] = (Namespaces(), true),
+            ["monitors of containers"] = (Monitors(lab.Folder), true),
+        };
+        foreach (var (name, process) in Nodes.Select(node => (node, lab.AgentProcessId(node))).Append(("server", lab.ServerProcessId())))
+        {
+            counts[$"{name}: memory, MB"] = (MegabytesOf(process), false);
+            counts[$"{name}: descriptors"] = (Directory.GetFiles($"/proc/{process}/fd").Length, false);
+        }
+
+        foreach (var node in Nodes)
+        {
+            counts[$"{node}: lines of rules"] = (await LinesAsync(["netns", "exec", lab.NamespaceOf(node), "nft", "list", "ruleset"], stopping), true);
+            counts[$"{node}: links"] = (await LinesAsync(["-n", lab.NamespaceOf(node), "-o", "link"], stopping), true);
+        }
+
+        return counts;
+    }
+
+    private static async Task<int> LinesAsync(string[] arguments, CancellationToken stopping) =>
+        (await new Command("ip", arguments).RunAsync(TimeProvider.System, stopping)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
+
+    private static double MegabytesOf(int process) =>
+        double.Parse(File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024 / 1e6;
+
+    private static int Folders(string tree)
+    {
+        try
+        {
+            return 1 + Directory.GetDirectories(tree).Sum(Folders);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return 0; // It went while we looked.
+        }
+    }
+
+    /// <summary>Different ones, of all processes that can be looked at.</summary>
+    private static int Namespaces() => Processes().Select(entry => LinkOf(Path.Combine(entry, "ns", "net"))).Where(link => link.Length > 0).Distinct(StringComparer.Ordinal).Count()
+        + (Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns").Length : 0);
+
+    private static int Monitors(string folder) => Processes().Count(entry => TextOf(Path.Combine(entry, "cmdline")) is var line && line.Contains("conmon", StringComparison.Ordinal) && line.Contains(folder, StringComparison.Ordinal));
+
+    private static IEnumerable<string> Processes() => Directory.EnumerateDirectories("/proc").Where(entry => char.IsAsciiDigit(Path.GetFileName(entry)[0]));
+
+    private static string LinkOf(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget ?? "";
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return ""; // It ended while we looked.
+        }
+    }
+
+    private static string TextOf(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}
