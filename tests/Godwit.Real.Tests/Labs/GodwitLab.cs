@@ -16,7 +16,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
     public GodwitLab()
     {
         Instance = $"t{Environment.ProcessId % 1_000_000}{(char)('a' + Interlocked.Increment(ref count))}";
-        folder = Path.Combine(Path.GetTempPath(), $"godwit-lab-{Instance}");
+        folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}"); // Short: below it are sockets, whose paths have 107 bytes.
     }
 
     /// <summary>Unique to this test process and collection, so that it never meets another lab, nor a person's own.</summary>
