@@ -15,7 +15,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
 
     public GodwitLab()
     {
-        Instance = $"t{Environment.ProcessId % 1_000_000}{(char)('a' + Interlocked.Increment(ref count))}";
+        Instance = $"t{(char)('a' + Interlocked.Increment(ref count))}{Environment.ProcessId % 1_000_000}";
         folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}"); // Short: below it are sockets, whose paths have 107 bytes.
     }
 
