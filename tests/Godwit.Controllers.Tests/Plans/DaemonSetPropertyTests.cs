@@ -87,7 +87,7 @@ public sealed class DaemonSetPropertyTests
 
         public DaemonSet Set { get; private set; } = new() { Metadata = new ObjectMeta { Namespace = "ns", Name = "log", Uid = "uid-log" } };
 
-        public IReadOnlyList<Node> Nodes => nodes;
+        public List<Node> Nodes => nodes;
 
         private string Hash => RevisionPlanner.HashOf(RevisionPlanner.For(Set, Set.Spec.Template, [], _ => false, null, 0).Current);
 
@@ -203,12 +203,12 @@ public sealed class DaemonSetPropertyTests
                 Assert.True(there.Count == 0 || nodes.Count(each => PodsOn(each).Count(PodFacts.IsActive) > 1) < options.MaxSurge, "more nodes than may have two");
             }
 
-            var made = DaemonPods.Make(Set, Hash, nodeName);
-            var name = $"log-{++this.made:0000}";
-            pods[name] = made with
+            var fresh = DaemonPods.Make(Set, Hash, nodeName);
+            var name = $"log-{++made:0000}";
+            pods[name] = fresh with
             {
-                Metadata = made.Metadata with { Name = name, Uid = "uid-" + name, CreationTimestamp = now },
-                Spec = made.Spec with { NodeName = nodeName },
+                Metadata = fresh.Metadata with { Name = name, Uid = "uid-" + name, CreationTimestamp = now },
+                Spec = fresh.Spec with { NodeName = nodeName },
                 Status = Status(isReady: false),
             };
         }

@@ -83,8 +83,8 @@ public sealed class ForecastErrorTests
             var share = ownShare * Stray(0.03);
             var truth = Guest(rate * Math.Pow(growth, turn) * Stray(0.12), workingSetMiB, firstMb * Math.Pow(Math.Sqrt(growth), turn) * Stray(0.01));
             var played = Play(truth, LinkBytesPerSecond * share);
-            var costs = new PastCosts(600 * Stray(0.15) * (chance.NextDouble() < 0.1 ? 4 : 1), 40 * Stray(0.2)) { EndMs = 80 * Stray(0.2), RateShare = share };
-            return (played.Move with { RateShare = share }, costs, played.Bytes, (played.Seconds * 1000) + costs.SetupMs + costs.RestartMs + costs.EndMs);
+            var spent = new PastCosts(600 * Stray(0.15) * (chance.NextDouble() < 0.1 ? 4 : 1), 40 * Stray(0.2)) { EndMs = 80 * Stray(0.2), RateShare = share };
+            return (played.Move with { RateShare = share }, spent, played.Bytes, (played.Seconds * 1000) + spent.SetupMs + spent.RestartMs + spent.EndMs);
         }
 
         var past = Enumerable.Range(0, moveCount).Select(Next).ToArray();

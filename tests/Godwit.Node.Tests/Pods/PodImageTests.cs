@@ -8,6 +8,7 @@ using Godwit.Api.Core.V1;
 using Godwit.Api.Meta.V1;
 using Godwit.Images;
 using Godwit.Node.Pods;
+using Godwit.Node.Pulling;
 using Godwit.Node.Tests.Clusters;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -25,7 +26,7 @@ public sealed class PodImageTests : IAsyncLifetime
     private readonly ConcurrentQueue<string> asked = new();
     private WebApplication registry = null!;
     private TestCluster cluster = null!;
-    private ImageStore store = null!;
+    private NodeImages store = null!;
     private PodImages images = null!;
 
     private string Repository => $"127.0.0.1:{new Uri(registry.Urls.Single()).Port}/box";
@@ -47,16 +48,15 @@ public sealed class PodImageTests : IAsyncLifetime
         });
         await registry.StartAsync(TestCluster.Stopping);
         cluster = await TestCluster.StartAsync();
-        var archives = Directory.CreateDirectory(Path.Combine(folder, "archives")).FullName;
+        var archives = Directory.CreateDirectory(NodeImages.ArchivesFolder(folder)).FullName;
         WriteArchive(Path.Combine(archives, "box.tar"), $"{Repository}:1", $"{Repository}:latest");
         await File.WriteAllTextAsync(Path.Combine(archives, "torn.tar"), "no archive", TestCluster.Stopping);
-        store = ImageStore.Open(new ImageStoreOptions { Folder = Path.Combine(folder, "store") }, TimeProvider.System, NullLogger<ImageStore>.Instance);
-        images = new PodImages(store, archives, NullLogger.Instance);
+        store = new NodeImages(cluster.AgentOptions("node-1") with { DataFolder = Path.Combine(folder, "data"), ImagesFolder = folder }, TimeProvider.System, NullLoggerFactory.Instance);
+        images = new PodImages(store);
     }
 
     public async ValueTask DisposeAsync()
     {
-        images?.Dispose();
         store?.Dispose();
         if (registry is not null)
         {

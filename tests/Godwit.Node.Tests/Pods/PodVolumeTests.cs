@@ -72,7 +72,7 @@ public sealed class PodVolumeTests : IAsyncLifetime
         Assert.Equal(5, volumes.MeasureBytes(Pod.Metadata.Uid));
 
         volumes.Remove(Pod.Metadata.Uid);
-        Assert.Empty(volumes.List().Where(uid => uid == Pod.Metadata.Uid));
+        Assert.DoesNotContain(Pod.Metadata.Uid, volumes.List());
         Assert.Equal(0, volumes.MeasureBytes(Pod.Metadata.Uid));
     }
 

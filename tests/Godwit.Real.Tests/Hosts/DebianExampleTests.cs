@@ -1,6 +1,6 @@
+using Godwit.Linux.Files;
 using Godwit.Real.Tests.Labs;
 using Godwit.Real.Tests.Machines;
-using Godwit.Volumes;
 
 namespace Godwit.Real.Tests.Hosts;
 
