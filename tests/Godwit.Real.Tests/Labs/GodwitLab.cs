@@ -42,7 +42,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         cluster?.Dispose();
-        if (File.Exists(Program))
+        if (Directory.Exists(DataFolder))
         {
             (await GodwitAsync(StartBound, "down", "--data", DataFolder)).MustSucceed();
             Assert.Empty((await Traces.FindAsync(Instance, DataFolder, Instance)).All);
