@@ -15,7 +15,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
 
     public GodwitLab()
     {
-        Instance = $"t{(char)('a' + Interlocked.Increment(ref count))}{Environment.ProcessId % 1_000_000}";
+        Instance = $"t{(char)('a' + Interlocked.Increment(ref count))}0{Environment.ProcessId % 1_000_000}"; // No part of it is a HostCluster's.
         folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}"); // Short: below it are sockets, whose paths have 107 bytes.
     }
 
