@@ -50,7 +50,8 @@ public abstract partial record SourcePhase
         {
             if (reading.Guest == GuestState.Gone)
             {
-                return Fencing.Enter(Move, Reason, guestGone: true, now);
+                // What was seen first, by either end, may be no more than its effect.
+                return Fencing.Enter(Move, Reason with { Text = $"{Reason.Text}; the source's QEMU has ended" }, guestGone: true, now);
             }
 
             if (reading.InPostcopy)

@@ -256,6 +256,16 @@ public sealed class SourceEngineTests
     }
 
     [Fact]
+    public void A_guest_that_is_lost_with_its_QEMU_is_told_so_also_when_the_target_was_first_to_notice()
+    {
+        var move = AtBarrier().Hear(TargetStanding.Refused);
+        move.ExpectPhase<SourcePhase.TurningBack>();
+        move.See(GuestState.Gone, StreamStatus.None).ExpectPhase<SourcePhase.Fencing>();
+        move.Hear(TargetStanding.Refused).ExpectPhase<SourcePhase.GuestLost>();
+        Assert.EndsWith("; the source's QEMU has ended", ((SourcePhase.GuestLost)move.Engine.Phase).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_dead_target_after_run_loses_the_guest_because_it_may_have_run_there()
     {
         var move = AtBarrier().Hear(TargetStanding.Arrived).See(GuestState.PostMigrate, StreamStatus.Completed);
