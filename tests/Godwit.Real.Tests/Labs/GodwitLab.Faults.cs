@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Godwit.Client;
@@ -17,11 +18,19 @@ public sealed partial class GodwitLab
 
     private int ownAgents;
 
+    /// <summary>By process id.</summary>
+    private static readonly ConcurrentDictionary<int, bool> EndedByTests = new();
+
+    /// <summary>The process id that each part had when it was last looked at.</summary>
+    private readonly Dictionary<string, int> lastSeen = new(StringComparer.Ordinal);
+
+    private IEnumerable<(string Name, string Words)> Parts => [("server", ServerWords), .. Nodes.Select(node => (node, AgentWords(node)))];
+
     internal static IReadOnlyList<string> Nodes { get; } = ["node-1", "node-2"];
 
     internal int AgentProcessId(string node) => ProcessIdOf(AgentWords(node));
 
-    internal int ServerProcessId() => ProcessIdOf($"server --instance {Instance} ");
+    internal int ServerProcessId() => ProcessIdOf(ServerWords);
 
     /// <summary>As a crash would: nothing of the process runs on.</summary>
     internal static Task KillAsync(int processId) => EndAsync(processId, "-KILL");
@@ -56,8 +65,33 @@ public sealed partial class GodwitLab
     }
 
     /// <summary>Starts what does not run, and leaves the rest as it is.</summary>
-    internal async Task BringUpAsync() =>
+    internal async Task BringUpAsync()
+    {
         (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", OwnImagesFolder)).MustSucceed();
+        See();
+    }
+
+    /// <summary>
+    /// Starts what does not run any more: a test that failed between hurting the lab and mending it must not be the failure of those that come after it.
+    /// What ended without a test's doing fails the one that finds it.
+    /// </summary>
+    internal async Task MendAsync()
+    {
+        if (ownAgents > 0)
+        {
+            return; // Whoever runs an agent of its own puts the lab's back.
+        }
+
+        var missing = Parts.Where(part => FindProcess(part.Words) is null).ToList();
+        if (missing.Count > 0)
+        {
+            var told = string.Join("\n", missing.Where(part => !EndedByTests.ContainsKey(lastSeen.GetValueOrDefault(part.Name))).Select(part => $"{part.Name} ended, and no test ended it. Its log's end:\n{EndOf(LogOf(part.Name))}"));
+            await BringUpAsync();
+            Assert.True(told.Length == 0, told);
+        }
+
+        See();
+    }
 
     /// <summary>The program of a node's agent and its arguments, as it was started.</summary>
     internal IReadOnlyList<string> AgentCommandLine(string node) =>
@@ -95,6 +129,7 @@ public sealed partial class GodwitLab
 
     private static async Task EndAsync(int processId, string signal)
     {
+        EndedByTests[processId] = true;
         (await Command.RunAsync("kill", [signal, processId.ToString()], TimeSpan.FromSeconds(30))).MustSucceed();
         await Eventually.IsTrueAsync($"process {processId} has ended", EndBound, () => Task.FromResult(!IsAlive(processId)));
     }
@@ -116,9 +151,21 @@ public sealed partial class GodwitLab
         }
     }
 
+    private string ServerWords => $"server --instance {Instance} ";
+
     private string AgentWords(string node) => $"agent --node-name {node} --instance {Instance} ";
 
     private static int ProcessIdOf(string words) => FindProcess(words) ?? throw new InvalidOperationException($"No process of this lab runs 'godwit {words}'.");
+
+    private void See()
+    {
+        foreach (var (name, words) in Parts)
+        {
+            lastSeen[name] = FindProcess(words) ?? 0;
+        }
+    }
+
+    private static string EndOf(string log) => string.Join('\n', log.Split('\n').TakeLast(30));
 
     private static int? FindProcess(string words)
     {
@@ -149,7 +196,11 @@ public sealed partial class GodwitLab
     {
         public async ValueTask DisposeAsync()
         {
-            await StopAsync(lab.AgentProcessId(node));
+            if (FindProcess(lab.AgentWords(node)) is { } agent)
+            {
+                await StopAsync(agent);
+            }
+
             if (--lab.ownAgents == 0)
             {
                 await lab.BringUpAsync(); // Not before: it would put an agent of the lab's beside the other one.

@@ -35,7 +35,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
         Needs.Root();
         Directory.CreateDirectory(folder);
         MakeImages();
-        (await GodwitAsync(StartBound, "up", "--lab", "2", "--link-rate", "1gbit", "--data", DataFolder, "--images", OwnImagesFolder)).MustSucceed();
+        await BringUpAsync();
         await File.WriteAllTextAsync(KubeconfigPath, (await GodwitAsync(StartBound, "kubeconfig")).MustSucceed().Output);
     }
 

@@ -16,6 +16,7 @@ public sealed class SharedGuest(GodwitLab lab) : IAsyncLifetime
     /// <summary>The guest; a new one if there is none, or if the last case did not give it back whole.</summary>
     internal async Task<TinyGuest> TakeAsync(string settings, string? volume = null)
     {
+        await lab.MendAsync();
         if (!isWhole)
         {
             await DiscardAsync();

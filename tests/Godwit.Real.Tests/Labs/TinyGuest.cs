@@ -31,6 +31,7 @@ internal sealed class TinyGuest : IAsyncDisposable
     /// <summary>Makes the guest with kubectl and waits until its own program answers.</summary>
     public static async Task<TinyGuest> StartAsync(GodwitLab lab, string name, string settings = "tiny.rate=20M tiny.set=32M tiny.ballast=32M", string? node = null, int memoryMib = 192, string? volume = null, string boot = OwnImage)
     {
+        await lab.MendAsync();
         (await lab.KubectlAsync(Manifest(name, settings, node, memoryMib, volume, boot), "apply", "-f", "-")).MustSucceed();
         var address = await Eventually.GetAsync($"VMI {name} runs and has an address", Bound, async () =>
         {
