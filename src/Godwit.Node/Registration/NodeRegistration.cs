@@ -23,6 +23,8 @@ internal sealed partial class NodeRegistration(
     private readonly ResourceClient<KubeNode> nodes = client.For<KubeNode>();
     private readonly ResourceClient<Lease> leases = client.For<Lease>();
 
+    private ResourceKey LeaseKey => new(NamespaceNames.KubeNodeLease, options.Node.Value);
+
     /// <summary>Heartbeats until cancelled; a failure is told once until it is mended.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -57,11 +59,18 @@ internal sealed partial class NodeRegistration(
         }
     }
 
-    /// <summary>One heartbeat: the Node as it should be, then the Lease.</summary>
+    /// <summary>
+    /// One heartbeat: the Lease, then the Node as it should be. In this order, so that a node that was silent is not called ready while its Lease is still the old one, which
+    /// would be taken for silence once more; and so that what hinders the Node from being written does not make the host look dead.
+    /// </summary>
     public async Task HeartbeatAsync(CancellationToken stopping)
     {
+        var isKnown = await RenewAsync(stopping);
         var node = await PublishAsync(stopping);
-        await RenewAsync(node, stopping);
+        if (!isKnown)
+        {
+            await CreateLeaseAsync(node, stopping);
+        }
     }
 
     private async Task<KubeNode> PublishAsync(CancellationToken stopping)
@@ -80,26 +89,32 @@ internal sealed partial class NodeRegistration(
         return await nodes.ChangeStatusAsync(node, NodeObject.WithStatus(node, options, description, time.GetUtcNow()), stopping);
     }
 
-    private async Task RenewAsync(KubeNode node, CancellationToken stopping)
+    /// <returns>False: there is no Lease yet.</returns>
+    private async Task<bool> RenewAsync(CancellationToken stopping)
     {
-        var key = new ResourceKey(NamespaceNames.KubeNodeLease, options.Node.Value);
-        var now = time.GetUtcNow();
-        if (await leases.FindAsync(key, stopping) is { } lease)
+        if (await leases.FindAsync(LeaseKey, stopping) is not { } lease)
         {
-            await leases.ChangeAsync(
-                lease,
-                lease with { Spec = lease.Spec with { HolderIdentity = options.Node.Value, RenewTime = now, LeaseDurationSeconds = LeaseDurationSeconds } },
-                stopping);
-            return;
+            return false;
         }
 
+        await leases.ChangeAsync(
+            lease,
+            lease with { Spec = lease.Spec with { HolderIdentity = options.Node.Value, RenewTime = time.GetUtcNow(), LeaseDurationSeconds = LeaseDurationSeconds } },
+            stopping);
+        return true;
+    }
+
+    /// <summary>It goes with the Node that it is of.</summary>
+    private async Task CreateLeaseAsync(KubeNode node, CancellationToken stopping)
+    {
+        var now = time.GetUtcNow();
         await leases.CreateAsync(
             new Lease
             {
                 Metadata = new ObjectMeta
                 {
-                    Namespace = key.Namespace,
-                    Name = key.Name,
+                    Namespace = LeaseKey.Namespace,
+                    Name = LeaseKey.Name,
                     OwnerReferences = [new OwnerReference { ApiVersion = node.ApiVersion, Kind = node.Kind, Name = node.Metadata.Name, Uid = node.Metadata.Uid }],
                 },
                 Spec = new LeaseSpec { HolderIdentity = options.Node.Value, AcquireTime = now, RenewTime = now, LeaseDurationSeconds = LeaseDurationSeconds },

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Godwit.Api;
 using Godwit.Api.Coordination.V1;
+using Godwit.Api.Meta.V1;
 using Godwit.Base;
 using Godwit.Client;
 using Godwit.Linux.Hosts;
@@ -186,6 +188,32 @@ public sealed class NodeJoinTests
     }
 
     [Fact]
+    public async Task A_node_that_was_silent_renews_its_lease_before_it_says_that_it_is_ready_and_also_when_it_cannot_say_so()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        var join = Join(options, Open(options));
+        await join.EnsureAsync(TestCluster.Stopping);
+        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        await new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+        var (nodes, leases) = (cluster.Admin.For<KubeNode>(), cluster.Admin.For<Lease>());
+        var (nodeKey, leaseKey) = (new ResourceKey("", "node-1"), new ResourceKey("kube-node-lease", "node-1"));
+        var node = await nodes.GetAsync(nodeKey, TestCluster.Stopping);
+        await nodes.ChangeStatusAsync(node, node with { Status = node.Status with { Conditions = [.. node.Status.Conditions.Select(condition => condition.Type == "Ready" ? condition with { Status = "Unknown" } : condition)] } }, TestCluster.Stopping);
+
+        await new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+
+        node = await nodes.GetAsync(nodeKey, TestCluster.Stopping);
+        var lease = await leases.GetAsync(leaseKey, TestCluster.Stopping);
+        Assert.Equal("True", node.Status.Conditions.Single(condition => condition.Type == "Ready").Status);
+        Assert.True(Version(lease.Metadata) < Version(node.Metadata), $"The lease was written at {lease.Metadata.ResourceVersion}, the node at {node.Metadata.ResourceVersion}.");
+
+        var mute = new NodeRegistration(options, client, () => throw new IOException("it cannot be told"), TimeProvider.System, NullLogger.Instance);
+        await Assert.ThrowsAsync<IOException>(() => mute.HeartbeatAsync(TestCluster.Stopping));
+        Assert.True((await leases.GetAsync(leaseKey, TestCluster.Stopping)).Spec.RenewTime > lease.Spec.RenewTime);
+    }
+
+    [Fact]
     public async Task An_unchanged_node_is_not_written_again()
     {
         await using var cluster = await TestCluster.StartAsync();
@@ -202,6 +230,8 @@ public sealed class NodeJoinTests
 
         Assert.Equal(before.Metadata.ResourceVersion, (await nodes.GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping)).Metadata.ResourceVersion);
     }
+
+    private static long Version(ObjectMeta metadata) => long.Parse(metadata.ResourceVersion, CultureInfo.InvariantCulture);
 
     internal static NodeCredentials Open(AgentOptions options) =>
         NodeCredentials.Open(Path.Combine(Directory.CreateDirectory(options.DataFolder).FullName, "pki"), options.AuthorityPath, options.Node);

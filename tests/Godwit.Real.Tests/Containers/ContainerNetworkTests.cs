@@ -41,7 +41,9 @@ public sealed class ContainerNetworkTests
         Assert.Equal("served\n", await GetAsync(IPAddress.Loopback, port));
 
         await lab.Engine.RemoveAsync(id, new RemoveOptions(Force: true), EngineLab.Stopping);
-        await Assert.ThrowsAnyAsync<Exception>(() => GetAsync(IPAddress.Loopback, port));
+        using var late = new TcpClient();
+        var refused = await Assert.ThrowsAsync<SocketException>(() => late.ConnectAsync(IPAddress.Loopback, port, EngineLab.Stopping).AsTask());
+        Assert.Equal(SocketError.ConnectionRefused, refused.SocketErrorCode);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Godwit.Client;
 using Microsoft.Extensions.Logging.Abstractions;
+using KubeNode = Godwit.Api.Core.V1.Node;
 
 namespace Godwit.Real.Tests.Labs;
 
@@ -83,13 +84,20 @@ public sealed partial class GodwitLab
         }
 
         var missing = Parts.Where(part => FindProcess(part.Words) is null).ToList();
+        var told = missing.Where(part => !EndedByTests.ContainsKey(lastSeen.GetValueOrDefault(part.Name))).Select(part => $"{part.Name} ended, and no test ended it").ToList();
         if (missing.Count > 0)
         {
-            var told = string.Join("\n", missing.Where(part => !EndedByTests.ContainsKey(lastSeen.GetValueOrDefault(part.Name))).Select(part => $"{part.Name} ended, and no test ended it. Its log's end:\n{EndOf(LogOf(part.Name))}"));
             await BringUpAsync();
-            Assert.True(told.Length == 0, told);
         }
 
+        foreach (var node in await SilentAsync())
+        {
+            told.Add($"{node} is silent, though its agent runs (process {AgentProcessId(node)})");
+            await KillAsync(AgentProcessId(node));
+            await BringUpAsync();
+        }
+
+        Assert.True(told.Count == 0, string.Join('\n', [.. told, .. Parts.Select(part => $"The log of {part.Name} ends:\n{EndOf(LogOf(part.Name))}")]));
         See();
     }
 
@@ -157,6 +165,24 @@ public sealed partial class GodwitLab
 
     private static int ProcessIdOf(string words) => FindProcess(words) ?? throw new InvalidOperationException($"No process of this lab runs 'godwit {words}'.");
 
+    /// <summary>The nodes that are not ready, nor become it.</summary>
+    private async Task<IReadOnlyList<string>> SilentAsync()
+    {
+        IReadOnlyList<string> silent = Nodes;
+        try
+        {
+            await Eventually.IsTrueAsync("the nodes are ready", EndBound, async () =>
+                (silent = [.. (await Cluster.For<KubeNode>().ListAsync(new ListOptions(), TestContext.Current.CancellationToken)).Items
+                    .Where(node => !node.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" })).Select(node => node.Metadata.Name)]).Count == 0);
+        }
+        catch (Xunit.Sdk.FailException)
+        {
+            // Told by whoever asked.
+        }
+
+        return silent;
+    }
+
     private void See()
     {
         foreach (var (name, words) in Parts)
@@ -196,14 +222,19 @@ public sealed partial class GodwitLab
     {
         public async ValueTask DisposeAsync()
         {
-            if (FindProcess(lab.AgentWords(node)) is { } agent)
+            try
             {
-                await StopAsync(agent);
+                if (FindProcess(lab.AgentWords(node)) is { } agent)
+                {
+                    await StopAsync(agent);
+                }
             }
-
-            if (--lab.ownAgents == 0)
+            finally
             {
-                await lab.BringUpAsync(); // Not before: it would put an agent of the lab's beside the other one.
+                if (--lab.ownAgents == 0)
+                {
+                    await lab.BringUpAsync(); // Not before: it would put an agent of the lab's beside the other one.
+                }
             }
         }
     }
