@@ -61,7 +61,7 @@ public sealed partial class ImageStore
     });
 
     /// <summary>Takes in an archive as <c>docker save</c> writes it, or an OCI layout as a tar; either may be compressed.</summary>
-    /// <returns>The images, in the archive's order.</returns>
+    /// <returns>The images in the archive's order, each with the names that the archive gives it, and no others that it has here.</returns>
     /// <exception cref="ImageException">It holds no images, or they are broken or hostile.</exception>
     public Task<IReadOnlyList<StoredImage>> LoadAsync(Stream archive, IProgress<TransferProgress> progress, CancellationToken stopping) => TakeInAsync("Loading the archive", async lease =>
     {
@@ -71,7 +71,7 @@ public sealed partial class ImageStore
     });
 
     /// <summary>Takes in the images of an OCI layout that lies in a folder.</summary>
-    /// <returns>The images, in the order of the layout's index.</returns>
+    /// <returns>The images in the order of the layout's index, each with the names that the layout gives it, and no others that it has here.</returns>
     /// <exception cref="ImageException">It is no such layout, or what it holds is broken or hostile.</exception>
     public Task<IReadOnlyList<StoredImage>> LoadLayoutAsync(string folder, IProgress<TransferProgress> progress, CancellationToken stopping) => TakeInAsync($"Loading the layout {folder}", async lease =>
     {
@@ -159,7 +159,7 @@ public sealed partial class ImageStore
         var loaded = await new ArchiveLoader(spool, content, fetcher, parts.Unpacked, options).LoadAsync(lease, progress, stopping);
         catalogue.Change(now => loaded.Aggregate(now, (so, image) => Add(so, image.Config, image.Record, image.Names)));
         var after = catalogue.Current;
-        return [.. loaded.Where(image => after.Images.ContainsKey(image.Config)).Select(image => Describe(after, image.Config))];
+        return [.. loaded.Where(image => after.Images.ContainsKey(image.Config)).Select(image => Describe(after, image.Config) with { Tags = [.. image.Names.Select(ImageCatalogue.Plain).Where(name => name.Tag is not null)] })];
     }
 
     /// <summary>Takes images in, or fails. When that is for want of room, what came of them goes at once: nobody needs it, and everybody its room.</summary>

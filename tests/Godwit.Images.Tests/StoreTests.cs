@@ -39,6 +39,24 @@ public sealed class StoreTests : IDisposable
         await CheckFileAsync(other, other.Get("one:x"), "1");
     }
 
+    /// <summary>What is told of a load is the archive's: the image may have other names here, and what has no name there is told by its id.</summary>
+    [Theory]
+    [InlineData("manifest.json")]
+    [InlineData("index.json")]
+    public async Task What_is_loaded_is_told_by_the_archives_names_alone(string without)
+    {
+        using var store = Sample.OpenStore(folder.Sub("a"));
+        var (named, unnamed) = ((await ImportAsync(store, "one:x", "1")).Id, (await ImportAsync(store, "two:y", "2")).Id);
+        store.Tag(named, store.ParseReference("other"));
+        using var archive = new MemoryStream();
+        await store.SaveAsync(["one:x", unnamed.ToString()], archive, Sample.Stopping);
+
+        var loaded = await store.LoadAsync(new MemoryStream(Without(archive.ToArray(), without)), new Heard(), Sample.Stopping);
+        Assert.Equal([(named, "one:x"), (unnamed, "")], loaded.Select(image => (image.Id, string.Join(' ', image.Tags))));
+        Assert.Equal(["one:x", "other:latest"], store.Get(named.ToString()).Tags.Select(tag => tag.ToString()).Order(StringComparer.Ordinal));
+        Assert.Equal(["two:y"], store.Get(unnamed.ToString()).Tags.Select(tag => tag.ToString()));
+    }
+
     /// <summary>The same archive for readers of the one form and of the other: each finds all that the other would.</summary>
     [Theory]
     [InlineData("manifest.json")]
