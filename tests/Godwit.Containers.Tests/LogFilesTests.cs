@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using CsCheck;
 using Godwit.Containers.Logs;
@@ -33,6 +34,19 @@ public sealed class LogFilesTests : IDisposable
         var place = Path.Combine(folder, "log");
         File.WriteAllText(place, $"{At} stdout F one\n{At} stdout F two\n{At} stdout P thr\n");
         Assert.Equal(["two", "thr"], Read(place, 2));
+    }
+
+    /// <summary>A reader may come in the middle of the monitor's writing.</summary>
+    [Theory]
+    [InlineData("stdout F one\n2026-11-23T03:1", "one")]
+    [InlineData("stdout F one\n2026-11-23T03:14:08.045960027+00:00 stdout F tw", "one")]
+    [InlineData("stdout F on", "")]
+    public void A_line_that_is_being_written_is_none_of_a_tail(string log, string found)
+    {
+        var place = Path.Combine(folder, "log");
+        File.WriteAllText(place + ".1", $"{At} stdout F none\n");
+        File.WriteAllText(place, $"{At} {log}");
+        Assert.Equal(found.Length == 0 ? ["none"] : [found], Read(place, 1));
     }
 
     [Theory]
@@ -85,6 +99,57 @@ public sealed class LogFilesTests : IDisposable
 
         ended.SetResult();
         Assert.Equal(Enumerable.Range(0, 200).Select(number => $"{number}"), await reading);
+    }
+
+    /// <summary>As it is printed faster than read: whenever a piece has been taken, two more lines are there, and at times the file is put aside, or the oldest dropped.</summary>
+    [Theory]
+    [InlineData(int.MaxValue, 100)]
+    [InlineData(1, 100)]
+    [InlineData(3, 100)]
+    [InlineData(2, 2)]
+    public async Task A_reader_that_does_not_follow_ends_where_the_log_ended_when_it_was_asked_however_much_is_printed_meanwhile(int takenPerFile, int filesMax)
+    {
+        const int linesBefore = 40;
+        const int linesMax = 10 * linesBefore;
+        var (place, text) = (Path.Combine(folder, "log"), new string('x', 40_000)); // No two of them in one piece.
+        var files = new LogFiles(place);
+        string Line(int number) => $"{At} stdout F {number:D5} {text}\n";
+        for (var number = 0; number < linesBefore; number++)
+        {
+            if (number == linesBefore / 2)
+            {
+                files.PutAside(filesMax);
+            }
+
+            await File.AppendAllTextAsync(place, Line(number), TestContext.Current.CancellationToken);
+        }
+
+        var (written, taken, read) = (linesBefore, 0, new StringBuilder());
+        await foreach (var chunk in LogReader.ReadAsync(files, files.OpenStart(tail: null), new LogQuery(), ended: null, TestContext.Current.CancellationToken))
+        {
+            Assert.InRange(written, linesBefore, linesMax);
+            read.Append(Encoding.UTF8.GetString(chunk.Bytes.Span));
+            await File.AppendAllTextAsync(place, Line(written++), TestContext.Current.CancellationToken);
+            if (++taken % takenPerFile == 0)
+            {
+                files.PutAside(filesMax);
+            }
+
+            await File.AppendAllTextAsync(place, Line(written++), TestContext.Current.CancellationToken);
+        }
+
+        var found = read.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(line.AsSpan(0, 5), CultureInfo.InvariantCulture)).ToList();
+        if (filesMax > 2)
+        {
+            Assert.Equal(Enumerable.Range(0, linesBefore), found);
+            return;
+        }
+
+        // Some were dropped before they could be read. Later ones may come for them, in their order, and never more than there were.
+        Assert.InRange(found.Count, linesBefore / 2, linesBefore);
+        Assert.Equal(Enumerable.Range(0, linesBefore / 2), found.Take(linesBefore / 2)); // Its file was open.
+        Assert.Equal(found.Order(), found);
+        Assert.Equal(found.Distinct(), found);
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);

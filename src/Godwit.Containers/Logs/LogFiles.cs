@@ -141,6 +141,22 @@ internal sealed class LogFiles(string path)
         return null; // They change faster than we look: the next change brings us back.
     }
 
+    /// <summary>How much is there now after the cursor's place, in its file and in all newer ones.</summary>
+    internal long CountBytesFrom(LogCursor cursor)
+    {
+        for (var looks = 0; ; looks++)
+        {
+            var files = Look();
+            // Not there: dropped meanwhile, so all that are there are newer.
+            var newer = files.Skip(files.FindIndex(file => file.InodeNumber == cursor.InodeNumber) + 1).ToList();
+            var count = RandomAccess.GetLength(cursor.File) - cursor.Offset + newer.Sum(file => FileIdentity.Find(file.Path)?.SizeBytes ?? 0);
+            if (looks == LooksMax || files.SequenceEqual(Look()))
+            {
+                return Math.Max(0, count);
+            }
+        }
+    }
+
     /// <summary>What is there, from the oldest to the newest.</summary>
     private List<LogFile> Look()
     {
@@ -170,7 +186,7 @@ internal sealed class LogFiles(string path)
         var found = 0L;
         var first = isLast;
         var block = new byte[BlockBytes];
-        var lineEnd = end;
+        var lineEnd = IsLineEnd(cursor, end) ? end : 0; // What is being written there is no line yet.
         for (var blockEnd = end; blockEnd > 0;)
         {
             var start = Math.Max(0, blockEnd - BlockBytes);
@@ -198,6 +214,12 @@ internal sealed class LogFiles(string path)
 
         cursor.Offset = 0;
         return lines - found;
+    }
+
+    private static bool IsLineEnd(LogCursor cursor, long end)
+    {
+        Span<byte> last = [0];
+        return end > 0 && RandomAccess.Read(cursor.File, last, end - 1) > 0 && last[0] == (byte)'\n';
     }
 
     private static bool Counts(LogCursor cursor, long lineStart, ref bool first)

@@ -143,6 +143,7 @@ public sealed class ApiLoadTests
             },
             "it has printed hundreds of megabytes");
         Assert.Equal("well", await engine.MustAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "echo", "well"));
+        Assert.Matches("^[x\n]+$", await engine.MustAsync("logs", "--tail", "1", "prints"));
         Assert.True(Math.Max(highest, Memory(engine)) < memoryBefore + GrowthBytesMax, $"{memoryBefore} bytes before, {highest} meanwhile");
         Assert.All(silent, one => Assert.False(one.HasExited));
 
