@@ -8,6 +8,7 @@ using Godwit.Images;
 using Godwit.Images.Tar;
 using Godwit.Linux.Files;
 using Godwit.Oci;
+using Godwit.Real.Tests.Labs;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.Real.Tests.Builds;
@@ -20,6 +21,7 @@ public sealed class ContainerBuildTests : IAsyncLifetime
     private ImageStore images = null!;
     private ContainerEngine engine = null!;
     private EngineOptions options = null!;
+    private OwnSubnets? subnets;
 
     private static CancellationToken Stopping => TestContext.Current.CancellationToken;
 
@@ -30,7 +32,8 @@ public sealed class ContainerBuildTests : IAsyncLifetime
         Assert.SkipUnless(Environment.UserName == "root", "needs root: builds run containers, which get namespaces, mounts and cgroups");
         Assert.SkipUnless(File.Exists("/usr/bin/crun") && File.Exists("/usr/bin/conmon"), "needs crun and conmon: install the packages of these names");
         Assert.SkipUnless(File.Exists("/bin/busybox"), "needs busybox: install the package busybox-static");
-        var unique = string.Create(CultureInfo.InvariantCulture, $"b{Environment.ProcessId % 10_000}");
+        var unique = Apart.Short();
+        subnets = OwnSubnets.Take();
         options = new EngineOptions
         {
             DataFolder = Path.Combine(folder, "data"),
@@ -38,7 +41,7 @@ public sealed class ContainerBuildTests : IAsyncLifetime
             ControlGroup = $"gwb-{unique}",
             DevicePrefix = $"gb{unique}",
             FilterTable = $"gwb-{unique}",
-            AddressPools = [string.Create(CultureInfo.InvariantCulture, $"10.{100 + (Environment.ProcessId % 100)}.240.0/20,24")],
+            AddressPools = [subnets.Pool],
         };
         Directory.CreateDirectory(options.DataFolder);
         var place = Path.Combine(folder, "images");
@@ -67,6 +70,8 @@ public sealed class ContainerBuildTests : IAsyncLifetime
             using var parent = HeldFolder.Open("/var/tmp");
             parent.Remove(Encoding.UTF8.GetBytes(Path.GetFileName(folder)));
         }
+
+        subnets?.Dispose();
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Godwit.Containers;
 using Godwit.Linux.Commands;
@@ -10,14 +9,14 @@ namespace Godwit.Real.Tests.Containers;
 /// <summary>An engine with everything of its own on this host, that leaves nothing behind.</summary>
 internal sealed class EngineLab : IAsyncDisposable
 {
-    private static int made;
-
     private readonly string folder;
+    private readonly Labs.OwnSubnets subnets;
     private readonly BusyboxRoots roots;
 
-    private EngineLab(string folder, EngineOptions options)
+    private EngineLab(string folder, Labs.OwnSubnets subnets, EngineOptions options)
     {
         this.folder = folder;
+        this.subnets = subnets;
         Options = options;
         Directory.CreateDirectory(options.DataFolder);
         roots = new BusyboxRoots(Path.Combine(options.DataFolder, "roots"));
@@ -36,8 +35,8 @@ internal sealed class EngineLab : IAsyncDisposable
         Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
         Assert.SkipUnless(File.Exists("/usr/bin/crun") && File.Exists("/usr/bin/conmon"), "needs crun and conmon: install the packages of these names");
         Assert.SkipUnless(File.Exists("/usr/sbin/nft") && File.Exists("/usr/sbin/dnsmasq"), "needs nftables and dnsmasq: install the packages nftables and dnsmasq-base");
-        var number = Interlocked.Increment(ref made);
-        var unique = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId % 10_000}{(char)('a' + (number % 26))}");
+        var unique = Labs.Apart.Short();
+        var own = Labs.OwnSubnets.Take();
         var place = Path.Combine("/var/tmp", $"gwc-{unique}-{Guid.NewGuid().ToString("N")[..6]}");
         var options = new EngineOptions
         {
@@ -46,9 +45,9 @@ internal sealed class EngineLab : IAsyncDisposable
             ControlGroup = $"gwc-{unique}",
             DevicePrefix = $"gc{unique}",
             FilterTable = $"gwc-{unique}",
-            AddressPools = [string.Create(CultureInfo.InvariantCulture, $"10.{100 + (Environment.ProcessId % 100)}.{number % 16 * 16}.0/20,24")],
+            AddressPools = [own.Pool],
         };
-        var lab = new EngineLab(place, change?.Invoke(options) ?? options);
+        var lab = new EngineLab(place, own, change?.Invoke(options) ?? options);
         await lab.StartEngineAsync();
         return lab;
     }
@@ -145,6 +144,7 @@ internal sealed class EngineLab : IAsyncDisposable
         }
 
         Directory.Delete(folder, recursive: true);
+        subnets.Dispose();
     }
 
     internal static async Task<string> HostAsync(string program, params string[] arguments) => await new Command(program, arguments).RunAsync(TimeProvider.System, Stopping);

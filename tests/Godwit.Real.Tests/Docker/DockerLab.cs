@@ -7,6 +7,7 @@ using Godwit.Images;
 using Godwit.Linux.Files;
 using Godwit.Linux.Processes;
 using Godwit.Real.Tests.Containers;
+using Godwit.Real.Tests.Labs;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Godwit.Real.Tests.Docker;
@@ -19,16 +20,15 @@ internal sealed class DockerLab : IAsyncDisposable
 
     private static readonly string[] Applets = ["sh", "true", "cat", "echo", "sleep", "ls", "tty", "touch", "httpd", "wget", "stty", "usleep"];
 
-    private static int made;
-
     private readonly string folder;
+    private readonly OwnSubnets subnets;
     private readonly EngineOptions options;
     private readonly ImageStore images;
     private readonly ContainerEngine engine;
     private readonly DockerApiHost api;
 
-    private DockerLab(string folder, EngineOptions options, ImageStore images, ContainerEngine engine, DockerApiHost api) =>
-        (this.folder, this.options, this.images, this.engine, this.api) = (folder, options, images, engine, api);
+    private DockerLab(string folder, OwnSubnets subnets, EngineOptions options, ImageStore images, ContainerEngine engine, DockerApiHost api) =>
+        (this.folder, this.subnets, this.options, this.images, this.engine, this.api) = (folder, subnets, options, images, engine, api);
 
     public string Socket => Path.Combine(folder, "docker.sock");
 
@@ -42,8 +42,8 @@ internal sealed class DockerLab : IAsyncDisposable
         Assert.SkipUnless(Environment.UserName == "root", "needs root: containers get namespaces, mounts, cgroups and bridges");
         Assert.SkipUnless(DockerClients.Newest is not null, DockerClients.Need);
         Assert.SkipUnless(File.Exists("/usr/bin/crun") && File.Exists("/usr/bin/conmon") && File.Exists("/bin/busybox"), "needs crun, conmon and busybox: install crun, conmon and busybox-static");
-        var number = Interlocked.Increment(ref made);
-        var unique = $"{Environment.ProcessId % 1_000}{(char)('A' + (number % 26))}";
+        var unique = Apart.Short();
+        var own = OwnSubnets.Take();
         var place = Path.Combine("/var/tmp", $"gwd-{unique}-{Guid.NewGuid().ToString("N")[..6]}");
         var chosen = new EngineOptions
         {
@@ -53,7 +53,7 @@ internal sealed class DockerLab : IAsyncDisposable
             ControlGroup = $"gwd-{unique}",
             DevicePrefix = $"gd{unique}",
             FilterTable = $"gwd-{unique}",
-            AddressPools = [$"10.{200 + (Environment.ProcessId % 50)}.{number % 16 * 16}.0/20,24"],
+            AddressPools = [own.Pool],
         };
         Directory.CreateDirectory(chosen.DataFolder);
         var imagesFolder = Path.Combine(chosen.DataFolder, "images");
@@ -71,7 +71,7 @@ internal sealed class DockerLab : IAsyncDisposable
             DataFolder = chosen.DataFolder,
         };
         var served = await DockerApiHost.StartAsync(Path.Combine(place, "docker.sock"), services, doors, EngineLab.Stopping);
-        var lab = new DockerLab(place, chosen, store, opened, served);
+        var lab = new DockerLab(place, own, chosen, store, opened, served);
         await lab.ImportAsync();
         return lab;
     }
@@ -121,6 +121,7 @@ internal sealed class DockerLab : IAsyncDisposable
         }
 
         Directory.Delete(folder, recursive: true);
+        subnets.Dispose();
     }
 
     /// <summary>Lays down a root with a static busybox and hands it on as a tar.</summary>

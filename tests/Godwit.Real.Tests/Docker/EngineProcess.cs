@@ -9,9 +9,13 @@ namespace Godwit.Real.Tests.Docker;
 /// <summary>The program itself as <c>godwit engine</c>, of an instance of its own: what a test may kill.</summary>
 internal sealed class EngineProcess : IAsyncDisposable
 {
-    private readonly string folder = Directory.CreateDirectory($"/var/tmp/gwk-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..4]}").FullName;
-    private readonly string instance = $"e{Environment.ProcessId % 100_000}{(char)('a' + Random.Shared.Next(26))}";
+    private static readonly SemaphoreSlim FirstStart = new(1);
+
+    private readonly string folder;
+    private readonly string instance = Apart.Instance('e');
     private Process? engine;
+
+    private EngineProcess() => folder = Directory.CreateDirectory($"/var/tmp/gwk-{instance}").FullName;
 
     public string Folder => folder;
 
@@ -51,7 +55,17 @@ internal sealed class EngineProcess : IAsyncDisposable
             (await Command.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", made.DataFolder], EngineLab.Bound)).MustSucceed();
         }
 
-        await made.StartAgainAsync();
+        // An engine's first start takes a subnet that the host has not yet: no two at a time.
+        await FirstStart.WaitAsync(EngineLab.Stopping);
+        try
+        {
+            await made.StartAgainAsync();
+        }
+        finally
+        {
+            FirstStart.Release();
+        }
+
         return made;
     }
 

@@ -7,7 +7,7 @@ namespace Godwit.Real.Tests.Docker;
 public sealed class RegistryTrustTests
 {
     /// <summary>The gateway of a network of the test's own: an address of this host that is not loopback, whose certificates are not checked unless an authority is named.</summary>
-    private static readonly IPAddress Own = IPAddress.Parse("10.251.9.1");
+    private static readonly IPAddress Own = IPAddress.Parse("10.251.8.1");
 
     internal const string Password = "correct-horse";
 
@@ -39,7 +39,7 @@ public sealed class RegistryTrustTests
 
         await using var misnamed = await RegistryProcess.StartAsync(Own, new((folder.Certificate("elsewhere"), folder.Key("elsewhere"))));
         folder.Trust(misnamed.Name, "ours");
-        await RefusedAsync(engine, ["pull", $"{misnamed.Name}/team/app:v1"], "it is not for the name '10.251.9.1'");
+        await RefusedAsync(engine, ["pull", $"{misnamed.Name}/team/app:v1"], "it is not for the name '10.251.8.1'");
         await using var plain = await RegistryProcess.StartAsync(Own, new());
         await RefusedAsync(engine, ["pull", $"{plain.Name}/team/app:v1"], $"The registry {plain.Name} does not speak TLS", "--insecure-registry");
     }
@@ -116,7 +116,7 @@ public sealed class RegistryTrustTests
     {
         var engine = await EngineProcess.StartAsync(dataBytes: null, "--registry-certificates", folder.TrustFolder);
         await engine.ImportBusyboxAsync();
-        await engine.MustAsync("network", "create", "--subnet", "10.251.9.0/24", "--gateway", Own.ToString(), "own");
+        await engine.MustAsync("network", "create", "--subnet", "10.251.8.0/24", "--gateway", Own.ToString(), "own");
         return engine;
     }
 

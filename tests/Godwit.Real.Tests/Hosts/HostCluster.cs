@@ -10,14 +10,9 @@ internal sealed class HostCluster : IAsyncDisposable
     private readonly string folder;
     private string imagesFolder = GodwitLab.ImagesFolder;
 
-    private static int count = -1;
-
-    /// <summary>No two of a run have the same name, for they may be up at the same time; and it is short, for paths of sockets are.</summary>
     public HostCluster()
     {
-        var number = Interlocked.Increment(ref count);
-        Assert.InRange(number, 0, 'z' - 'a');
-        Instance = $"{(char)('a' + number)}{Environment.ProcessId % 1_000_000}";
+        Instance = Apart.Instance('h');
         folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}");
         Directory.CreateDirectory(folder);
     }

@@ -14,7 +14,7 @@ public sealed class RefusalTests : IDisposable
 
     private string DataFolder => Path.Combine(folder, "data");
 
-    private static string Instance => $"r{Environment.ProcessId % 1_000_000}";
+    private static string Instance { get; } = Apart.Instance('r');
 
     [Theory]
     [InlineData("up --foreground --port PORT", "godwit up cannot listen on", "--port")]

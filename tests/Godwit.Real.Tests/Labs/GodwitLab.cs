@@ -10,12 +10,11 @@ namespace Godwit.Real.Tests.Labs;
 public sealed partial class GodwitLab : IAsyncLifetime
 {
     private static readonly TimeSpan StartBound = TimeSpan.FromMinutes(3);
-    private static int count = -1;
     private readonly string folder;
 
     public GodwitLab()
     {
-        Instance = $"t{(char)('a' + Interlocked.Increment(ref count))}0{Environment.ProcessId % 1_000_000}"; // No part of it is a HostCluster's.
+        Instance = Apart.Instance('t');
         folder = Path.Combine(Path.GetTempPath(), $"godwit-{Instance}"); // Short: below it are sockets, whose paths have 107 bytes.
     }
 

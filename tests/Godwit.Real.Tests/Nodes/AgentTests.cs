@@ -56,7 +56,7 @@ public sealed class AgentTests
         private static readonly HttpClient Http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2), UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
         private readonly CancellationTokenSource controllersStopping = new();
-        private readonly string prefix = $"t{Environment.ProcessId % 46656:x}"[..Math.Min(4, $"t{Environment.ProcessId % 46656:x}".Length)];
+        private readonly string prefix = $"t{Apart.Process}";
         private readonly string folder;
         private readonly string images;
         private readonly ApiServerHost server;

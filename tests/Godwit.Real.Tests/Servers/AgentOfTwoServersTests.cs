@@ -22,7 +22,7 @@ public sealed class AgentOfTwoServersTests : IAsyncLifetime
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
 
     private readonly string folder = Path.Combine("/var/tmp", $"gwd-as-{Environment.ProcessId}");
-    private readonly string prefix = $"a{Environment.ProcessId % 46656:x}"[..Math.Min(4, $"a{Environment.ProcessId % 46656:x}".Length)];
+    private readonly string prefix = $"a{Apart.Process}";
     private readonly CancellationTokenSource bound = new(Bound);
     private IReadOnlyList<EtcdMemberProcess> members = [];
 
