@@ -49,6 +49,48 @@ public sealed class FullDiskTests
         (await cluster.GodwitAsync("down")).MustSucceed(); // While the disk is there: what it has to find is written on it.
     }
 
+    [Fact]
+    [Trait("Needs", "kubectl")]
+    public async Task A_pod_that_fills_its_nodes_disk_is_evicted_gives_the_room_back_and_others_run_on()
+    {
+        Needs.Root();
+        await using var cluster = new HostCluster();
+        BoxImage.WriteTo(cluster.MakeImages());
+        await using var disk = await SmallDisk.MountAsync(Path.Combine(cluster.DataFolder, "agents"), mebibytes: 640);
+        await cluster.UpAsync();
+        (await cluster.KubectlWithInputAsync(Pods, "apply", "-f", "-")).MustSucceed();
+        (await cluster.KubectlAsync("wait", "pod/calm", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
+
+        (await cluster.KubectlAsync("wait", "pod/hog", "--for=jsonpath={.status.reason}=Evicted", "--timeout=120s")).MustSucceed();
+        Assert.Equal("Failed", await FieldAsync(cluster, "{.status.phase}"));
+        Assert.StartsWith("The node was low on resource: ephemeral-storage. Threshold quantity: 256Mi, available: ", await FieldAsync(cluster, "{.status.message}"), StringComparison.Ordinal);
+        Assert.Matches(@"Reason: +Evicted\n", (await cluster.KubectlAsync("describe", "pod", "hog")).MustSucceed().Output);
+        await Eventually.IsTrueAsync("what it wrote is gone", HostCluster.Bound, () => Task.FromResult(disk.FreeBytes >= 512L << 20));
+
+        (await cluster.KubectlAsync("run", "after", "--image", BoxImage.Name, "--", "sleep", "100000")).MustSucceed();
+        (await cluster.KubectlAsync("wait", "pod/after", "pod/calm", "--for=condition=Ready", "--timeout=120s")).MustSucceed(); // The node takes pods again, and the other one has run all the while.
+        Assert.Equal("0", (await cluster.KubectlAsync("get", "pod", "calm", "-o", "jsonpath={.status.containerStatuses[0].restartCount}")).MustSucceed().Output);
+        (await cluster.GodwitAsync("down")).MustSucceed(); // While the disk is there, as above.
+
+        static async Task<string> FieldAsync(HostCluster cluster, string path) => (await cluster.KubectlAsync("get", "pod", "hog", "-o", $"jsonpath={path}")).MustSucceed().Output;
+    }
+
+    private const string Pods = $$"""
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: calm}
+        spec:
+          containers: [{name: main, image: {{BoxImage.Name}}, command: [sleep, "100000"]}]
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: hog}
+        spec:
+          containers:
+          - {name: main, image: {{BoxImage.Name}}, command: [sh, -c, "head -c 450000000 /dev/zero > /work/filling; exec sleep 100000"], volumeMounts: [{name: work, mountPath: /work}]}
+          volumes: [{name: work, emptyDir: {} }]
+        """;
+
     /// <summary>A file system of a few mebibytes in memory.</summary>
     private sealed class SmallDisk : IAsyncDisposable
     {
@@ -81,6 +123,8 @@ public sealed class FullDiskTests
                 // That was all of it.
             }
         }
+
+        public long FreeBytes => new DriveInfo(folder).AvailableFreeSpace;
 
         public void Empty() => File.Delete(Path.Combine(folder, "filling"));
 

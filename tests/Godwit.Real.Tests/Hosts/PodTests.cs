@@ -23,6 +23,7 @@ public sealed class PodTests
         (await cluster.KubectlAsync("wait", "pod/box", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
 
         await Eventually.IsTrueAsync("what it said is in its log", HostCluster.Bound, async () => (await cluster.KubectlAsync("logs", "box")).MustSucceed().Output == "hello\n");
+        await ReadLogsAsync(cluster);
         Assert.Equal(3, (await cluster.KubectlAsync("exec", "box", "--", "sh", "-c", "exit 3")).ExitCode);
         Assert.Equal("box\n", (await cluster.KubectlAsync("exec", "box", "--", "hostname")).MustSucceed().Output);
         Assert.Equal("there and back", (await cluster.KubectlWithInputAsync("there and back", "exec", "-i", "box", "--", "cat")).MustSucceed().Output);
@@ -42,6 +43,24 @@ public sealed class PodTests
         Assert.Equal("", (await cluster.KubectlAsync("get", "pods", "-o", "name")).MustSucceed().Output);
         (await cluster.GodwitAsync("down", "--purge")).MustSucceed();
         Assert.DoesNotContain(File.ReadLines("/proc/self/mounts"), line => line.Contains(cluster.DataFolder, StringComparison.Ordinal));
+    }
+
+    /// <summary>A log by its end, with times, by a label, while it grows, and of the run before this one.</summary>
+    private static async Task ReadLogsAsync(HostCluster cluster)
+    {
+        Assert.Matches(@"^\d{4}-\d\d-\d\dT\S+Z hello\n$", await LogAsync("box", "--tail=1", "--timestamps"));
+        Assert.Equal("", await LogAsync("box", "--since-time=2100-01-01T00:00:00Z"));
+        Assert.Equal("hello\n", await LogAsync("-l", "run=box"));
+
+        (await cluster.KubectlAsync("run", "again", "--image", BoxImage.Name, "--", "sh", "-c", "echo one; sleep 1; echo two")).MustSucceed();
+        await Eventually.IsTrueAsync("it runs", HostCluster.Bound, async () => (await cluster.KubectlAsync("logs", "again")) is { ExitCode: 0, Output.Length: > 0 });
+        Assert.Equal("one\ntwo\n", await LogAsync("again", "-f"));
+        await Eventually.IsTrueAsync("it was started anew", HostCluster.Bound, async () =>
+            (await cluster.KubectlAsync("get", "pod", "again", "-o", "jsonpath={.status.containerStatuses[0].restartCount}")).MustSucceed().Output is not ("" or "0"));
+        Assert.Equal("one\ntwo\n", await LogAsync("again", "--previous"));
+        (await cluster.KubectlAsync("delete", "pod", "again", "--grace-period=1")).MustSucceed();
+
+        async Task<string> LogAsync(params string[] arguments) => (await cluster.KubectlAsync(["logs", .. arguments])).MustSucceed().Output;
     }
 
     private static async Task CopyAsync(HostCluster cluster)

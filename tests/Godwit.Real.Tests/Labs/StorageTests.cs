@@ -125,6 +125,61 @@ public sealed class StorageTests(GodwitLab lab)
         await KubectlAsync(null, "delete", "sc", "kept");
     }
 
+    [Fact]
+    public async Task A_claim_on_storage_that_both_nodes_see_is_used_by_pods_on_both_at_once()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(lab.DataFolder, "shared-claim")).FullName;
+        File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111);
+        await KubectlAsync(Shared(folder), "apply", "-f", "-");
+        await KubectlAsync(null, "rollout", "status", "deployment/sharers", "--timeout=120s");
+        Assert.Matches("common +Bound +common +1Gi +RWX +common ", await KubectlAsync(null, "get", "pvc", "common"));
+        var pods = Lines(await KubectlAsync(null, "get", "pods", "-l", "app=sharers", "-o", "jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{\"\\n\"}{end}")).Select(line => line.Split(' ')).ToList();
+        var names = pods.Select(pod => pod[0]).Order(StringComparer.Ordinal).ToList();
+        Assert.Equal(GodwitLab.Nodes, pods.Select(pod => pod[1]).Order(StringComparer.Ordinal));
+        foreach (var name in names)
+        {
+            Assert.Equal(names, Lines(await KubectlAsync(null, "exec", name, "--", "ls", "/data")).Order(StringComparer.Ordinal)); // What each has written, the other reads.
+        }
+
+        await KubectlAsync(Shared(folder), "delete", "-f", "-", "--timeout=120s");
+        Assert.Equal(names, Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal)); // A person made it, and a person removes it.
+    }
+
+    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    private static string Shared(string folder) => $$"""
+        apiVersion: v1
+        kind: PersistentVolume
+        metadata: { name: common }
+        spec: { capacity: { storage: 1Gi }, accessModes: [ ReadWriteMany ], storageClassName: common, hostPath: { path: {{folder}} } }
+        ---
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: { name: common }
+        spec: { accessModes: [ ReadWriteMany ], storageClassName: common, volumeName: common, resources: { requests: { storage: 1Gi } } }
+        ---
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: { name: sharers }
+        spec:
+          replicas: 2
+          selector: { matchLabels: { app: sharers } }
+          template:
+            metadata: { labels: { app: sharers } }
+            spec:
+              terminationGracePeriodSeconds: 1
+              affinity:
+                podAntiAffinity:
+                  requiredDuringSchedulingIgnoredDuringExecution: [ { topologyKey: kubernetes.io/hostname, labelSelector: { matchLabels: { app: sharers } } } ]
+              containers:
+              - name: main
+                image: {{BoxImage.Name}}
+                command: [ sh, -c, "echo here > /data/$(hostname); exec sleep 100000" ]
+                readinessProbe: { exec: { command: [ sh, -c, "test -f /data/$(hostname)" ] }, periodSeconds: 1 }
+                volumeMounts: [ { name: data, mountPath: /data } ]
+              volumes: [ { name: data, persistentVolumeClaim: { claimName: common } } ]
+        """;
+
     private async Task IsBackAsync(string node, int starts)
     {
         await Eventually.IsTrueAsync($"the pod has started {starts} times, or once more if its agent died in the middle", Bound, async () =>
