@@ -39,7 +39,9 @@ internal static partial class Rows
         new("build of 5 steps, warm", "ms", 0, 8, async (engine, stopping) => await engine.TimeAsync(stopping, "build", "-t", "bench-built", stage.BuildFolder)),
         new("a million log lines, printed", "ms", 0, 3, (engine, stopping) => LogAsync(engine, read: false, stopping)),
         new("a million log lines, read back", "ms", 0.15, 3, (engine, stopping) => LogAsync(engine, read: true, stopping)),
-        new("HTTP through a published port on loopback", "requests/s", 2.5, 5, (engine, stopping) => HttpAsync(engine, stopping)) { HigherIsBetter = true },
+        new("HTTP through a published port on loopback", "requests/s", 2.5, 5, (engine, stopping) => HttpAsync(engine, isPublished: true, stopping)) { HigherIsBetter = true },
+        new("HTTP to the container's own address", "requests/s", 0, 5, (engine, stopping) => HttpAsync(engine, isPublished: false, stopping)) { HigherIsBetter = true },
+        new("HTTP to the same server without an engine", "requests/s", 0, 5, (engine, stopping) => HttpWithoutAsync(stage, engine, stopping)) { HigherIsBetter = true },
         new("memory after all this", "MB", 0, 1, async (engine, _) => await Task.FromResult(engine.ResidentBytes() / 1e6)),
     ];
 
@@ -99,17 +101,40 @@ internal static partial class Rows
         return value;
     }
 
-    private static async Task<double?> HttpAsync(Engine engine, CancellationToken stopping)
+    private static async Task<double?> HttpAsync(Engine engine, bool isPublished, CancellationToken stopping)
     {
         var name = NextName();
         await engine.RunAsync(stopping, "run", "-d", "--name", name, "-p", "127.0.0.1:8090:80", Stage.Tiny, "responder", "80");
-        string[] load = ["ab", "-q", "-r", "-c", "8", "-n", Requests, "http://127.0.0.1:8090/page"];
+        var address = isPublished ? "127.0.0.1:8090" : (await engine.RunAsync(stopping, "inspect", "--format", "{{.NetworkSettings.IPAddress}}", name)).Trim();
+        var rate = await LoadAsync(engine, $"http://{address}/page", stopping);
+        await engine.RunAsync(stopping, [.. engine.RemoveNow, name]);
+        return rate;
+    }
+
+    /// <summary>What the client and the host's loopback give at most: the server is a process of the engine's host, the engine has nothing to do with it.</summary>
+    private static async Task<double?> HttpWithoutAsync(Stage stage, Engine engine, CancellationToken stopping)
+    {
+        using var server = Process.Start(Tools.Inside(engine.Holder, [stage.ResponderPath, "8091"]))!;
+        try
+        {
+            return await LoadAsync(engine, "http://127.0.0.1:8091/page", stopping);
+        }
+        finally
+        {
+            server.Kill();
+            await server.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Requests a second, from the engine's host, each with a connection of its own.</summary>
+    private static async Task<double> LoadAsync(Engine engine, string page, CancellationToken stopping)
+    {
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         for (var looks = 0; ; looks++)
         {
             try
             {
-                await Tools.RunAsync(Tools.Inside(engine.Holder, ["ab", "-q", "-c", "1", "-n", "1", "http://127.0.0.1:8090/page"]), stopping);
+                await Tools.RunAsync(Tools.Inside(engine.Holder, ["ab", "-q", "-c", "1", "-n", "1", page]), stopping);
                 break;
             }
             catch (InvalidOperationException) when (looks < 100)
@@ -118,8 +143,7 @@ internal static partial class Rows
             }
         }
 
-        var report = await Tools.RunAsync(Tools.Inside(engine.Holder, load), stopping);
-        await engine.RunAsync(stopping, [.. engine.RemoveNow, name]);
+        var report = await Tools.RunAsync(Tools.Inside(engine.Holder, ["ab", "-q", "-r", "-c", "8", "-n", Requests, page]), stopping);
         if (!Failed().Match(report).Groups["count"].Value.Equals("0", StringComparison.Ordinal) || report.Contains("Non-2xx", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"Not every request to {engine.Name} was answered:\n{report}");

@@ -26,6 +26,9 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>A Dockerfile of five steps and what it copies.</summary>
     public string BuildFolder => Path.Combine(folder, "build");
 
+    /// <summary>The server that HTTP is measured with, as a program of the host.</summary>
+    public string ResponderPath => Path.Combine(folder, "tiny", "bin", "responder");
+
     public static string Big(int number) => $"127.0.0.1:5000/big:{number}";
 
     public static async Task<Stage> BuildAsync(IReadOnlyList<string> systems, string godwit, Action<string> say, CancellationToken stopping)
@@ -81,7 +84,7 @@ internal sealed class Stage : IAsyncDisposable
         var tar = Path.Combine(folder, "tiny.tar");
         Directory.CreateDirectory(Path.Combine(root, "bin"));
         File.Copy("/bin/busybox", Path.Combine(root, "bin", "busybox"), overwrite: true);
-        await Tools.RunAsync("gcc", ["-O2", "-static", "-o", Path.Combine(root, "bin", "responder"), Path.Combine(Tools.Folder, "tools", "responder.c")], stopping);
+        await Tools.RunAsync("gcc", ["-O2", "-static", "-o", ResponderPath, Path.Combine(Tools.Folder, "tools", "responder.c")], stopping);
         foreach (var applet in Applets.Where(applet => !File.Exists(Path.Combine(root, "bin", applet))))
         {
             File.CreateSymbolicLink(Path.Combine(root, "bin", applet), "busybox");
