@@ -61,7 +61,21 @@ public sealed partial class ContainerEngine : IAsyncDisposable
         Directory.CreateDirectory(containersFolder);
         Directory.CreateDirectory(Path.Combine(options.RunFolder, "containers"));
         var held = FileLock.TryAcquire(Path.Combine(options.DataFolder, "lock")) ?? throw new InvalidOperationException($"another engine uses {options.DataFolder}");
-        KeepFormat(options.DataFolder, held);
+        try
+        {
+            return await OpenAsync(options, roots, containersFolder, held, time, log, stopping);
+        }
+        catch
+        {
+            held.Dispose(); // Whoever tries again, in this process too, shall not meet us.
+            throw;
+        }
+    }
+
+    private static async Task<ContainerEngine> OpenAsync(EngineOptions options, IRootFileSystems roots, string containersFolder, FileLock held, TimeProvider time, ILogger log, CancellationToken stopping)
+    {
+        DataFormat.Require(options.DataFolder);
+        DataFormat.Mark(options.DataFolder);
         if (options.UserIds is { } ids)
         {
             UserNamespaces.OpenWay(options.DataFolder, ids);
@@ -234,20 +248,6 @@ public sealed partial class ContainerEngine : IAsyncDisposable
     {
         containers.TryRemove(container.Id, out _);
         names.TryRemove(container.Name, out _);
-    }
-
-    private static void KeepFormat(string folder, FileLock held)
-    {
-        try
-        {
-            DataFormat.Require(folder);
-            DataFormat.Mark(folder);
-        }
-        catch
-        {
-            held.Dispose();
-            throw;
-        }
     }
 
     private async Task AdoptAsync(string folder, CancellationToken stopping)

@@ -17,7 +17,6 @@ internal sealed class SpecReader(StoredImage image, Func<string, ContainerSnapsh
         var host = body.HostConfig ?? new HostConfig();
         var defaults = image.Config.Config ?? new ImageDefaults();
         RefuseUnsupported(host);
-        var standard = new StopSpec();
         var own = new ContainerSpec
         {
             Image = body.Image!,
@@ -29,7 +28,6 @@ internal sealed class SpecReader(StoredImage image, Func<string, ContainerSnapsh
             Annotations = host.Annotations ?? Nothing,
             Restart = ReadRestart(host.RestartPolicy),
             AutoRemove = host.AutoRemove,
-            Stop = new StopSpec { Signal = string.IsNullOrEmpty(body.StopSignal) ? standard.Signal : body.StopSignal, TimeoutSeconds = body.StopTimeout ?? standard.TimeoutSeconds },
             Resources = ResourceReader.Read(host),
             Isolation = IsolationReader.Read(host, hasUserNamespaces),
             Mounts = new MountReader(find).Read(body, host),
@@ -37,7 +35,14 @@ internal sealed class SpecReader(StoredImage image, Func<string, ContainerSnapsh
             Log = ReadLog(host.LogConfig),
             StorageSizeBytes = ReadStorage(host.StorageOpt),
         };
-        return SpecDefaults.Apply(own, defaults with { Healthcheck = MergeCheck(body.Healthcheck, defaults.Healthcheck) }, clearsEntrypoint: body.Entrypoint is [""]);
+        // What is said stands before the image's, also where it says what would be so without both.
+        var said = defaults with
+        {
+            Healthcheck = MergeCheck(body.Healthcheck, defaults.Healthcheck),
+            StopSignal = string.IsNullOrEmpty(body.StopSignal) ? defaults.StopSignal : body.StopSignal,
+            StopTimeout = body.StopTimeout ?? defaults.StopTimeout,
+        };
+        return SpecDefaults.Apply(own, said, clearsEntrypoint: body.Entrypoint is [""]);
     }
 
     /// <exception cref="DockerException">There is no such policy.</exception>

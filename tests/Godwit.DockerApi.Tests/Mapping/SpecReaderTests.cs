@@ -57,6 +57,20 @@ public sealed class SpecReaderTests
         Assert.Equal(TimeSpan.FromSeconds(2), spec.HealthCheck.Interval);
     }
 
+    /// <summary>An image says how its program is to be stopped, a user says it otherwise: though it be what would be so if nobody had said anything.</summary>
+    [Theory]
+    [InlineData("", "SIGQUIT", 60)]
+    [InlineData(""","StopSignal":"","StopTimeout":null""", "SIGQUIT", 60)]
+    [InlineData(""","StopSignal":"SIGTERM" """, "SIGTERM", 60)]
+    [InlineData(""","StopTimeout":10""", "SIGQUIT", 10)]
+    [InlineData(""","StopSignal":"SIGINT","StopTimeout":3""", "SIGINT", 3)]
+    public void How_it_is_stopped_is_the_users_word_before_the_images(string said, string signal, int seconds)
+    {
+        var image = Image with { Config = Image.Config with { Config = Image.Config.Config! with { StopSignal = "SIGQUIT", StopTimeout = 60 } } };
+        var spec = Read($$"""{"Image":"app"{{said}}}""", image);
+        Assert.Equal((signal, seconds), (spec.Stop.Signal, spec.Stop.TimeoutSeconds));
+    }
+
     [Fact]
     public void What_is_read_back_makes_the_same_container_again()
     {
@@ -104,7 +118,7 @@ public sealed class SpecReaderTests
     [InlineData("99999999999p")]
     public void What_is_no_size_is_refused(string text) => Assert.Throws<DockerException>(() => Sizes.Parse("size", text));
 
-    private static ContainerSpec Read(string json) => new SpecReader(Image, NoOther, hasUserNamespaces: false).Read(JsonSerializer.Deserialize(json, DockerJson.Default.CreateContainerBody)!);
+    private static ContainerSpec Read(string json, StoredImage? image = null) => new SpecReader(image ?? Image, NoOther, hasUserNamespaces: false).Read(JsonSerializer.Deserialize(json, DockerJson.Default.CreateContainerBody)!);
 
     private static string Json(HostConfig host) => JsonSerializer.Serialize(new CreateContainerBody { HostConfig = host }, DockerJson.Default.CreateContainerBody);
 
