@@ -54,5 +54,8 @@ public sealed record ApiServerOptions
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>Where new objects have their uids and made names from.</summary>
+    internal Resources.DrawnIdentity Identity { get; init; } = new();
+
     public required ILoggerFactory Loggers { get; init; }
 }

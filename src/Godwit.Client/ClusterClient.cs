@@ -15,12 +15,20 @@ public sealed partial class ClusterClient : IDisposable
 {
     private readonly HttpMessageInvoker http;
     private readonly HttpMessageInvoker http11;
-    private readonly SocketsHttpHandler handler;
-    private readonly SocketsHttpHandler handler11;
     private readonly ILogger logger;
     private int preferredServer;
 
     public ClusterClient(ClusterConnection connection, TimeProvider clock, ILogger<ClusterClient> logger)
+        : this(connection, clock, logger, CreateHandler(connection), CreateHandler(connection))
+    {
+    }
+
+    /// <param name="connection">Where the cluster is.</param>
+    /// <param name="clock">Time for waits.</param>
+    /// <param name="logger">Where retries are told.</param>
+    /// <param name="transport">What carries requests; disposed with this.</param>
+    /// <param name="transport11">What carries those that begin a WebSocket, which HTTP/1.1 does; disposed with this.</param>
+    internal ClusterClient(ClusterConnection connection, TimeProvider clock, ILogger<ClusterClient> logger, HttpMessageHandler transport, HttpMessageHandler transport11)
     {
         if (connection.Servers.Count == 0)
         {
@@ -30,16 +38,16 @@ public sealed partial class ClusterClient : IDisposable
         Connection = connection;
         Clock = clock;
         this.logger = logger;
-        handler = CreateHandler(connection);
-        handler.EnableMultipleHttp2Connections = true;
-        handler11 = CreateHandler(connection);
-        http = new HttpMessageInvoker(handler, disposeHandler: true);
-        http11 = new HttpMessageInvoker(handler11, disposeHandler: true);
+        http = new HttpMessageInvoker(transport, disposeHandler: true);
+        http11 = new HttpMessageInvoker(transport11, disposeHandler: true);
     }
 
     public ClusterConnection Connection { get; }
 
     internal TimeProvider Clock { get; }
+
+    /// <summary>Jitter of waits, uniform in [0, 1).</summary>
+    internal Func<double> Chance { get; init; } = Random.Shared.NextDouble;
 
     /// <summary>Typed access to one kind.</summary>
     public ResourceClient<T> For<T>()
@@ -67,7 +75,7 @@ public sealed partial class ClusterClient : IDisposable
                 MoveOnFrom(serverIndex);
             }
 
-            if (RetryPolicy.DelayBeforeRetry(request.Method, failure, attempt, Random.Shared.NextDouble()) is not { } delay)
+            if (RetryPolicy.DelayBeforeRetry(request.Method, failure, attempt, Chance()) is not { } delay)
             {
                 throw error!;
             }
@@ -145,6 +153,7 @@ public sealed partial class ClusterClient : IDisposable
     private static SocketsHttpHandler CreateHandler(ClusterConnection connection) => new()
     {
         SslOptions = connection.CreateTlsOptions(),
+        EnableMultipleHttp2Connections = true,
         ConnectTimeout = TimeSpan.FromSeconds(5),
         PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
         AutomaticDecompression = DecompressionMethods.GZip,

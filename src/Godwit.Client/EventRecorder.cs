@@ -64,9 +64,12 @@ public sealed partial class EventRecorder(ClusterClient cluster, string componen
     {
         try
         {
-            await foreach (var pending in queue.Reader.ReadAllAsync(stopping))
+            while (await queue.Reader.WaitToReadAsync(stopping))
             {
-                await WriteAsync(pending, stopping);
+                while (queue.Reader.TryRead(out var pending))
+                {
+                    await WriteAsync(pending, stopping);
+                }
             }
         }
         catch (OperationCanceledException)

@@ -67,7 +67,7 @@ public sealed partial class LeaderElection(ResourceClient<Lease> leases, LeaderE
         }
         finally
         {
-            await leadership.CancelAsync();
+            leadership.Cancel(); // Here and not on another thread, as CancelAsync does it: nothing of the work goes on before it hears of its end.
             try
             {
                 await work;

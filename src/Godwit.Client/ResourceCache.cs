@@ -57,6 +57,8 @@ public sealed partial class ResourceCache<T> : IResourceCache
     /// <summary>How long the server has said nothing, not even a bookmark. Long silence means that decisions rest on old facts.</summary>
     public TimeSpan Silence => clock.GetElapsedTime(Interlocked.Read(ref lastHeardTimestamp));
 
+    public Task Synced => synced.Task;
+
     public Task WaitForSyncAsync(CancellationToken stopping) => synced.Task.WaitAsync(stopping);
 
     /// <summary>
@@ -93,6 +95,18 @@ public sealed partial class ResourceCache<T> : IResourceCache
     /// <summary>Follows the server until cancelled. Trouble is told in the log and mended with back-off; it never ends this.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        try
+        {
+            await FollowAsync(stopping);
+        }
+        finally
+        {
+            synced.TrySetCanceled(stopping); // What was not listed by now never will be.
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken stopping)
+    {
         var failures = 0;
         while (!stopping.IsCancellationRequested)
         {
@@ -116,7 +130,7 @@ public sealed partial class ResourceCache<T> : IResourceCache
             }
             catch (Exception error)
             {
-                var delay = ReconnectBackoff.DelayFor(failures++, Random.Shared.NextDouble());
+                var delay = ReconnectBackoff.DelayFor(failures++, client.Chance());
                 Log.Broken(logger, T.Type.Plural, (int)delay.TotalMilliseconds, ErrorChain.Describe(error));
                 await Task.Delay(delay, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -242,6 +256,9 @@ public sealed partial class ResourceCache<T> : IResourceCache
 public interface IResourceCache
 {
     bool IsSynced { get; }
+
+    /// <summary>Ends with the first list, or is cancelled when following ends before it.</summary>
+    Task Synced { get; }
 
     TimeSpan Silence { get; }
 

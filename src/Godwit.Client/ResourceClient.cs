@@ -15,6 +15,8 @@ public sealed class ResourceClient<T>(ClusterClient cluster)
     /// <summary>The server is asked to end a watch after this time, so that a forgotten one cannot live for ever; it is opened again.</summary>
     public static readonly TimeSpan WatchDuration = TimeSpan.FromMinutes(10);
 
+    internal Func<double> Chance => cluster.Chance;
+
     /// <exception cref="ApiException">Also when there is no such object.</exception>
     public async Task<T> GetAsync(ResourceKey key, CancellationToken stopping) =>
         Read(await cluster.SendForBytesAsync(new ClusterRequest(HttpMethod.Get, PathOf(key)), stopping));

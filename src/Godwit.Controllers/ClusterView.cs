@@ -133,7 +133,14 @@ internal sealed class ClusterView
     /// <summary>Follows everything until cancelled.</summary>
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.RunAsync(stopping)));
 
-    public Task WaitForSyncAsync(CancellationToken stopping) => Task.WhenAll(caches.Select(cache => cache.WaitForSyncAsync(stopping)));
+    /// <summary>Until everything has been listed once, or following has ended.</summary>
+    public async Task WaitForSyncAsync()
+    {
+        foreach (var cache in caches)
+        {
+            await cache.Synced;
+        }
+    }
 
     private ResourceCache<T> Follow<T>(string? @namespace = null, string? labelSelector = null)
         where T : Resource, IResource<T>

@@ -26,6 +26,8 @@ internal abstract class Controller<TKey>(string name, TimeProvider clock, ILogge
 
     protected ILogger Logger { get; } = logger;
 
+    public Func<double>? Chance { get; set; }
+
     public ControllerCounts Counts => loop is null ? default : new ControllerCounts(loop.RunCount, loop.FailureCount, loop.WaitingCount);
 
     /// <summary>Ties changes of objects to keys. Called once, when all caches are full.</summary>
@@ -51,7 +53,7 @@ internal abstract class Controller<TKey>(string name, TimeProvider clock, ILogge
 
     public async Task RunAsync(CancellationToken stopping)
     {
-        using var keys = new WorkQueue<TKey>(Clock, RetryBackoff);
+        using var keys = new WorkQueue<TKey>(Clock, RetryBackoff, chance: Chance);
         queue = keys;
         loop = new ReconcileLoop<TKey>(Name, keys, ReconcileAsync, Logger);
         Subscribe();
@@ -83,6 +85,9 @@ internal interface IController
     string Name { get; }
 
     ControllerCounts Counts { get; }
+
+    /// <summary>Jitter of the waits before something that failed is tried again, uniform in [0, 1); null takes the shared generator. Set before it runs.</summary>
+    Func<double>? Chance { get; set; }
 
     /// <summary>Works until cancelled.</summary>
     Task RunAsync(CancellationToken stopping);

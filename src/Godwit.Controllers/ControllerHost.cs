@@ -31,6 +31,9 @@ public sealed record ControllerOptions
 
     /// <summary>Another process takes over when this one has not been heard of for so long.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Jitter of waits, uniform in [0, 1); null takes the shared generator.</summary>
+    internal Func<double>? Chance { get; init; }
 }
 
 /// <summary>
@@ -85,7 +88,7 @@ public sealed class ControllerHost
         var recording = events.RunAsync(stopping);
         try
         {
-            await view.WaitForSyncAsync(stopping);
+            await view.WaitForSyncAsync();
             var keeper = new PodKeeper(view, clock);
             running =
             [
@@ -114,6 +117,11 @@ public sealed class ControllerHost
                 new GarbageController(view, clock, logger),
                 new EventExpiry(view.ClientOf<Event>(), clock, logger),
             ];
+            foreach (var controller in running)
+            {
+                controller.Chance = options.Chance;
+            }
+
             await Task.WhenAll(running.Select(controller => controller.RunAsync(stopping)));
         }
         finally

@@ -52,12 +52,12 @@ internal static class ObjectRules
     }
 
     /// <summary>Sets what the server alone decides of a new object.</summary>
-    public static void SetCreated(JsonObject resource, WriteContext write, DateTimeOffset now)
+    public static void SetCreated(JsonObject resource, WriteContext write, DateTimeOffset now, Guid uid)
     {
         var definition = write.Resource.Definition;
         var meta = Meta.Of(resource);
         meta.Remove("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "managedFields");
-        meta.Uid = Guid.NewGuid().ToString();
+        meta.Uid = uid.ToString();
         meta.SetText("creationTimestamp", Meta.Time(now));
         if (definition.Strategy.TracksGeneration)
         {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Godwit.Api.Meta.V1;
 using Godwit.ApiServer.Requests;
@@ -15,8 +14,10 @@ namespace Godwit.ApiServer.Resources;
 /// deleted lives on while finalizers hold it; the write that takes the last one away removes it.
 /// </para>
 /// </summary>
-internal sealed class ObjectWriter(IRevisionStore store, Admission admission, TimeProvider clock)
+internal sealed class ObjectWriter(IRevisionStore store, Admission admission, TimeProvider clock, DrawnIdentity? drawn = null)
 {
+    private readonly DrawnIdentity identity = drawn ?? new DrawnIdentity();
+
     /// <summary>The time that is written into objects.</summary>
     public DateTimeOffset Now => clock.GetUtcNow();
 
@@ -24,10 +25,6 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
     private const int AttemptsMax = 16;
 
     private const int GeneratedNameAttemptsMax = 8;
-    private const int GeneratedSuffixLength = 5;
-
-    // No vowels and nothing that looks like something else: a random name is never a word.
-    private const string GeneratedNameLetters = "bcdfghjklmnpqrstvwxz2456789";
 
     /// <summary>Writes a new object.</summary>
     public Task<StoredObject> CreateAsync(WriteContext write, JsonObject resource) =>
@@ -45,13 +42,13 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         }
 
         definition.Strategy.PrepareForCreate(resource);
-        ObjectRules.SetCreated(resource, write, clock.GetUtcNow());
+        ObjectRules.SetCreated(resource, write, clock.GetUtcNow(), identity.NewUid());
         var prefix = meta.Name.Length == 0 ? meta.GenerateName : "";
         for (var attempt = 1; ; attempt++)
         {
             if (prefix.Length > 0)
             {
-                meta.Name = prefix + RandomNumberGenerator.GetString(GeneratedNameLetters, GeneratedSuffixLength);
+                meta.Name = prefix + identity.NewSuffix();
             }
 
             var named = write with { Name = meta.Name };

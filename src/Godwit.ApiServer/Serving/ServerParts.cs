@@ -30,7 +30,7 @@ internal sealed class ServerParts : IDisposable
         var uses = new QuotaUses(store, Resources);
         var turns = new WriteTurns(options.SharesStore ? new SharedTurns(store, options.Clock) : null);
         var gates = (new QuotaGate(store, Resources, uses, turns), new ServiceGate(store, Resources, turns));
-        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), gates, options.Clock), options.Clock);
+        Writer = new ObjectWriter(store, new Admission(store, Resources, signer, new EscalationGuard(Access, Authorizer), gates, options.Clock), options.Clock, options.Identity);
         Quotas = new QuotaKeeper(store, Resources, Writer, uses, options.Clock, options.Loggers.CreateLogger<QuotaKeeper>());
         Reviews = new ReviewHandler(Authenticator, Authorizer);
         Tokens = new TokenHandler(store, Resources, accountTokens, options.Clock);

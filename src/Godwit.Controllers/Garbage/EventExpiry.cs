@@ -12,6 +12,9 @@ internal sealed partial class EventExpiry(ResourceClient<Event> events, TimeProv
 
     public string Name => "eventexpiry";
 
+    /// <summary>It waits for its period alone.</summary>
+    public Func<double>? Chance { get; set; }
+
     public ControllerCounts Counts => new(Interlocked.Read(ref runs), Interlocked.Read(ref failures), 0);
 
     public async Task RunAsync(CancellationToken stopping)

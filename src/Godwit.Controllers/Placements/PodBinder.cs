@@ -58,7 +58,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
 
     public Task CarryOutAsync(IReadOnlyList<PodDecision> decisions, CancellationToken stopping) => Parallel.ForEachAsync(
         decisions,
-        new ParallelOptions { MaxDegreeOfParallelism = WritesMax, CancellationToken = stopping },
+        new ParallelOptions { MaxDegreeOfParallelism = WritesMax, TaskScheduler = TaskScheduler.Current, CancellationToken = stopping }, // The caller's scheduler, and not always the thread pool's.
         async (decision, cancelled) =>
         {
             try

@@ -1,6 +1,7 @@
 using CsCheck;
 using Godwit.Api.Apps.V1;
 using Godwit.Controllers.Workloads.Deployments;
+using Revisions = Godwit.Controllers.Workloads.Deployments.Revisions;
 
 namespace Godwit.Controllers.Tests.Plans;
 

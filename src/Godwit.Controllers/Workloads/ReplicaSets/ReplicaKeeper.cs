@@ -23,7 +23,8 @@ internal sealed class ReplicaKeeper(PodKeeper keeper, TimeProvider clock)
         try
         {
             await keeper.CreateManyAsync(plan.CreateCount, () => PodTemplates.PodOf(template, owner), owner, stopping);
-            await Parallel.ForEachAsync(plan.Delete, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = stopping }, async (pod, cancelled) => await keeper.DeleteAsync(pod, owner, cancelled));
+            var writes = new ParallelOptions { MaxDegreeOfParallelism = 16, TaskScheduler = TaskScheduler.Current, CancellationToken = stopping };
+            await Parallel.ForEachAsync(plan.Delete, writes, async (pod, cancelled) => await keeper.DeleteAsync(pod, owner, cancelled));
             return null;
         }
         catch (ApiException error)

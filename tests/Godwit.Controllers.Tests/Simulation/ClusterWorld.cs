@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Godwit.Controllers.Storage;
+using Godwit.Store;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Godwit.Controllers.Tests.Simulation;
+
+/// <summary>
+/// One run's time, chance and story, and what must never be. The invariants, by the names that a failure prints:
+/// <list type="bullet">
+/// <item><b>NeverTwoRunning</b>: no two pods of one name run at the same time, on whatever nodes.</item>
+/// <item><b>NeverGoneWhileRunning</b>: a pod's object does not go while its node still runs it.</item>
+/// <item><b>NeverMoved</b>: a pod that has a node keeps it.</item>
+/// <item><b>NeverOvercommitted</b>: no node is promised more memory than it has.</item>
+/// <item><b>AddressOnce</b>: no two pods that have not ended have the same address.</item>
+/// <item><b>WithItsData</b>: a pod of a stateful set is on the node where its volume lies.</item>
+/// <item><b>AsAsked</b>: once faults stop, everything becomes what was asked for, and is said to be.</item>
+/// <item><b>NothingStrays</b>: no controller leaves the simulation's thread or ends.</item>
+/// </list>
+/// </summary>
+internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
+{
+    private readonly List<string> story = [];
+    private readonly DateTimeOffset start = clock.GetUtcNow();
+    private readonly IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private long observed;
+
+    public Random Random { get; } = random;
+
+    public FakeTimeProvider Clock { get; } = clock;
+
+    public DateTimeOffset Now => Clock.GetUtcNow();
+
+    /// <summary>What it has written before its first request, keys among it that are made anew for each, is not of the run.</summary>
+    public required SimulatedServer Server
+    {
+        get;
+        init
+        {
+            field = value;
+            observed = value.Revision;
+        }
+    }
+
+    public List<SimulatedNode> Nodes { get; } = [];
+
+    /// <summary>All pods as the server has them now.</summary>
+    public SortedDictionary<ResourceKey, Pod> Pods { get; } = [];
+
+    /// <summary>What has happened, for the counts of those that must have.</summary>
+    public HashSet<string> Seen { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The first broken invariant, by name.</summary>
+    public string? Violation { get; private set; }
+
+    public string Story => string.Join('\n', story);
+
+    /// <summary>Of everything that was ever written, byte for byte, but for events, whose names are drawn outside the seed.</summary>
+    public string Digest => Convert.ToHexString(digest.GetCurrentHash());
+
+    public bool Chance(double probability) => Random.NextDouble() < probability;
+
+    public TimeSpan Between(double lowSeconds, double highSeconds) => TimeSpan.FromSeconds(lowSeconds + (Random.NextDouble() * (highSeconds - lowSeconds)));
+
+    public void Log(string text) => story.Add(string.Create(CultureInfo.InvariantCulture, $"{(Now - start).TotalSeconds,8:0.0} s  {text}"));
+
+    public void Check(bool holds, string invariant, Func<string> detail)
+    {
+        if (!holds && Violation is null)
+        {
+            Violation = $"{invariant}: {detail()}";
+            Log(Violation);
+        }
+    }
+
+    /// <summary>A node has begun to run a pod.</summary>
+    public void CheckRunning(SimulatedNode node, Pod pod)
+    {
+        var others = Nodes.SelectMany(each => each.Running.Where(run => run.Value.Pod == ResourceKey.Of(pod) && run.Key != pod.Metadata.Uid).Select(_ => each.Name)).ToList();
+        Check(others.Count == 0, "NeverTwoRunning", () => $"{ResourceKey.Of(pod)} begins on {node.Name} and runs on {string.Join(", ", others)}");
+    }
+
+    /// <summary>Looks at everything that was written since.</summary>
+    public void Observe()
+    {
+        for (; observed < Server.Revision; observed++)
+        {
+            var change = Server.Changes[(int)(observed - 1)];
+            if (!Server.IsOf<Event>(change))
+            {
+                digest.AppendData(System.Text.Encoding.UTF8.GetBytes(change.Item.Key));
+                digest.AppendData(change.Item.Value.Span);
+            }
+
+            if (Server.IsOf<Pod>(change))
+            {
+                Take(change, Server.Decode<Pod>(change));
+            }
+        }
+    }
+
+    private void Take(StoreEvent change, Pod pod)
+    {
+        var key = ResourceKey.Of(pod);
+        var before = Pods.GetValueOrDefault(key);
+        if (change.Kind == StoreEventKind.Deleted)
+        {
+            Pods.Remove(key);
+            var running = Nodes.FirstOrDefault(node => node.Running.ContainsKey(pod.Metadata.Uid));
+            Check(running is null, "NeverGoneWhileRunning", () => $"{key} is gone and runs on {running!.Name}");
+            return;
+        }
+
+        Pods[key] = pod;
+        Check(string.IsNullOrEmpty(before?.Spec.NodeName) || before.Spec.NodeName == pod.Spec.NodeName, "NeverMoved", () => $"{key} went from {before!.Spec.NodeName} to {pod.Spec.NodeName}");
+        if (!string.IsNullOrEmpty(pod.Spec.NodeName) && string.IsNullOrEmpty(before?.Spec.NodeName))
+        {
+            Seen.Add("bound");
+            CheckRoom(pod.Spec.NodeName);
+            CheckData(pod);
+        }
+
+        if (!string.IsNullOrEmpty(pod.Status.PodIP) && string.IsNullOrEmpty(before?.Status.PodIP))
+        {
+            var other = Pods.Values.FirstOrDefault(each => each.Status.PodIP == pod.Status.PodIP && !PodPhases.IsFinal(each.Status.Phase) && each.Metadata.Uid != pod.Metadata.Uid);
+            Check(other is null, "AddressOnce", () => $"{key} and {ResourceKey.Of(other!)} have {pod.Status.PodIP}");
+        }
+    }
+
+    private void CheckRoom(string node)
+    {
+        var bytes = Pods.Values.Where(pod => pod.Spec.NodeName == node && !PodPhases.IsFinal(pod.Status.Phase)).Sum(pod => pod.Spec.Containers.Sum(container => container.Resources!.Requests["memory"].ToInt64()));
+        Check(bytes <= (long)SimulatedNode.Mebibytes << 20, "NeverOvercommitted", () => $"{bytes >> 20} MiB are promised on {node}");
+    }
+
+    private void CheckData(Pod pod)
+    {
+        if (pod.Spec.Volumes.Select(volume => volume.PersistentVolumeClaim?.ClaimName).FirstOrDefault(name => name is not null) is not { } claim)
+        {
+            return;
+        }
+
+        var volume = Server.Find<PersistentVolumeClaim>(pod.Metadata.Namespace!, claim)?.Spec.VolumeName is { Length: > 0 } name ? Server.Find<PersistentVolume>("", name) : null;
+        var node = volume is null ? null : LocalVolumes.NodeOf(volume);
+        Check(node == pod.Spec.NodeName, "WithItsData", () => $"{ResourceKey.Of(pod)} is on {pod.Spec.NodeName} and its volume on {node ?? "no node"}");
+    }
+}
