@@ -74,12 +74,13 @@ internal static class LogReader
     }
 
     /// <summary>Bytes of a log that have been read and not been decoded.</summary>
-    /// <param name="leftBytes">How many are read, over all files.</param>
-    private sealed class LogBlock(long leftBytes)
+    /// <param name="readBytesMax">How many are read, over all files.</param>
+    private sealed class LogBlock(long readBytesMax)
     {
         private const int BytesMax = 256 << 10;
 
         private readonly byte[] bytes = new byte[BytesMax];
+        private long leftBytes = readBytesMax;
         private int first;
         private int end;
         private long place; // Of the first byte, in its file.

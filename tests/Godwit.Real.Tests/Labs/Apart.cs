@@ -62,15 +62,15 @@ internal sealed class OwnSubnets : IDisposable
     {
         for (var range = 0; range < RangesMax; range++)
         {
-            var hold = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            var bound = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             try
             {
-                hold.Bind(new UnixDomainSocketEndPoint($"\0godwit-test-subnets-{range}"));
-                return new OwnSubnets(hold, $"10.{100 + (range / 16)}.{range % 16 * 16}.0/20,24");
+                bound.Bind(new UnixDomainSocketEndPoint($"\0godwit-test-subnets-{range}"));
+                return new OwnSubnets(bound, $"10.{100 + (range / 16)}.{range % 16 * 16}.0/20,24");
             }
             catch (SocketException taken) when (taken.SocketErrorCode is SocketError.AddressAlreadyInUse)
             {
-                hold.Dispose();
+                bound.Dispose();
             }
         }
 
