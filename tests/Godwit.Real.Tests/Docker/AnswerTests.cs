@@ -124,6 +124,6 @@ public sealed partial class AnswerTests
     [GeneratedRegex("02:42(:[0-9a-f]{2}){4}", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Mac();
 
-    [GeneratedRegex(@"10\.2\d\d\.\d+\.\d+(/\d+)?", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"10\.[12]\d\d\.\d+\.\d+(/\d+)?", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Address();
 }

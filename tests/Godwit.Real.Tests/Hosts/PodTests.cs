@@ -29,6 +29,7 @@ public sealed class PodTests
         Assert.Equal("there and back", (await cluster.KubectlWithInputAsync("there and back", "exec", "-i", "box", "--", "cat")).MustSucceed().Output);
         await CopyAsync(cluster);
         await AskAsync(cluster);
+        await PartAsync(cluster);
         var described = (await cluster.KubectlAsync("describe", "pod", "box")).MustSucceed().Output;
         Assert.Matches("Successfully assigned default/box to ", described);
         Assert.Contains("Started container box", described, StringComparison.Ordinal);
@@ -61,6 +62,32 @@ public sealed class PodTests
         (await cluster.KubectlAsync("delete", "pod", "again", "--grace-period=1")).MustSucceed();
 
         async Task<string> LogAsync(params string[] arguments) => (await cluster.KubectlAsync(["logs", .. arguments])).MustSucceed().Output;
+    }
+
+    /// <summary>Before a container is told to end, its hook runs to its own end, within the pod's grace.</summary>
+    private static async Task PartAsync(HostCluster cluster)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(cluster.DataFolder, "parting")).FullName;
+        (await cluster.KubectlWithInputAsync(
+            $$"""
+            apiVersion: v1
+            kind: Pod
+            metadata: { name: parting }
+            spec:
+              terminationGracePeriodSeconds: 60
+              containers:
+              - name: main
+                image: {{BoxImage.Name}}
+                command: [ sh, -c, "trap 'echo told >> /order/log; exit 0' TERM; while true; do sleep 0.1; done" ]
+                lifecycle: { preStop: { exec: { command: [ sh, -c, "echo hook >> /order/log; sleep 1; echo done >> /order/log" ] } } }
+                volumeMounts: [ { name: order, mountPath: /order } ]
+              volumes: [ { name: order, hostPath: { path: "{{folder}}" } } ]
+            """,
+            "apply", "-f", "-")).MustSucceed();
+        (await cluster.KubectlAsync("wait", "pod/parting", "--for=condition=Ready", "--timeout=120s")).MustSucceed();
+        (await cluster.KubectlAsync("delete", "pod", "parting", "--timeout=100s")).MustSucceed();
+        Assert.Equal("hook\ndone\ntold\n", await File.ReadAllTextAsync(Path.Combine(folder, "log"), TestContext.Current.CancellationToken));
+        Directory.Delete(folder, recursive: true);
     }
 
     private static async Task CopyAsync(HostCluster cluster)

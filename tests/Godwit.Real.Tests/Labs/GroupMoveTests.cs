@@ -40,6 +40,7 @@ public sealed class FourGuests(GodwitLab lab) : IAsyncLifetime
 [Trait("Needs", "qemu")]
 public sealed class GroupMoveTests(FourGuests four) : IClassFixture<FourGuests>
 {
+    private const int AttemptsMax = 3;
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(4);
 
     private GodwitLab Lab => four.Lab;
@@ -209,12 +210,35 @@ public sealed class GroupMoveTests(FourGuests four) : IClassFixture<FourGuests>
             await Lab.KubectlAsync(null, "delete", "migrationpolicy", "four-slow", "--ignore-not-found");
         }
 
-        var moved = await RunAsync(line);
+        var moved = await TogetherAsync(line, counters);
 
         Assert.Equal(("Succeeded", 4, "RunAll"), (Text(moved, "phase"), Measured(moved, "moved"), moved["status"]!["service"]!["decision"]!.GetValue<string>()));
         await AllMustBeWholeAsync("node-2", counters);
         var measured = (await MovesOfAsync(moved)).Select(move => move.Status.Measurement!).ToList();
         Assert.True(measured.Max(each => each.PausedTimestamp) < measured.Min(each => each.RunningTimestamp), "One of them ran at its target before another had stopped.");
+    }
+
+    /// <summary>
+    /// Two of the four come to their last rounds while the other two are still being copied, and QEMU stops a guest that has written nothing for a tenth of a second. One that is given no
+    /// processor for so long, as happens where more runs than the host has processors for, comes to the barrier alone; then all return, whole, and are asked again.
+    /// </summary>
+    private async Task<JsonNode> TogetherAsync(string[] line, IReadOnlyList<long> counters)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var ended = await Lab.GodwitAsync(Bound, line);
+            var group = JsonNode.Parse(ended.Output)!;
+            var cameAlone = ended.ExitCode != 0 && (group["status"]!["service"]?["reason"]?.GetValue<string>() ?? "").Contains("nothing was decided for its service", StringComparison.Ordinal);
+            if (!cameAlone || attempt == AttemptsMax)
+            {
+                ended.MustSucceed();
+                return group;
+            }
+
+            TestContext.Current.TestOutputHelper?.WriteLine($"Attempt {attempt}: {Text(group, "reason")}");
+            Assert.Equal(("Failed", 0, "ReturnAll"), (Text(group, "phase"), Measured(group, "moved"), group["status"]!["service"]!["decision"]!.GetValue<string>()));
+            await AllMustBeWholeAsync("node-1", counters);
+        }
     }
 
     private async Task<IReadOnlyList<VirtualMachineInstanceMigration>> MovesAsync() =>
