@@ -19,6 +19,7 @@ internal sealed partial class NodeRegistration(
     public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(10);
 
     private const int LeaseDurationSeconds = 40;
+    private const int PublishAttemptsMax = 3;
 
     private readonly ResourceClient<KubeNode> nodes = client.For<KubeNode>();
     private readonly ResourceClient<Lease> leases = client.For<Lease>();
@@ -73,11 +74,27 @@ internal sealed partial class NodeRegistration(
         }
     }
 
+    /// <summary>The controllers write to it too: their taints of a silent node go as soon as its Lease is renewed. Who is in the way of whom reads again.</summary>
     private async Task<KubeNode> PublishAsync(CancellationToken stopping)
     {
-        var description = describe();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TryPublishAsync(stopping);
+            }
+            catch (ApiException conflict) when (conflict.IsConflict && attempt < PublishAttemptsMax)
+            {
+                // Changed between our look and our write.
+            }
+        }
+    }
+
+    private async Task<KubeNode> TryPublishAsync(CancellationToken stopping)
+    {
         var key = new ResourceKey("", options.Node.Value);
         var found = await nodes.FindAsync(key, stopping);
+        var description = describe();
         var node = found is null
             ? await nodes.CreateAsync(NodeObject.WithMetadata(new KubeNode(), options, description), stopping)
             : await nodes.ChangeAsync(found, NodeObject.WithMetadata(found, options, description), stopping);

@@ -214,6 +214,37 @@ public sealed class NodeJoinTests
     }
 
     [Fact]
+    public async Task A_node_that_somebody_else_changes_meanwhile_is_read_again_and_written_in_the_same_heartbeat()
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        var options = cluster.AgentOptions("node-1");
+        var join = Join(options, Open(options));
+        await join.EnsureAsync(TestCluster.Stopping);
+        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        await new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+        var nodes = cluster.Admin.For<KubeNode>();
+        var key = new ResourceKey("", "node-1");
+        var node = await nodes.GetAsync(key, TestCluster.Stopping);
+        await nodes.ChangeStatusAsync(node, node with { Status = node.Status with { Conditions = [.. node.Status.Conditions.Select(condition => condition.Type == "Ready" ? condition with { Status = "Unknown" } : condition)] } }, TestCluster.Stopping);
+        var looks = 0;
+
+        // Between its look and its write, once.
+        await new NodeRegistration(options, client, () => ++looks == 1 ? DescribeMeanwhile() : Describe(), TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+
+        node = await nodes.GetAsync(key, TestCluster.Stopping);
+        Assert.Equal(2, looks);
+        Assert.True(node.Spec.Unschedulable);
+        Assert.Equal("True", node.Status.Conditions.Single(condition => condition.Type == "Ready").Status);
+
+        NodeDescription DescribeMeanwhile()
+        {
+            var now = nodes.GetAsync(key, TestCluster.Stopping).GetAwaiter().GetResult();
+            nodes.ChangeAsync(now, now with { Spec = now.Spec with { Unschedulable = true } }, TestCluster.Stopping).GetAwaiter().GetResult();
+            return Describe();
+        }
+    }
+
+    [Fact]
     public async Task An_unchanged_node_is_not_written_again()
     {
         await using var cluster = await TestCluster.StartAsync();
