@@ -123,12 +123,20 @@ public sealed partial class GodwitLab
     internal async Task SlowLinkAsync(string node, string rate) =>
         (await Command.RunAsync("tc", ["qdisc", "replace", "dev", $"{Instance}-n{node[^1]}", "root", "tbf", "rate", rate, "burst", "128k", "limit", "2m"], TimeSpan.FromSeconds(30))).MustSucceed();
 
-    /// <summary>All that a node's agents have logged.</summary>
-    internal string LogOf(string node)
+    /// <summary>Whose logs there are: the server's, and those of the nodes' agents.</summary>
+    internal IEnumerable<string> LogNames => Parts.Select(part => part.Name);
+
+    /// <summary>All that a node's agents have logged, from a place on.</summary>
+    internal string LogOf(string node, long offsetBytes = 0)
     {
-        using var log = new FileStream(Path.Combine(DataFolder, "logs", $"{node}.log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var log = new FileStream(LogPath(node), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        log.Position = Math.Min(offsetBytes, log.Length);
         return new StreamReader(log).ReadToEnd();
     }
+
+    internal long LogBytes(string node) => new FileInfo(LogPath(node)) is { Exists: true } log ? log.Length : 0;
+
+    private string LogPath(string node) => Path.Combine(DataFolder, "logs", $"{node}.log");
 
     /// <summary>What a node's agent keeps on disk.</summary>
     internal string AgentFolder(string node) => Path.Combine(DataFolder, "agents", node);

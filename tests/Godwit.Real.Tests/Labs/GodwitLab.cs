@@ -36,6 +36,7 @@ public sealed partial class GodwitLab : IAsyncLifetime
         MakeImages();
         await BringUpAsync();
         await File.WriteAllTextAsync(KubeconfigPath, (await GodwitAsync(StartBound, "kubeconfig")).MustSucceed().Output);
+        TellsOfItsLabAttribute.Register(this);
     }
 
     public async ValueTask DisposeAsync()
