@@ -1,8 +1,8 @@
 using System.Net;
-using System.Net.Sockets;
 using Godwit.App.Roles;
 using Godwit.Client;
 using Godwit.Linux.Files;
+using Godwit.Linux.Networking;
 using Godwit.Linux.Processes;
 using Godwit.Networks.Labs;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -225,12 +225,12 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
         }
 
         var isDefault = places.Instance == Places.DefaultInstance;
-        if (isDefault && TryBind(Commands.ServerCommand.PortDefault) is { } usual)
+        if (isDefault && ListeningPort.TryBind(IPAddress.Any, Commands.ServerCommand.PortDefault) is { } usual)
         {
             return usual;
         }
 
-        var free = TryBind(0) ?? throw new ClusterException("No TCP port is free for the API: end something, or name one with --port");
+        var free = ListeningPort.FindFree(IPAddress.Any) ?? throw new ClusterException("No TCP port is free for the API: end something, or name one with --port");
         if (!isDefault)
         {
             return free;
@@ -238,19 +238,5 @@ internal sealed class ClusterStarter(Places places, int? port, Action<string> sa
 
         say($"port {Commands.ServerCommand.PortDefault} is taken by something else on this host: the API gets port {free}");
         return free;
-    }
-
-    private static int? TryBind(int port)
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            socket.Bind(new IPEndPoint(IPAddress.Any, port));
-            return ((IPEndPoint)socket.LocalEndPoint!).Port;
-        }
-        catch (SocketException)
-        {
-            return null;
-        }
     }
 }

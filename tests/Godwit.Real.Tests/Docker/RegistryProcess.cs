@@ -36,14 +36,7 @@ internal sealed class RegistryProcess : IAsyncDisposable
     public static async Task<RegistryProcess> StartAsync(IPAddress address, RegistrySettings settings)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/docker-registry"), "needs docker-registry: run eng/setup.sh test");
-        int port;
-        using (var probe = new TcpListener(address, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
-
-        var place = new IPEndPoint(address, port);
+        var place = new IPEndPoint(address, Ports.Free(address));
         var made = new RegistryProcess(place, settings);
         await Labs.Eventually.IsTrueAsync(string.Create(CultureInfo.InvariantCulture, $"the registry takes connections at {place}"), EngineLab.Bound, async () =>
         {

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Godwit.DockerApi;
 using Godwit.Real.Tests.Containers;
@@ -19,7 +18,7 @@ public sealed class SecureDoorTests
         folder.Issue("ours", "engine", "1.3.6.1.5.5.7.3.1");
         folder.Issue("ours", "client", "1.3.6.1.5.5.7.3.2");
         folder.Issue("theirs", "stranger", "1.3.6.1.5.5.7.3.2");
-        var address = new IPEndPoint(IPAddress.Loopback, FreePort());
+        var address = new IPEndPoint(IPAddress.Loopback, Ports.Free());
         await using var lab = await DockerLab.OpenAsync([SecureDoor.Load(address, folder.Certificate("engine"), folder.Key("engine"), folder.Certificate("ours"))]);
         Task<(int Code, string Output, string Error)> AsAsync(string who, string input, params string[] arguments) => DockerClients.RunAsync(
             DockerClients.Newest!, $"tcp://{address}", lab.Folder, input,
@@ -51,11 +50,4 @@ public sealed class SecureDoorTests
     }
 
     private static (int Code, string Output) Only((int Code, string Output, string Error) result) => (result.Code, result.Output);
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Godwit.Real.Tests.Docker;
 using Godwit.Real.Tests.Labs;
 
@@ -25,7 +23,7 @@ public sealed class ExampleLab : IAsyncLifetime
     /// <summary>A copy of the example's folder.</summary>
     internal string Folder { get; private set; } = "";
 
-    internal int Port { get; } = FreePort();
+    internal int Port { get; } = Ports.Free();
 
     internal string PasswordFile => Path.Combine(Folder, "root-password");
 
@@ -62,13 +60,6 @@ public sealed class ExampleLab : IAsyncLifetime
 
     /// <summary>Runs the real <c>docker</c> in the example's folder.</summary>
     internal Task<string> DockerAsync(params string[] arguments) => RunAsync("/usr/bin/env", [$"--chdir={Folder}", DockerClients.Newest!, .. arguments]);
-
-    private static int FreePort()
-    {
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        return ((IPEndPoint)free.LocalEndpoint).Port;
-    }
 
     public async ValueTask DisposeAsync()
     {

@@ -31,7 +31,7 @@ public sealed class RefusalTests : IDisposable
         other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         other.Listen();
         var port = ((IPEndPoint)other.LocalEndPoint!).Port.ToString(CultureInfo.InvariantCulture);
-        var arguments = line.Replace("PORT", port, StringComparison.Ordinal).Replace("FREE", FreePort(), StringComparison.Ordinal).Split(' ');
+        var arguments = line.Replace("PORT", port, StringComparison.Ordinal).Replace("FREE", Ports.Free().ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Split(' ');
 
         var result = await Command.RunAsync(GodwitLab.Program, [.. arguments, "--data", DataFolder, "--instance", Instance], Bound);
 
@@ -63,7 +63,7 @@ public sealed class RefusalTests : IDisposable
     [Fact]
     public async Task A_server_that_may_not_write_its_folder_says_which_and_how_to_choose_another()
     {
-        var result = await AsNobodyAsync(["server", "--listen", $"127.0.0.1:{FreePort()}", "--data", "/proc/godwit"]);
+        var result = await AsNobodyAsync(["server", "--listen", $"127.0.0.1:{Ports.Free()}", "--data", "/proc/godwit"]);
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("/proc/godwit", result.Errors, StringComparison.Ordinal);
@@ -86,12 +86,5 @@ public sealed class RefusalTests : IDisposable
 
         const string Nobody = "65534";
         return await Command.RunAsync("setpriv", ["--reuid", Nobody, "--regid", Nobody, "--clear-groups", Path.Combine(place, "godwit"), .. arguments, "--instance", Instance], Bound);
-    }
-
-    private static string FreePort()
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port.ToString(CultureInfo.InvariantCulture);
     }
 }

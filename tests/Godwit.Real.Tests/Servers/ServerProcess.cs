@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Godwit.Client;
 using Godwit.Real.Tests.Labs;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -67,7 +65,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     private static ServerProcess Start(string folder, string? store, params string[] more)
     {
         Assert.SkipUnless(File.Exists(GodwitLab.Program), $"needs the program {GodwitLab.Program}: run eng/publish.sh");
-        IEnumerable<string> arguments = ["server", "--data", folder, "--listen", $"127.0.0.1:{FreePort()}", "--advertise", "127.0.0.1", .. store is null ? (string[])[] : ["--store", store], .. more];
+        IEnumerable<string> arguments = ["server", "--data", folder, "--listen", $"127.0.0.1:{Ports.Free()}", "--advertise", "127.0.0.1", .. store is null ? (string[])[] : ["--store", store], .. more];
         return new ServerProcess(folder, Process.Start(new ProcessStartInfo(GodwitLab.Program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!);
     }
 
@@ -89,13 +87,6 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         await process.WaitForExitAsync();
         process.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private async Task AnswersAsync(CancellationToken stopping)
