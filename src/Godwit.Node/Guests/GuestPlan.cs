@@ -75,7 +75,7 @@ internal static partial class GuestPlan
     /// <summary>The API names another node, or none, and no journal says otherwise: nobody is started and nobody is stopped on that alone.</summary>
     private static IReadOnlyList<GuestStep> ForPlacedElsewhere(GuestView view, VirtualMachineInstance instance)
     {
-        if (view.Machine is null)
+        if (view.Machine is null || view.IsRefused)
         {
             return [];
         }

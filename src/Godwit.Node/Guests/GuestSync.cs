@@ -137,6 +137,7 @@ internal sealed partial class GuestSync : IDisposable
             Node = parts.Node,
             Now = parts.Time.GetUtcNow(),
             Claim = parts.Handovers.ClaimOn(id),
+            IsRefused = parts.Handovers.IsRefused(id),
             Machine = machine is null ? null : new MachineView(machine.RunState, machine.RunStateReason, machine.Spec.MachineType),
             Record = record,
             StartNotBefore = retries.NotBefore(id) ?? suspensions.NotBefore(id),

@@ -39,6 +39,9 @@ internal sealed record GuestView
 
     public HandoverClaim Claim { get; init; }
 
+    /// <summary>Its arrival was refused here, and nothing is known of it since: the move removes what is left.</summary>
+    public bool IsRefused { get; init; }
+
     /// <summary>After a start that failed: when the next may be tried; null: now.</summary>
     public DateTimeOffset? StartNotBefore { get; init; }
 

@@ -29,6 +29,9 @@ internal interface IHandoverRecords
 {
     HandoverClaim ClaimOn(MachineId id);
 
+    /// <summary>The last that is known here of a guest is that its arrival was refused: a machine of it is what that move left, never ran, and is being removed by the move.</summary>
+    bool IsRefused(MachineId id);
+
     /// <summary>Asks a running move of this machine to end, because its object is being deleted. Returns at once.</summary>
     void RequestEnd(MachineId id, string reason);
 

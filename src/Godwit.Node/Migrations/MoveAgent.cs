@@ -64,6 +64,8 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
 
     public HandoverClaim ClaimOn(MachineId id) => parts.Journal.ClaimOn(id);
 
+    public bool IsRefused(MachineId id) => parts.Journal.IsRefused(id);
+
     public void RequestEnd(MachineId id, string reason) => outgoing.EndMovesOf(id, reason);
 
     public void Subscribe(Action<MachineId> claimChanged) => parts.Journal.Subscribe(claimChanged);

@@ -131,6 +131,9 @@ internal sealed class MoveJournal
         return last is null ? HandoverClaim.None : last.HandedOver ? HandoverClaim.HandedOver : HandoverClaim.Owner;
     }
 
+    public bool IsRefused(MachineId id) =>
+        records.Values.Where(record => record.MachineId == id).MaxBy(record => record.Sequence) is { Outgoing: null, HandedOver: false, Incoming: TargetRecord.Refused };
+
     public void Subscribe(Action<MachineId> claimChanged) => listeners.Add(claimChanged);
 
     private static bool IsOver(MoveRecord record) =>

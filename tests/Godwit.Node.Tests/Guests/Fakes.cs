@@ -291,6 +291,8 @@ internal sealed class FakeHandovers : IHandoverRecords
 
     public HandoverClaim ClaimOn(MachineId id) => Claims.GetValueOrDefault(id);
 
+    public bool IsRefused(MachineId id) => false;
+
     public void RequestEnd(MachineId id, string reason) => EndRequests.Enqueue(id);
 
     public void Subscribe(Action<MachineId> claimChanged) => listeners.Add(claimChanged);

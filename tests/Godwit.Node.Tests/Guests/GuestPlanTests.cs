@@ -194,6 +194,18 @@ public sealed partial class GuestPlanTests
         Assert.Equal("OwnerUnclear", Assert.IsType<GuestStep.Report>(step).Reason);
     }
 
+    /// <summary>It says who owns the guest: whoever was asked for a decision would be asked about a QEMU that is being killed.</summary>
+    [Theory]
+    [InlineData(MachineRunState.Incoming)]
+    [InlineData(MachineRunState.Paused)]
+    [InlineData(MachineRunState.Gone)]
+    public void What_a_refused_move_left_is_that_move_s_to_remove_and_nobody_s_to_decide(MachineRunState state)
+    {
+        var instance = Running() with { Status = Running().Status with { NodeName = "node-2" } };
+
+        Assert.Empty(GuestPlan.For(View(new GuestObject.Present(instance), Machine(state), null) with { IsRefused = true }));
+    }
+
     [Fact]
     public void Deleting_a_guest_that_moves_asks_the_move_to_end_and_touches_no_machine() =>
         Assert.IsType<GuestStep.EndMove>(Assert.Single(

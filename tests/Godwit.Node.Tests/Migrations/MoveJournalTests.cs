@@ -55,6 +55,20 @@ public sealed class MoveJournalTests : IDisposable
         Assert.True(journal.IsNewest(journal.Find(refused.MoveId)!));
     }
 
+    [Fact]
+    public void A_guest_is_refused_until_something_newer_is_known_of_it()
+    {
+        var journal = Open();
+        Assert.False(journal.IsRefused(new(machine)));
+        journal.Write(Record(null) with { HandedOver = true });
+        Assert.False(journal.IsRefused(new(machine)));
+        journal.Write(Record(TargetRecord.Refused));
+        Assert.True(journal.IsRefused(new(machine)));
+        Assert.True(Open().IsRefused(new(machine)));
+        journal.Write(Record(TargetRecord.Arriving));
+        Assert.False(journal.IsRefused(new(machine)));
+    }
+
     private MoveJournal Open() => new(folder, time);
 
     private MoveRecord Record(TargetRecord? incoming) => new()
