@@ -99,7 +99,7 @@ internal sealed class GroupMigrationStrategy() : FixedSpecStrategy("delete the g
         }
     }
 
-    /// <summary>Guests of a service keep step, and none may arrive before all do: that leaves one order, one way to move, and one try.</summary>
+    /// <summary>Guests of a service keep step, and none may arrive before all do: that leaves one order and one way to move.</summary>
     private static IEnumerable<FieldError> ValidateService(JsonObject? spec)
     {
         if (spec.TextAt("strategy") is { } strategy and not (GroupStrategies.Auto or GroupStrategies.Parallel))
@@ -115,11 +115,6 @@ internal sealed class GroupMigrationStrategy() : FixedSpecStrategy("delete the g
         if (JsonAccess.AsInt64(spec.At("parallelMax")) is { } parallel)
         {
             yield return FieldError.Invalid("spec.parallelMax", parallel, "guests that are one service all move at a time");
-        }
-
-        if (JsonAccess.AsInt64(spec.At("attemptsMax")) is > 1 and var attempts)
-        {
-            yield return FieldError.Invalid("spec.attemptsMax", attempts, "guests that are one service are tried once: make another group to try again");
         }
     }
 }

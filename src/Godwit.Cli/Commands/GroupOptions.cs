@@ -22,7 +22,7 @@ internal sealed class GroupOptions
 
     public Option<int?> Parallel { get; } = new("--parallel") { Description = "Move at most so many at a time (default: what the cluster's limits allow)", HelpName = "N" };
 
-    public Option<int?> Attempts { get; } = new("--attempts") { Description = "Try the move of each guest at most so often (default: 3)", HelpName = "N" };
+    public Option<int?> Attempts { get; } = new("--attempts") { Description = "Try the move of each guest, or of all that are one service, at most so often (default: 3)", HelpName = "N" };
 
     public void AddTo(Command command)
     {

@@ -68,6 +68,16 @@ internal static class GroupPlanner
                 : member.TargetNode;
     }
 
+    /// <summary>Where a member of a service goes once more: the same node while it fits, for the others go there too; else as after a failed try.</summary>
+    public static string? Again(GroupMigrationSpec spec, GroupMember member, VirtualMachineInstance vmi, MigrationWorld world)
+    {
+        var preflight = PreflightOf(spec, vmi, world);
+        var fits = member.TargetNode is { } node
+            && world.Cluster.Find(node) is { } target
+            && Placement.For(GuestNeeds.Of(vmi), world.Cluster, other => other.Name == target.Name ? preflight.FindTargetObstacles(other) : [new Obstacle(ObstacleReasons.TargetNotSelected, "is not where it was to go", "")]) is Placement.Chosen;
+        return fits ? member.TargetNode : Elsewhere(spec, member, vmi, world);
+    }
+
     private static IEnumerable<VirtualMachineInstance> Select(GroupMigrationSpec spec, IEnumerable<VirtualMachineInstance> instances) => instances
         .Where(vmi => !VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase) && !string.IsNullOrEmpty(vmi.Status.NodeName))
         .Where(vmi => spec.Members.Any(named => IsNamed(named, vmi)) || (spec.Selector is { } selector && Matches(selector, vmi)))

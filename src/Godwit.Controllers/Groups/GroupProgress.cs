@@ -20,7 +20,8 @@ internal sealed record HomeNote(VirtualMachineInstance Vmi, string? Node);
 /// </code>
 /// A try's migration object is made before the status says Moving, under a name that follows from group, guest and try: so
 /// one that is made twice is made once, and one that is not there any more was cancelled by somebody. Guests that are one
-/// service begin so that they arrive together, are tried once, and are decided for together (<see cref="GroupServices"/>). Pure.
+/// service begin so that they arrive together, are decided for together, and after all have returned are tried together once more
+/// (<see cref="GroupServices"/>). Pure.
 /// </summary>
 internal static class GroupProgress
 {
@@ -38,6 +39,11 @@ internal static class GroupProgress
         if (GroupServices.IsReturning(service))
         {
             members = [.. members.Select(member => member.Phase == GroupMemberPhases.Waiting ? member with { Phase = GroupMemberPhases.Failed, Reason = $"its service returns: {service!.Reason}" } : member)];
+        }
+
+        if (GroupServices.IsRepeated(service, members, AttemptsMax(group.Spec), world))
+        {
+            return new GroupStep(group.Status with { Members = [.. members.Select(member => Again(group.Spec, member, service!, world))], Service = GroupServices.NextAttempt(service, world.Now) }, [], homes);
         }
 
         for (var i = 0; i < members.Count; i++)
@@ -153,6 +159,11 @@ internal static class GroupProgress
             return member with { Phase = GroupMemberPhases.Gone, Reason = $"it ended while it moved ({why})" };
         }
 
+        if (GroupServices.IsService(group.Spec))
+        {
+            return member with { Phase = GroupMemberPhases.Failed, Reason = why };
+        }
+
         var tried = member.Attempts ?? 1;
         var isLast = tried >= AttemptsMax(group.Spec) || state?.AbortRequested == true;
         if (isLast)
@@ -170,6 +181,21 @@ internal static class GroupProgress
         };
     }
 
+    /// <summary>A guest of a service that has returned with all others: all go once more, where they were to go if that is possible still.</summary>
+    private static GroupMember Again(GroupMigrationSpec spec, GroupMember member, GroupService returned, MigrationWorld world)
+    {
+        var attempt = GroupServices.AttemptOf(returned);
+        var target = GroupPlanner.Again(spec, member, world.Instances.Find(member.Namespace, member.Name)!, world);
+        return member with
+        {
+            Phase = GroupMemberPhases.Waiting,
+            Migration = null,
+            TargetNode = target,
+            Reason = $"attempt {attempt} returned ({returned.Reason}); next to {target}",
+            NotBeforeTimestamp = world.Now + (RetryPause * Math.Pow(2, attempt - 1)),
+        };
+    }
+
     /// <summary>The first home is the home: a guest that is driven on from where it was driven to goes back to where it began.</summary>
     private static void Note(GroupMigration group, GroupMember member, VirtualMachineInstance? vmi, List<HomeNote> homes)
     {
@@ -184,7 +210,7 @@ internal static class GroupProgress
         }
     }
 
-    private static int AttemptsMax(GroupMigrationSpec spec) => GroupServices.IsService(spec) ? 1 : spec.AttemptsMax ?? AttemptsMaxDefault;
+    private static int AttemptsMax(GroupMigrationSpec spec) => spec.AttemptsMax ?? AttemptsMaxDefault;
 
     private static string MoveName(GroupMigration group, GroupMember member)
     {
@@ -247,7 +273,7 @@ internal static class GroupProgress
                 DowntimeMs = GroupServices.IsService(spec) ? GroupServices.DowntimeMs(status.Members.Select(Measured)) : status.Members.Max(member => member.DowntimeMs),
                 Bytes = bytes,
                 Moved = Count(GroupMemberPhases.Moved),
-                Retries = status.Members.Sum(member => Math.Max(0, (member.Attempts ?? 0) - 1)),
+                Retries = GroupServices.IsService(spec) ? GroupServices.AttemptOf(status.Service) - 1 : status.Members.Sum(member => Math.Max(0, (member.Attempts ?? 0) - 1)),
             },
         };
     }

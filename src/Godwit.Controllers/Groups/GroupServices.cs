@@ -8,7 +8,13 @@ namespace Godwit.Controllers.Groups;
 /// <summary>
 /// A group whose guests are one service: what their sources say (<see cref="ServiceMemberStatus"/>) becomes what is decided for all
 /// (<see cref="ServiceRecord"/>, which has the rules). The group controller is the record's only writer, and writes it with the version of the
-/// group that it has read, so that of two controllers one fails and reads what the other wrote. Pure.
+/// group that it has read, so that of two controllers one fails and reads what the other wrote.
+/// <code>
+///   attempt 1: undecided ─▶ ReturnAll ── every move has ended, every guest runs where it was ─▶ attempt 2: undecided ─▶ ...
+///                       └─▶ RunAll: the last word
+/// </code>
+/// <b>One attempt's record is never another's.</b> Each move names the attempt that it is part of, and a source that reads a record of a later one knows that its own was decided
+/// "return", because no attempt begins before. Pure.
 /// </summary>
 internal static class GroupServices
 {
@@ -16,8 +22,21 @@ internal static class GroupServices
 
     public static bool IsService(GroupMigrationSpec spec) => spec.Promise == GroupPromises.OneService;
 
-    /// <summary>What names this group on the moves of its guests; null when each is a guest of its own.</summary>
-    public static string? NameOf(GroupMigration group) => IsService(group.Spec) ? $"{group.Metadata.Name}/{group.Metadata.Uid}" : null;
+    /// <summary>What names this group and its attempt on the moves of its guests; null when each is a guest of its own.</summary>
+    public static string? NameOf(GroupMigration group) => IsService(group.Spec) ? $"{group.Metadata.Name}/{group.Metadata.Uid}/{AttemptOf(group.Status.Service)}" : null;
+
+    /// <summary>Counts from 1.</summary>
+    public static int AttemptOf(GroupService? service) => service?.Attempt ?? 1;
+
+    /// <summary>
+    /// Whether all are to be moved once more: they returned, each is where it was, and nobody called it off. A guest that ended meanwhile is missed by the service wherever the others are.
+    /// </summary>
+    /// <param name="attemptsMax">Of all guests together.</param>
+    public static bool IsRepeated(GroupService? service, IReadOnlyList<GroupMember> members, int attemptsMax, MigrationWorld world) =>
+        IsReturning(service) && AttemptOf(service) < attemptsMax && members.All(member => member.Phase == GroupMemberPhases.Failed && HasReturned(member, world));
+
+    /// <summary>The record of the attempt after this one.</summary>
+    public static GroupService NextAttempt(GroupService? service, DateTimeOffset now) => new() { Attempt = AttemptOf(service) + 1, AttemptTimestamp = now };
 
     /// <summary>The record as it is to be written with these members.</summary>
     public static GroupService? Next(GroupMigration group, IReadOnlyList<GroupMember> members, MigrationWorld world)
@@ -77,7 +96,17 @@ internal static class GroupServices
         return TakesSeconds(member) is { } all ? new(all, IsTold: false) : null;
     }
 
-    private static DateTimeOffset BeganAt(GroupMigration group, DateTimeOffset now) => group.Status.StartTimestamp ?? now;
+    /// <summary>A move that was never made, or that has ended and was not called off; its guest runs where it was.</summary>
+    private static bool HasReturned(GroupMember member, MigrationWorld world)
+    {
+        var move = member.Migration is { } name ? world.Migrations.Find(member.Namespace, name) : null;
+        return (member.Migration is null || (move?.Status.Phase == MigrationPhases.Failed && move.Status.MigrationState?.AbortRequested != true))
+            && world.Instances.Find(member.Namespace, member.Name) is { } vmi
+            && vmi.Metadata.Uid == member.Uid
+            && vmi.Status.NodeName == member.SourceNode;
+    }
+
+    private static DateTimeOffset BeganAt(GroupMigration group, DateTimeOffset now) => group.Status.Service?.AttemptTimestamp ?? group.Status.StartTimestamp ?? now;
 
     private static ServiceMember StandingOf(GroupMember member, MigrationWorld world)
     {
@@ -113,6 +142,8 @@ internal static class GroupServices
 
     private static GroupService? Write(GroupService? before, ServiceRecord known, ServiceRecord next, DateTimeOffset now) => next == known ? before : new GroupService
     {
+        Attempt = before?.Attempt,
+        AttemptTimestamp = before?.AttemptTimestamp,
         SwitchoverTimestamp = next.SwitchoverOrderedAt,
         Decision = next.Decision is ServiceDecision.Undecided ? null : next.Decision.ToString(),
         Reason = next.Reason is { Length: > 0 } reason ? reason : null,

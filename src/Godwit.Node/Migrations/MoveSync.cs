@@ -191,7 +191,7 @@ internal sealed partial class MoveSync : IDisposable
         ServiceReference? service = null;
         if (migration.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Service) is { } named && (service = ServiceReference.Parse(named)) is null)
         {
-            throw new MoveRefusedException($"the annotation {AnnotationNames.Service} does not name a group: it has the form NAME/UID, and the group controller sets it");
+            throw new MoveRefusedException($"the annotation {AnnotationNames.Service} does not name a group: it has the form NAME/UID/ATTEMPT, and the group controller sets it");
         }
 
         var facts = await parts.Host.GetFactsAsync(stopping);

@@ -7,12 +7,20 @@ using Microsoft.Extensions.Logging;
 
 namespace Godwit.Node.Migrations;
 
-/// <summary>The group whose record decides for a guest that is one of a service. Another group of the same name is another one.</summary>
-internal sealed record ServiceReference(string Group, Guid Uid)
+/// <summary>
+/// The group whose record decides for a guest that is one of a service, and the attempt that its move is part of. Another group of the same name is another one, and another attempt
+/// is decided for by itself.
+/// </summary>
+internal sealed record ServiceReference(string Group, Guid Uid, int Attempt = 1)
 {
-    /// <summary>From the form <c>NAME/UID</c>; null when it is not that.</summary>
-    public static ServiceReference? Parse(string text) =>
-        text.Split('/') is [{ Length: > 0 } group, var uid] && Guid.TryParseExact(uid, "D", out var parsed) ? new(group, parsed) : null;
+    /// <summary>From the form <c>NAME/UID</c>, which is the first attempt's, or <c>NAME/UID/ATTEMPT</c>; null when it is neither.</summary>
+    public static ServiceReference? Parse(string text) => text.Split('/') switch
+    {
+        [{ Length: > 0 } group, var uid] when Guid.TryParseExact(uid, "D", out var parsed) => new(group, parsed),
+        [{ Length: > 0 } group, var uid, var attempt] when Guid.TryParseExact(uid, "D", out var parsed)
+            && int.TryParse(attempt, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 => new(group, parsed, number),
+        _ => null,
+    };
 }
 
 /// <summary>
@@ -66,9 +74,14 @@ internal sealed partial class ServiceWatch
         await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>What a record says; pure.</summary>
-    internal static IReadOnlyList<SourceInput> InputsOf(GroupService? record) => record switch
+    /// <summary>
+    /// What a record says to a move of this attempt; pure. The next attempt begins only after all were told to return, so a record of a later one says that too. One of an earlier
+    /// attempt was read too early, and says nothing.
+    /// </summary>
+    internal static IReadOnlyList<SourceInput> InputsOf(GroupService? record, int attempt) => record switch
     {
+        _ when (record?.Attempt ?? 1) is var current && current != attempt =>
+            current > attempt ? [new SourceInput.Decided(ServiceDecision.ReturnAll, $"all guests of its service have returned: attempt {current} has begun")] : [],
         { Decision: GroupDecisions.RunAll } => [new SourceInput.Decided(ServiceDecision.RunAll, record.Reason ?? "")],
         { Decision: GroupDecisions.ReturnAll } => [new SourceInput.Decided(ServiceDecision.ReturnAll, $"all guests of its service return: {record.Reason}")],
         { SwitchoverTimestamp: not null } => [new SourceInput.SwitchoverOrdered()],
@@ -79,7 +92,7 @@ internal sealed partial class ServiceWatch
     {
         if (cache.Current.Find(new("", service.Group)) is { } seen && IsIt(seen))
         {
-            return InputsOf(seen.Status.Service);
+            return InputsOf(seen.Status.Service, service.Attempt);
         }
 
         try
@@ -88,7 +101,7 @@ internal sealed partial class ServiceWatch
             using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
             var asked = await client.FindAsync(new("", service.Group), bound.Token);
             return asked is not null && IsIt(asked)
-                ? InputsOf(asked.Status.Service)
+                ? InputsOf(asked.Status.Service, service.Attempt)
                 : [new SourceInput.Decided(ServiceDecision.Missing, string.Create(CultureInfo.InvariantCulture, $"the group {service.Group} ({service.Uid}) that decides for its service is not there any more"))];
         }
         catch (Exception error) when (error is ApiException or ClusterUnreachableException || (error is OperationCanceledException && !stopping.IsCancellationRequested))

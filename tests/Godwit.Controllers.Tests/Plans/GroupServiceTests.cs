@@ -43,7 +43,7 @@ public sealed class GroupServiceTests
         var step = GroupProgress.Next(Group(), Of(Guests, Nodes));
 
         Assert.Equal(["a", "b", "c"], step.Moves.Select(move => move.Spec.VmiName));
-        Assert.All(step.Moves, move => Assert.Equal("group/12345678-9abc", move.Metadata.Annotations[AnnotationNames.Service]));
+        Assert.All(step.Moves, move => Assert.Equal("group/12345678-9abc/1", move.Metadata.Annotations[AnnotationNames.Service]));
         Assert.Null(step.Status.Service);
     }
 
@@ -150,34 +150,115 @@ public sealed class GroupServiceTests
     }
 
     [Fact]
-    public void One_that_fails_takes_all_back_and_none_is_tried_again()
+    public void One_that_fails_takes_all_back_and_when_the_attempts_are_over_the_group_has_failed()
     {
-        var group = Group();
+        var group = Group() with { Spec = Spec with { AttemptsMax = 1 } };
         var begun = GroupProgress.Next(group, Of(Guests, Nodes));
         group = group with { Status = begun.Status };
-        var failed = begun.Moves[1] with { Status = new() { Phase = MigrationPhases.Failed, MigrationState = new() { FailureReason = "the link broke" } } };
 
-        var step = GroupProgress.Next(group, Of(Guests, Nodes, [begun.Moves[0], failed, begun.Moves[2]]));
+        var step = GroupProgress.Next(group, Of(Guests, Nodes, [begun.Moves[0], Failed(begun.Moves[1]), begun.Moves[2]]));
 
         Assert.Equal((GroupDecisions.ReturnAll, "b: the link broke"), (step.Status.Service!.Decision, step.Status.Service.Reason));
         Assert.Equal([GroupMemberPhases.Moving, GroupMemberPhases.Failed, GroupMemberPhases.Moving], step.Status.Members.Select(member => member.Phase));
 
-        step = GroupProgress.Next(group with { Status = step.Status }, Of(Guests, Nodes, [.. begun.Moves.Select(move => move with { Status = failed.Status })]));
+        step = GroupProgress.Next(group with { Status = step.Status }, Of(Guests, Nodes, [.. begun.Moves.Select(Failed)]));
         Assert.Empty(step.Moves);
+        Assert.Equal(GroupPhases.Failed, step.Status.Phase);
+    }
+
+    [Fact]
+    public void When_all_have_returned_all_are_moved_once_more_and_another_record_decides()
+    {
+        var group = Group();
+        var begun = GroupProgress.Next(group, Of(Guests, Nodes));
+        group = group with { Status = begun.Status };
+
+        // Two are still on their way back: nothing begins before they have arrived.
+        group = group with { Status = GroupProgress.Next(group, Of(Guests, Nodes, [begun.Moves[0], Failed(begun.Moves[1]), begun.Moves[2]])).Status };
+        Assert.Equal((GroupDecisions.ReturnAll, null), (group.Status.Service!.Decision, group.Status.Service.Attempt));
+        Assert.Empty(GroupProgress.Next(group, Of(Guests, Nodes, [begun.Moves[0], Failed(begun.Moves[1]), Failed(begun.Moves[2])])).Moves);
+
+        VirtualMachineInstanceMigration[] returned = [.. begun.Moves.Select(Failed)];
+        var step = GroupProgress.Next(group, Of(Guests, Nodes, returned));
+        Assert.Empty(step.Moves);
+        Assert.Equal((GroupPhases.Running, 2, null, null), (step.Status.Phase, step.Status.Service!.Attempt, step.Status.Service.Decision, step.Status.Service.SwitchoverTimestamp));
+        Assert.All(step.Status.Members, member => Assert.Equal((GroupMemberPhases.Waiting, "n2", null, Now + GroupProgress.RetryPause), (member.Phase, member.TargetNode, member.Migration, member.NotBeforeTimestamp)));
+        Assert.All(step.Status.Members, member => Assert.Contains("b: the link broke", member.Reason, StringComparison.Ordinal));
+
+        group = group with { Status = step.Status };
+        Assert.Empty(GroupProgress.Next(group, Of(Guests, Nodes, returned)).Moves); // The pause.
+        var again = GroupProgress.Next(group, Of(Guests, Nodes, returned) with { Now = Now + GroupProgress.RetryPause });
+        Assert.Equal(["a", "b", "c"], again.Moves.Select(move => move.Spec.VmiName));
+        Assert.All(again.Moves, move => Assert.Equal("group/12345678-9abc/2", move.Metadata.Annotations[AnnotationNames.Service]));
+        Assert.Empty(again.Moves.Select(move => move.Metadata.Name).Intersect(returned.Select(move => move.Metadata.Name)));
+        Assert.Equal((2, null), (again.Status.Service!.Attempt, again.Status.Service.Decision));
+
+        group = After(group with { Status = again.Status }, again.Moves, ServiceStandings.Ready, ServiceStandings.Ready, ServiceStandings.Ready);
+        Assert.Equal((2, GroupDecisions.RunAll), (group.Status.Service!.Attempt, group.Status.Service.Decision));
+    }
+
+    /// <summary>By its own clock, not by the group's: the first attempt may have used the time up.</summary>
+    [Fact]
+    public void Each_attempt_has_the_whole_time_to_come_to_its_last_rounds()
+    {
+        var group = Group();
+        group = group with { Status = group.Status with { StartTimestamp = Now - TimeSpan.FromHours(2), Service = new() { Attempt = 2, AttemptTimestamp = Now } } };
+        var begun = GroupProgress.Next(group, Of(Guests, Nodes));
+
+        var next = After(group with { Status = begun.Status }, begun.Moves, ServiceStandings.Gathered, ServiceStandings.Coming, ServiceStandings.Coming);
+
+        Assert.Null(next.Status.Service!.Decision);
+        Assert.Equal(Now + GroupServices.Patience.Gathering, GroupServices.DueAt(next, Now));
+    }
+
+    public static TheoryData<string> Ends => ["called off", "deleted", "gone", "another", "elsewhere", "attempts"];
+
+    [Theory]
+    [MemberData(nameof(Ends))]
+    public void A_service_of_which_one_cannot_go_or_is_not_to_go_is_not_moved_once_more(string end)
+    {
+        var group = Group();
+        var begun = GroupProgress.Next(group, Of(Guests, Nodes));
+        group = group with { Status = begun.Status with { Service = end == "attempts" ? new() { Attempt = GroupProgress.AttemptsMaxDefault, AttemptTimestamp = Now } : null } };
+        VirtualMachineInstanceMigration[] returned = [.. begun.Moves.Select(Failed)];
+        VirtualMachineInstance[] guests = [.. Guests];
+        switch (end)
+        {
+            case "called off":
+                returned[1] = returned[1] with { Status = returned[1].Status with { MigrationState = new() { FailureReason = "by hand", AbortRequested = true } } };
+                break;
+            case "deleted":
+                returned = [returned[0], returned[2]];
+                break;
+            case "gone":
+                guests = [guests[0], guests[2]];
+                break;
+            case "another":
+                guests[1] = guests[1] with { Metadata = guests[1].Metadata with { Uid = "booted anew" } };
+                break;
+            case "elsewhere":
+                guests[1] = Vmi("b", "n2");
+                break;
+        }
+
+        var step = GroupProgress.Next(group, Of(guests, Nodes, returned));
+
+        Assert.Empty(step.Moves);
+        Assert.DoesNotContain(step.Status.Members, member => member.Phase == GroupMemberPhases.Waiting);
         Assert.Equal(GroupPhases.Failed, step.Status.Phase);
     }
 
     [Fact]
     public void A_service_that_returns_begins_no_more_of_its_moves()
     {
-        var group = Group();
-        group = group with { Status = group.Status with { Service = new() { Decision = GroupDecisions.ReturnAll, Reason = "the group was deleted" } } };
+        var group = Group() with { Spec = Spec with { AttemptsMax = 1 } };
+        group = group with { Status = group.Status with { Service = new() { Decision = GroupDecisions.ReturnAll, Reason = "c cannot go" } } };
 
         var step = GroupProgress.Next(group, Of(Guests, Nodes));
 
         Assert.Empty(step.Moves);
         Assert.Equal(GroupPhases.Failed, step.Status.Phase);
-        Assert.All(step.Status.Members, member => Assert.Contains("the group was deleted", member.Reason, StringComparison.Ordinal));
+        Assert.All(step.Status.Members, member => Assert.Contains("c cannot go", member.Reason, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -233,6 +314,9 @@ public sealed class GroupServiceTests
             Members = [.. ((string[])["a", "b", "c"]).Select(name => Measured(name).Member with { Mode = MigrationModes.Precopy })],
         },
     };
+
+    private static VirtualMachineInstanceMigration Failed(VirtualMachineInstanceMigration move) =>
+        move with { Status = new() { Phase = MigrationPhases.Failed, MigrationState = new() { FailureReason = "the link broke" } } };
 
     private static GroupMigration After(GroupMigration group, IReadOnlyList<VirtualMachineInstanceMigration> moves, params string[] standings)
     {

@@ -133,9 +133,19 @@ public sealed record GroupMigrationStatus
     public GroupMeasurement? Measurement { get; init; }
 }
 
-/// <summary>The one record that decides for all guests of a service. Written by the group controller alone, by compare-and-swap; a decision is never changed.</summary>
+/// <summary>
+/// The one record that decides for all guests of a service. Written by the group controller alone, by compare-and-swap. A decision is never changed; after one that all return
+/// the next attempt may begin, whose number says that it is another one.
+/// </summary>
 public sealed record GroupService
 {
+    /// <summary>Which attempt this decides for, from 1; absent in the first.</summary>
+    public int? Attempt { get; init; }
+
+    /// <summary>When this attempt began; absent in the first, which begins with the group.</summary>
+    [JsonConverter(typeof(MicroTimeJsonConverter))]
+    public DateTimeOffset? AttemptTimestamp { get; init; }
+
     /// <summary>When all guests were in their last rounds and were told to stop.</summary>
     [JsonConverter(typeof(MicroTimeJsonConverter))]
     public DateTimeOffset? SwitchoverTimestamp { get; init; }

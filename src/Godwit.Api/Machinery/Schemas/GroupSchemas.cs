@@ -59,7 +59,7 @@ internal static class GroupSchemas
         Field("mode", OneOf("auto", "cold", "precopy", "postcopy", "hybrid"), "How each guest moves."),
         Field("planOnly", Flag, "True: the plan is made and nothing is moved."),
         Field("keepHome", Flag, "True: a node is emptied; each guest that moves keeps a note of where its home is."),
-        Field("attemptsMax", Integer32, "How often the move of one guest is tried."));
+        Field("attemptsMax", Integer32, "How often the move of one guest is tried, or of all guests that are one service."));
 
     public static ObjectSchema GroupMigration { get; } = Kind(
         Prefix + "GroupMigration",
@@ -80,6 +80,8 @@ internal static class GroupSchemas
             Field("service", new ObjectSchema(
                 Prefix + "GroupService",
                 "What is decided for all guests of a service.",
+                Field("attempt", Integer32, "Which attempt this decides for, from 1; absent in the first."),
+                Field("attemptTimestamp", MicroTime, "When this attempt began; absent in the first, which begins with the group."),
                 Field("switchoverTimestamp", MicroTime, "When all were in their last rounds and were told to stop."),
                 Field("decision", Text, "RunAll or ReturnAll; absent while nothing is decided."),
                 Field("reason", Text, "Why."),
