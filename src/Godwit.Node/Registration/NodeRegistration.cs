@@ -18,6 +18,9 @@ internal sealed partial class NodeRegistration(
 {
     public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(10);
 
+    /// <summary>The waits after heartbeats that failed: a connection that died while the agent stood still, for one, is there again with the next attempt.</summary>
+    private static readonly Backoff RetryBackoff = new(TimeSpan.FromMilliseconds(250), HeartbeatInterval);
+
     private const int LeaseDurationSeconds = 40;
     private const int PublishAttemptsMax = 3;
 
@@ -29,18 +32,19 @@ internal sealed partial class NodeRegistration(
     /// <summary>Heartbeats until cancelled; a failure is told once until it is mended.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        var isTrouble = false;
+        var failures = 0;
         while (!stopping.IsCancellationRequested)
         {
+            var began = time.GetTimestamp();
             try
             {
                 await HeartbeatAsync(stopping);
-                if (isTrouble)
+                if (failures > 0)
                 {
                     Log.Mended(logger);
                 }
 
-                isTrouble = false;
+                failures = 0;
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -48,17 +52,27 @@ internal sealed partial class NodeRegistration(
             }
             catch (Exception error)
             {
-                if (!isTrouble)
+                if (failures++ == 0)
                 {
                     Log.Silent(logger, ErrorChain.Describe(error));
                 }
-
-                isTrouble = true;
             }
 
-            await Task.Delay(HeartbeatInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(WaitAfter(time.GetElapsedTime(began), failures, Random.Shared.NextDouble()), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    /// <summary>
+    /// How long to wait before the next heartbeat. They begin an interval apart. One that took longer than that has been overtaken: this process stood still in the middle of it, say, and the controllers
+    /// have called the node silent since it looked at the Node and found nothing to write. So the next comes at once.
+    /// </summary>
+    /// <param name="took">How long the last heartbeat took.</param>
+    /// <param name="failures">How many have failed since one succeeded.</param>
+    /// <param name="chance">Jitter, uniform in [0, 1).</param>
+    internal static TimeSpan WaitAfter(TimeSpan took, int failures, double chance) =>
+        failures > 0 ? RetryBackoff.DelayFor(failures - 1, chance)
+        : took < HeartbeatInterval ? HeartbeatInterval - took
+        : TimeSpan.Zero;
 
     /// <summary>
     /// One heartbeat: the Lease, then the Node as it should be. In this order, so that a node that was silent is not called ready while its Lease is still the old one, which

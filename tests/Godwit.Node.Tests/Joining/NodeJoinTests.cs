@@ -261,7 +261,7 @@ public sealed class NodeJoinTests
     }
 
     /// <summary>As the controllers do it.</summary>
-    private static async Task SaySilentAsync(ResourceClient<KubeNode> nodes, ResourceKey key)
+    internal static async Task SaySilentAsync(ResourceClient<KubeNode> nodes, ResourceKey key)
     {
         var node = await nodes.GetAsync(key, TestCluster.Stopping);
         await nodes.ChangeStatusAsync(node, node with { Status = node.Status with { Conditions = [.. node.Status.Conditions.Select(condition => condition.Type == "Ready" ? condition with { Status = "Unknown" } : condition)] } }, TestCluster.Stopping);
@@ -284,7 +284,7 @@ public sealed class NodeJoinTests
         return request.Create(authority.SubjectName, X509SignatureGenerator.CreateForECDsa(authorityKey), from, until, RandomNumberGenerator.GetBytes(16));
     }
 
-    private static NodeDescription Describe()
+    internal static NodeDescription Describe()
     {
         var machines = new MachineHostFacts
         {
