@@ -9,7 +9,15 @@ internal sealed record StatefulClaimPlan(IReadOnlyList<(PersistentVolumeClaim Cl
 
 /// <summary>
 /// The claims of a stateful set's pods: one for each template and number, made before the pod and found again by its name, so that whoever has the number has the data. They stay when the
-/// set shrinks or goes, unless <c>persistentVolumeClaimRetentionPolicy</c> says otherwise: then they belong to the set (<c>whenDeleted</c>), or go when their pod has (<c>whenScaled</c>).
+/// set shrinks or goes, unless <c>persistentVolumeClaimRetentionPolicy</c> says otherwise. Who owns a claim decides when the garbage collector takes it, so that it does whoever dies and also when the set is no more:
+/// <code>
+///   number    whenScaled  its pod   owner of the claim
+///   wanted    any         any       the set with whenDeleted: Delete, else nobody
+///   too high  Retain      any       the same
+///   too high  Delete      there     that pod: the claim goes with it, whatever becomes of the set meanwhile
+///   too high  Delete      gone      (deleted)
+/// </code>
+/// A number that is wanted again before its pod has gone gets its claim back. After that it waits until the claim has gone, and starts with a new one: a pod on a claim that is about to go would lose what it writes.
 /// </summary>
 internal static class StatefulClaims
 {
@@ -55,8 +63,7 @@ internal static class StatefulClaims
             return new StatefulClaimPlan([], []);
         }
 
-        var (start, count) = (set.Spec.Ordinals?.Start ?? 0, set.Spec.Replicas ?? 1);
-        var present = pods.Select(pod => pod.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        var present = pods.ToDictionary(pod => pod.Metadata.Name, StringComparer.Ordinal);
         var (change, delete) = (new List<(PersistentVolumeClaim, IReadOnlyList<OwnerReference>)>(), new List<PersistentVolumeClaim>());
         foreach (var claim in claims.Where(claim => claim.Metadata.DeletionTimestamp is null))
         {
@@ -65,20 +72,46 @@ internal static class StatefulClaims
                 continue;
             }
 
-            var isWanted = ordinal >= start && ordinal < start + count;
-            var isOwned = claim.Metadata.OwnerReferences.Any(owner => owner.Uid == set.Metadata.Uid);
-            if (isOwned != BelongsToSet(set))
-            {
-                change.Add((claim, isOwned ? [.. claim.Metadata.OwnerReferences.Where(owner => owner.Uid != set.Metadata.Uid)] : [.. claim.Metadata.OwnerReferences, ReferenceTo(set)]));
-            }
-            else if (!isWanted && set.Spec.PersistentVolumeClaimRetentionPolicy?.WhenScaled == Delete && !present.Contains(StatefulPods.NameOf(set, ordinal)))
+            var pod = present.GetValueOrDefault(StatefulPods.NameOf(set, ordinal));
+            var goesWithPod = !IsWanted(set, ordinal) && set.Spec.PersistentVolumeClaimRetentionPolicy?.WhenScaled == Delete;
+            if (goesWithPod && pod is null)
             {
                 delete.Add(claim);
+            }
+            else if (IsGoing(set, claim, pod))
+            {
+                continue;
+            }
+            else if (OwnersOf(set, claim, goesWithPod ? ReferenceTo(pod!) : BelongsToSet(set) ? ReferenceTo(set) : null) is { } owners)
+            {
+                change.Add((claim, owners));
             }
         }
 
         return new StatefulClaimPlan(change, delete);
     }
+
+    /// <summary>Whether a pod that is made now would lose what it writes: its claim is being deleted, or will be because the pod that it went with is gone.</summary>
+    /// <param name="set">The stateful set.</param>
+    /// <param name="claim">A claim of one of its numbers.</param>
+    /// <param name="pod">The pod of that number; null when there is none.</param>
+    public static bool IsGoing(StatefulSet set, PersistentVolumeClaim claim, Pod? pod) =>
+        claim.Metadata.DeletionTimestamp is not null
+        || claim.Metadata.OwnerReferences.Any(owner => owner.Kind == Pod.Type.Kind && IsNameOfPod(set, owner.Name) && owner.Uid != pod?.Metadata.Uid);
+
+    /// <summary>Whether a claim is that of a number of the set.</summary>
+    public static bool IsOf(StatefulSet set, PersistentVolumeClaim claim) => claim.Metadata.Namespace == set.Metadata.Namespace && OrdinalOf(set, claim) is not null;
+
+    /// <summary>The claim's owners with the set and its pods replaced by one, or by none; null when that is what they are.</summary>
+    private static IReadOnlyList<OwnerReference>? OwnersOf(StatefulSet set, PersistentVolumeClaim claim, OwnerReference? wanted)
+    {
+        var ours = claim.Metadata.OwnerReferences.Where(owner => owner.Uid == set.Metadata.Uid || (owner.Kind == Pod.Type.Kind && IsNameOfPod(set, owner.Name))).ToList();
+        return ours.Count == (wanted is null ? 0 : 1) && ours.TrueForAll(owner => owner.Uid == wanted?.Uid) ? null : [.. claim.Metadata.OwnerReferences.Except(ours), .. wanted is null ? [] : new[] { wanted }];
+    }
+
+    private static bool IsNameOfPod(StatefulSet set, string name) => StatefulPods.OrdinalOf(set, name) is not null;
+
+    private static bool IsWanted(StatefulSet set, int ordinal) => ordinal - (set.Spec.Ordinals?.Start ?? 0) is >= 0 and var index && index < (set.Spec.Replicas ?? 1);
 
     /// <summary>The number that a claim is of; null when it is none of the set's. What the set would have made it with must be on it: a name alone may be another's.</summary>
     private static int? OrdinalOf(StatefulSet set, PersistentVolumeClaim claim)
@@ -102,7 +135,7 @@ internal static class StatefulClaims
 
     private static bool BelongsToSet(StatefulSet set) => set.Spec.PersistentVolumeClaimRetentionPolicy?.WhenDeleted == Delete;
 
-    private static OwnerReference ReferenceTo(StatefulSet set) => PodTemplates.ReferenceTo(set) with { Controller = null, BlockOwnerDeletion = null };
+    private static OwnerReference ReferenceTo(Resource owner) => PodTemplates.ReferenceTo(owner) with { Controller = null, BlockOwnerDeletion = null };
 }
 
 /// <summary>Carries out what <see cref="StatefulClaims"/> decides.</summary>
@@ -110,14 +143,20 @@ internal sealed class StatefulClaimKeeper(ClusterView cluster)
 {
     private readonly ResourceClient<PersistentVolumeClaim> claims = cluster.ClientOf<PersistentVolumeClaim>();
 
-    /// <summary>Makes those of a number that are not there. One that is there is taken as it is: it has the data.</summary>
-    public async Task EnsureAsync(StatefulSet set, int ordinal, CancellationToken stopping)
+    /// <summary>Makes those of a number, which has no pod, that are not there. One that is there is taken as it is: it has the data.</summary>
+    /// <returns>False: one of them is going, and the pod waits until it has gone.</returns>
+    public async Task<bool> TryEnsureAsync(StatefulSet set, int ordinal, CancellationToken stopping)
     {
         foreach (var wanted in StatefulClaims.Make(set, ordinal))
         {
             var key = ResourceKey.Of(wanted);
-            if (cluster.Claims.Current.Find(key) is not null)
+            if (cluster.Claims.Current.Find(key) is { } known)
             {
+                if (StatefulClaims.IsGoing(set, known, pod: null))
+                {
+                    return false;
+                }
+
                 continue;
             }
 
@@ -136,6 +175,8 @@ internal sealed class StatefulClaimKeeper(ClusterView cluster)
                 // There already; the watch brings it.
             }
         }
+
+        return true;
     }
 
     public async Task CarryOutAsync(StatefulSet set, IReadOnlyList<Pod> pods, CancellationToken stopping)

@@ -16,6 +16,13 @@ internal sealed class StatefulSetController(ClusterView cluster, PodKeeper keepe
     {
         cluster.StatefulSets.Subscribe(change => Enqueue(change.Key));
         cluster.Pods.Subscribe(change => PodSignals.Tell(change, cluster.StatefulSets, set => set.Spec.Selector, Enqueue));
+        cluster.Claims.Subscribe(change =>
+        {
+            foreach (var set in cluster.StatefulSets.Current.Items.Where(set => StatefulClaims.IsOf(set, (change.After ?? change.Before)!)))
+            {
+                Enqueue(ResourceKey.Of(set));
+            }
+        });
     }
 
     protected override IEnumerable<ResourceKey> AllKeys() => cluster.StatefulSets.Current.Keys;
@@ -40,9 +47,9 @@ internal sealed class StatefulSetController(ClusterView cluster, PodKeeper keepe
 
         var known = own.Where(revision => revision.Metadata.Name != updated.Metadata.Name).Append(updated).ToDictionary(revision => revision.Metadata.Name, StringComparer.Ordinal);
         var plan = StatefulSetPlanner.For(set, updated.Metadata.Name, known.ContainsKey, pods, Clock.GetUtcNow());
+        await claims.CarryOutAsync(set, pods, stopping); // Before pods that are too many are deleted: a claim that is to go with its pod is to know that when the pod goes.
         await ActAsync(set, plan, known, stopping);
         await WriteAsync(set, plan.Status, stopping);
-        await claims.CarryOutAsync(set, pods, stopping);
         await revisions.DropAsync(history, stopping);
         return plan.Next is { } rest ? NextLook.After(rest) : NextLook.OnChange;
     }
@@ -66,8 +73,10 @@ internal sealed class StatefulSetController(ClusterView cluster, PodKeeper keepe
 
         foreach (var (ordinal, revision) in plan.Create)
         {
-            await claims.EnsureAsync(set, ordinal, stopping);
-            await keeper.CreateAsync(StatefulPods.Make(set, ordinal, known[revision]), set, stopping);
+            if (await claims.TryEnsureAsync(set, ordinal, stopping))
+            {
+                await keeper.CreateAsync(StatefulPods.Make(set, ordinal, known[revision]), set, stopping);
+            }
         }
     }
 
