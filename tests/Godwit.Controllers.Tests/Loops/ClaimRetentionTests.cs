@@ -144,7 +144,7 @@ public sealed class ClaimRetentionTests
         return cluster;
     }
 
-    private static Task ScaleAsync(TestCluster cluster, int replicas) => Sets(cluster).PatchAsync(Key("db"), new JsonObject { ["spec"] = new JsonObject { ["replicas"] = replicas } }, TestCluster.Stopping);
+    private static Task<StatefulSet> ScaleAsync(TestCluster cluster, int replicas) => Sets(cluster).PatchAsync(Key("db"), new JsonObject { ["spec"] = new JsonObject { ["replicas"] = replicas } }, TestCluster.Stopping);
 
     private static void EndPods(TestCluster cluster)
     {

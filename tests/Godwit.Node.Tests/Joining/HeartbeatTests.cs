@@ -106,7 +106,7 @@ public sealed class HeartbeatTests
     }
 
     /// <summary>Tells which waits were begun, so that a test can go on exactly then.</summary>
-    private sealed class CountingTime() : FakeTimeProvider(DateTimeOffset.UtcNow)
+    private sealed class CountingTime() : FakeTimeProvider(TimeProvider.System.GetUtcNow())
     {
         private readonly Channel<TimeSpan> waits = Channel.CreateUnbounded<TimeSpan>();
 
