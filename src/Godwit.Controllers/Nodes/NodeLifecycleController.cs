@@ -1,3 +1,4 @@
+using Godwit.Api.Coordination.V1;
 using Godwit.Controllers.Migrations;
 
 namespace Godwit.Controllers.Nodes;
@@ -12,6 +13,7 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
 
     private readonly HeartbeatMonitor heartbeats = new(clock);
     private readonly ResourceClient<Node> nodes = cluster.ClientOf<Node>();
+    private readonly ResourceClient<Lease> leases = cluster.ClientOf<Lease>();
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
 
     protected override void Subscribe()
@@ -38,9 +40,20 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
     protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
     {
         var node = cluster.Nodes.Current.Find(key);
-        var silence = heartbeats.Silence(key.Name, cluster.NodeLeases.Current.Find(NamespaceNames.KubeNodeLease, key.Name));
+        var silence = SilenceOf(key.Name);
         if (node is not null)
         {
+            if (silence >= NodeLifecyclePlanner.SilentAfter && !NodeLifecyclePlanner.IsCalledSilent(node))
+            {
+                // The word of a node that is heard of again may come by its watch before its Lease comes by that one's: a cache that may be behind is not asked.
+                if (await leases.FindAsync(new ResourceKey(NamespaceNames.KubeNodeLease, key.Name), stopping) is { } lease)
+                {
+                    cluster.NodeLeases.Observe(lease);
+                }
+
+                silence = SilenceOf(key.Name);
+            }
+
             await WriteNodeAsync(node, NodeLifecyclePlanner.ForNode(node, silence, Clock.GetUtcNow()), stopping);
         }
 
@@ -57,6 +70,8 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
 
         return node is not null || guests.Count > 0 ? NextLook.After(LookPeriod) : NextLook.OnChange;
     }
+
+    private TimeSpan SilenceOf(string nodeName) => heartbeats.Silence(nodeName, cluster.NodeLeases.Current.Find(NamespaceNames.KubeNodeLease, nodeName));
 
     private IEnumerable<IGrouping<string, VirtualMachineInstance>> GuestsByNode() => cluster.Instances.Current.Items
         .Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName) && (!VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase) || vmi.Metadata.Finalizers.Contains(FinalizerNames.Agent)))

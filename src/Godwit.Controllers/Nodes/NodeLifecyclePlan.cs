@@ -70,6 +70,9 @@ internal static class NodeLifecyclePlanner
         });
     }
 
+    /// <summary>Whether a node is said to be silent already.</summary>
+    public static bool IsCalledSilent(Node node) => node.Status.Conditions.Any(condition => condition is { Type: NodeConditionTypes.Ready, Status: ConditionStatuses.Unknown });
+
     /// <summary>
     /// Nothing new is placed there, and pods go when their tolerations end (<see cref="PodEvictionPlanner"/>). The taints bear the time at which it began.
     /// </summary>

@@ -6,7 +6,7 @@ namespace Godwit.Controllers.Tests.Simulation;
 
 /// <summary>
 /// A whole cluster from a seed: the real server without its sockets, two processes with all real controllers of which one leads, three nodes, and somebody who keeps changing what is asked for. Faults:
-/// the leading process is killed in the middle of whatever it does; answers are lost after the deed; watches lag, break and lose their history; agents fall silent while their pods run on; hosts lose their
+/// the leading process is killed in the middle of whatever it does; answers are lost after the deed; watches lag, break, and find the history of what happened meanwhile gone; agents fall silent while their pods run on; hosts lose their
 /// power; nodes are removed; the clock jumps. See <see cref="ClusterWorld"/> for what must never be, and <see cref="SimulatedProcess"/> for why a seed repeats its run.
 /// </summary>
 internal sealed class ClusterSimulation : IAsyncDisposable
@@ -15,18 +15,22 @@ internal sealed class ClusterSimulation : IAsyncDisposable
     private static readonly TimeSpan Quantum = TimeSpan.FromMilliseconds(100);
 
     private const int TurnsMax = 400;
+    private const int DeletedAtOnce = 4;
     private static readonly TimeSpan BookmarkInterval = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan BeatInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Five minutes until a silent node's pods are evicted, and time to make up for it, several times.</summary>
-    private static readonly TimeSpan SettleBound = TimeSpan.FromHours(1);
+    /// <summary>By this time after the last faults all is as was asked. The process that leads then looks at everything later than that, so it is what it was told of that must have brought it there.</summary>
+    private static readonly TimeSpan SettleBound = Controller<string>.ResyncPeriod - TimeSpan.FromSeconds(90);
+
+    /// <summary>The lease of the process that was killed ends in this time, and another leads.</summary>
+    private static readonly TimeSpan TakeOver = TimeSpan.FromSeconds(40);
 
     private readonly ClusterWorld world;
     private readonly ClusterWishes wishes;
     private readonly List<SimulatedProcess> processes = [];
     private bool isCalm = true;
     private int born;
+    private long forgotten;
     private DateTimeOffset lastBeat;
     private DateTimeOffset lastLook;
 
@@ -53,19 +57,13 @@ internal sealed class ClusterSimulation : IAsyncDisposable
         Bear();
         Bear();
         wishes.Ask();
-        isCalm = false;
-        for (var i = 0; i < happenings && world.Violation is null; i++)
+        try
         {
-            Happen();
-            Pass(world.Between(0, world.Chance(0.1) ? 120 : 12));
+            Live(happenings);
         }
-
-        isCalm = true;
-        Heal();
-        for (var until = world.Now + SettleBound; world.Violation is null && wishes.Missing() is { Length: > 0 } missing;)
+        catch (Exception) when (world.Violation is not null)
         {
-            world.Check(world.Now < until, "AsAsked", () => missing);
-            Pass(TimeSpan.FromSeconds(5));
+            // What is broken may break the simulation too; the violation is what is told.
         }
 
         return world.Violation;
@@ -73,10 +71,31 @@ internal sealed class ClusterSimulation : IAsyncDisposable
 
     public ValueTask DisposeAsync() => world.Server.DisposeAsync();
 
+    private void Live(int happenings)
+    {
+        isCalm = false;
+        for (var i = 0; i < happenings && !world.IsOver; i++)
+        {
+            Happen();
+            Pass(world.Between(0, world.Chance(0.1) ? 120 : 12));
+        }
+
+        Kill();
+        Pass(TakeOver);
+        Forget();
+        isCalm = true;
+        Heal();
+        for (var until = world.Now + SettleBound; !world.IsOver && wishes.Missing() is { Length: > 0 } missing;)
+        {
+            world.Check(world.Now < until, "AsAsked", () => missing);
+            Pass(TimeSpan.FromSeconds(5));
+        }
+    }
+
     private void Happen()
     {
         var node = world.Nodes[world.Random.Next(world.Nodes.Count)];
-        switch (world.Random.Next(13))
+        switch (world.Random.Next(14))
         {
             case 0 or 1:
                 node.IsSilent = !node.IsSilent;
@@ -119,6 +138,9 @@ internal sealed class ClusterSimulation : IAsyncDisposable
                 Tell("jump", "seven minutes pass at once");
                 world.Clock.Advance(TimeSpan.FromMinutes(7));
                 break;
+            case 10:
+                Forget();
+                break;
             default:
                 wishes.Change();
                 break;
@@ -131,6 +153,33 @@ internal sealed class ClusterSimulation : IAsyncDisposable
     {
         world.Seen.Add(kind);
         world.Log(what);
+    }
+
+    /// <summary>Watches break, pods are deleted and go, and when the watches are opened again the history of that is gone: that they went is to be seen by the list alone.</summary>
+    private void Forget()
+    {
+        Tell("forgotten", "watches break, and what happens until they are opened again is forgotten");
+        foreach (var watch in processes.SelectMany(process => process.Watches))
+        {
+            watch.Lines.End(new IOException("the connection broke"));
+        }
+
+        var there = world.Pods.Values.Where(pod => pod.Metadata.DeletionTimestamp is null).ToArray();
+        world.Random.Shuffle(there);
+        foreach (var pod in there.Take(DeletedAtOnce))
+        {
+            world.Log($"{pod.Metadata.Name} is deleted");
+            world.Server.Delete<Pod>(pod.Metadata.Namespace!, pod.Metadata.Name);
+            world.Observe();
+        }
+
+        foreach (var node in world.Nodes.Where(node => !node.IsSilent))
+        {
+            node.Look(); // They end,
+            node.Look(); // and are let go.
+        }
+
+        forgotten = world.Server.Revision;
     }
 
     private void Heal()
@@ -159,7 +208,7 @@ internal sealed class ClusterSimulation : IAsyncDisposable
     /// <summary>Time passes, in which everybody does what they have to.</summary>
     private void Pass(TimeSpan time)
     {
-        for (var until = world.Now + time; world.Now < until && world.Violation is null;)
+        for (var until = world.Now + time; world.Now < until && !world.IsOver;)
         {
             for (var turn = 0; turn < TurnsMax && Turn(); turn++)
             {
@@ -197,7 +246,7 @@ internal sealed class ClusterSimulation : IAsyncDisposable
             process.Watches.RemoveAll(watch => watch.Lines.HasEnded);
         }
 
-        var (beats, looks) = (world.Now - lastBeat >= BeatInterval, world.Now - lastLook >= LookInterval);
+        var (beats, looks) = (world.Now - lastBeat >= SimulatedNode.BeatInterval, world.Now - lastLook >= LookInterval);
         (lastBeat, lastLook) = (beats ? world.Now : lastBeat, looks ? world.Now : lastLook);
         foreach (var node in world.Nodes.Where(node => !node.IsSilent))
         {
@@ -291,7 +340,7 @@ internal sealed class ClusterSimulation : IAsyncDisposable
     private void Watch(SimulatedProcess process, SentRequest request)
     {
         var watch = new OpenWatch(world.Server, request.Path, world.Now);
-        if (!isCalm && world.Chance(0.05))
+        if (watch.Revision < forgotten || (!isCalm && world.Chance(0.05)))
         {
             world.Seen.Add("expired");
             watch.Lines.Tell(Encoding.UTF8.GetBytes("""{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}""" + "\n"));

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Godwit.Api.Apps.V1;
 using Godwit.Api.Batch.V1;
 using Godwit.Api.Discovery.V1;
+using Godwit.Api.Scheduling.V1;
 using Godwit.Controllers.Workloads;
 
 namespace Godwit.Controllers.Tests.Simulation;
@@ -10,7 +11,9 @@ namespace Godwit.Controllers.Tests.Simulation;
 internal sealed class ClusterWishes(ClusterWorld world)
 {
     private const string Namespace = "default";
+    private const string Vital = "vital";
     private const int Completions = 6;
+    private const int Caches = 2;
 
     private int webReplicas = 3;
     private int databaseReplicas = 2;
@@ -24,8 +27,10 @@ internal sealed class ClusterWishes(ClusterWorld world)
 
     public void Ask()
     {
+        Server.Create(new PriorityClass { Metadata = new ObjectMeta { Name = Vital }, Value = 1000 });
         AskForWeb();
-        Server.Create(new DaemonSet { Metadata = Named("log"), Spec = new DaemonSetSpec { Selector = Selector("log"), Template = Template("log", 50, version) } });
+        Server.Create(new DaemonSet { Metadata = Named("log"), Spec = new DaemonSetSpec { Selector = Selector("log"), Template = OfFirst(Template("log", 50, version)) } });
+        Server.Create(new StatefulSet { Metadata = Named("cache"), Spec = new StatefulSetSpec { Replicas = Caches, ServiceName = "cache", Selector = Selector("cache"), Template = OfFirst(Template("cache", 100, 1)) } });
         Server.Create(new Service { Metadata = Named("web"), Spec = new ServiceSpec { Selector = new Dictionary<string, string> { ["app"] = "web" }, Ports = [new ServicePort { Port = 80 }] } });
         Server.Create(new StatefulSet
         {
@@ -35,7 +40,7 @@ internal sealed class ClusterWishes(ClusterWorld world)
                 Replicas = databaseReplicas,
                 ServiceName = "db",
                 Selector = Selector("db"),
-                Template = Template("db", 100, databaseVersion),
+                Template = OfFirst(Template("db", 100, databaseVersion)),
                 VolumeClaimTemplates =
                 [
                     new PersistentVolumeClaim
@@ -100,7 +105,7 @@ internal sealed class ClusterWishes(ClusterWorld world)
         var daemons = Server.Find<DaemonSet>(Namespace, "log")!;
         var job = Server.Find<Job>(Namespace, JobName)!;
         var addresses = Server.List<EndpointSlice>().Where(slice => slice.Metadata.Name.StartsWith("web", StringComparison.Ordinal)).SelectMany(slice => slice.Endpoints).SelectMany(endpoint => endpoint.Addresses).ToHashSet(StringComparer.Ordinal);
-        var (pages, records, logs) = (Of("web"), Of("db"), Of("log"));
+        var (pages, records, logs, caches) = (Of("web"), Of("db"), Of("log"), Of("cache"));
         var wanted = new List<(bool Is, string What)>
         {
             (Are(pages, webReplicas, version), $"web is {Words(pages)}"),
@@ -108,10 +113,11 @@ internal sealed class ClusterWishes(ClusterWorld world)
             (web.Status.AvailableReplicas == webReplicas && web.Status.UpdatedReplicas == webReplicas, $"the deployment says {GodwitJson.Serialize(web.Status)}"),
             (Are(records, databaseReplicas, databaseVersion), $"db is {Words(records)}"),
             (database.Status.ReadyReplicas == databaseReplicas, $"the stateful set says {GodwitJson.Serialize(database.Status)}"),
+            (Are(caches, Caches, 1), $"cache is {Words(caches)}"),
             (Are(logs, world.Nodes.Count, version), $"log is {Words(logs)}"),
             (daemons.Status.NumberAvailable == world.Nodes.Count, $"the daemon set says {GodwitJson.Serialize(daemons.Status)}"),
             (job.Status.Succeeded == Completions && job.Status.Conditions.Any(condition => condition is { Type: "Complete", Status: ConditionStatuses.True }), $"the job says {GodwitJson.Serialize(job.Status)}"),
-            (world.Pods.Values.All(pod => pod.Metadata.Labels.GetValueOrDefault("app") is "web" or "db" or "log" || PodFacts.ControllerOf(pod)?.Name == JobName), $"there are {Words(world.Pods.Values)}"),
+            (world.Pods.Values.All(pod => pod.Metadata.Labels.GetValueOrDefault("app") is "web" or "db" or "log" or "cache" || PodFacts.ControllerOf(pod)?.Name == JobName), $"there are {Words(world.Pods.Values)}"),
         };
         return wanted.FirstOrDefault(each => !each.Is).What ?? "";
     }
@@ -138,6 +144,9 @@ internal sealed class ClusterWishes(ClusterWorld world)
         where T : Resource, IResource<T> => Server.TryPatch<T>(Namespace, name, new JsonObject { ["spec"] = spec });
 
     private static JsonObject Renew(int version) => new() { ["template"] = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["version"] = $"{version}" } } } };
+
+    /// <summary>What can run on one node only, or must not wait: it takes the room of others.</summary>
+    private static PodTemplate OfFirst(PodTemplate template) => template with { Spec = template.Spec! with { PriorityClassName = Vital } };
 
     private static ObjectMeta Named(string name) => new() { Namespace = Namespace, Name = name };
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Godwit.Api.Coordination.V1;
+using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Storage;
 using Godwit.Store;
 using Microsoft.Extensions.Time.Testing;
@@ -15,15 +17,26 @@ namespace Godwit.Controllers.Tests.Simulation;
 /// <item><b>NeverOvercommitted</b>: no node is promised more memory than it has.</item>
 /// <item><b>AddressOnce</b>: no two pods that have not ended have the same address.</item>
 /// <item><b>WithItsData</b>: a pod of a stateful set is on the node where its volume lies.</item>
+/// <item><b>NeverSilentWhileHeard</b>: no node is called silent whose agent has renewed its lease not long before.</item>
 /// <item><b>AsAsked</b>: once faults stop, everything becomes what was asked for, and is said to be.</item>
 /// <item><b>NothingStrays</b>: no controller leaves the simulation's thread or ends.</item>
 /// </list>
 /// </summary>
 internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
 {
+    /// <summary>A run goes on for so long after a violation, for what else comes of it.</summary>
+    private static readonly TimeSpan Aftermath = TimeSpan.FromMinutes(3);
+
+    /// <summary>A lease may be renewed between the look at it and the word.</summary>
+    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(0.5);
+
     private readonly List<string> story = [];
     private readonly DateTimeOffset start = clock.GetUtcNow();
     private readonly IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly List<string> violations = [];
+
+    private readonly HashSet<string> calledSilent = new(StringComparer.Ordinal);
+    private DateTimeOffset firstViolation;
     private long observed;
 
     public Random Random { get; } = random;
@@ -51,8 +64,11 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
     /// <summary>What has happened, for the counts of those that must have.</summary>
     public HashSet<string> Seen { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>The first broken invariant, by name.</summary>
-    public string? Violation { get; private set; }
+    /// <summary>The broken invariants, by name, each once; null when there is none.</summary>
+    public string? Violation => violations.Count == 0 ? null : string.Join('\n', violations);
+
+    /// <summary>Whether all has been seen that a violation was to show.</summary>
+    public bool IsOver => violations.Count > 0 && Now - firstViolation > Aftermath;
 
     public string Story => string.Join('\n', story);
 
@@ -67,17 +83,20 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
 
     public void Check(bool holds, string invariant, Func<string> detail)
     {
-        if (!holds && Violation is null)
+        if (holds || violations.Exists(known => known.StartsWith(invariant + ":", StringComparison.Ordinal)))
         {
-            Violation = $"{invariant}: {detail()}";
-            Log(Violation);
+            return;
         }
+
+        firstViolation = violations.Count == 0 ? Now : firstViolation;
+        violations.Add($"{invariant}: {detail()}");
+        Log(violations[^1]);
     }
 
     /// <summary>A node has begun to run a pod.</summary>
     public void CheckRunning(SimulatedNode node, Pod pod)
     {
-        var others = Nodes.SelectMany(each => each.Running.Where(run => run.Value.Pod == ResourceKey.Of(pod) && run.Key != pod.Metadata.Uid).Select(_ => each.Name)).ToList();
+        var others = Nodes.SelectMany(each => each.Running.Where(run => run.Value.Pod == ResourceKey.Of(pod) && (each != node || run.Key != pod.Metadata.Uid)).Select(_ => each.Name)).ToList();
         Check(others.Count == 0, "NeverTwoRunning", () => $"{ResourceKey.Of(pod)} begins on {node.Name} and runs on {string.Join(", ", others)}");
     }
 
@@ -96,6 +115,10 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
             if (Server.IsOf<Pod>(change))
             {
                 Take(change, Server.Decode<Pod>(change));
+            }
+            else if (Server.IsOf<Node>(change) && change.Kind != StoreEventKind.Deleted)
+            {
+                CheckSilence(Server.Decode<Node>(change));
             }
         }
     }
@@ -126,6 +149,18 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
             var other = Pods.Values.FirstOrDefault(each => each.Status.PodIP == pod.Status.PodIP && !PodPhases.IsFinal(each.Status.Phase) && each.Metadata.Uid != pod.Metadata.Uid);
             Check(other is null, "AddressOnce", () => $"{key} and {ResourceKey.Of(other!)} have {pod.Status.PodIP}");
         }
+    }
+
+    private void CheckSilence(Node node)
+    {
+        var isSilent = NodeLifecyclePlanner.IsCalledSilent(node);
+        if (isSilent && !calledSilent.Contains(node.Metadata.Name))
+        {
+            var silence = Now - (Server.Find<Lease>(NamespaceNames.KubeNodeLease, node.Metadata.Name)?.Spec.RenewTime ?? DateTimeOffset.MinValue);
+            Check(silence < JustNow || silence > NodeLifecyclePlanner.SilentAfter - SimulatedNode.BeatInterval, "NeverSilentWhileHeard", () => $"{node.Metadata.Name} is called silent {silence.TotalSeconds:0.#} s after it was heard of");
+        }
+
+        _ = isSilent ? calledSilent.Add(node.Metadata.Name) : calledSilent.Remove(node.Metadata.Name);
     }
 
     private void CheckRoom(string node)
