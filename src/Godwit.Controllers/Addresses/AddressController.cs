@@ -5,14 +5,16 @@ namespace Godwit.Controllers.Addresses;
 /// <summary>
 /// Carries out what <see cref="AddressPlanner"/>, <see cref="PodAddressPlanner"/> and <see cref="StationPlanner"/> decide. Writes <c>status.interfaces</c> of guests,
 /// <c>status.podIP</c> of pods that have not been scheduled, and the annotation of nodes. All are neighbours on one network: one worker gives out all addresses.
+/// Pods, which come by the hundred, are served all in one round under one key (<see cref="PodAddresses"/>).
 /// </summary>
 internal sealed class AddressController(ClusterView cluster, TimeProvider clock, ILogger logger) : Controller<OccupantKey>("address", clock, logger)
 {
     private static readonly ResourceKey SettingsKey = new(NamespaceNames.KubeSystem, AddressPool.SettingsName);
+    private static readonly OccupantKey AllPods = OccupantKey.Pod(new ResourceKey("", "*"));
 
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
     private readonly ResourceClient<Node> nodes = cluster.ClientOf<Node>();
-    private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
+    private readonly PodAddresses pods = new(cluster);
 
     protected override void Subscribe()
     {
@@ -28,7 +30,7 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
         {
             if (change.After is not null && PodAddressPlanner.IsWanting(change.After))
             {
-                Enqueue(OccupantKey.Pod(change.Key));
+                Enqueue(AllPods);
             }
             else if (change.Before is not null && PodAddressPlanner.Holds(change.Before) && (change.After is null || !PodAddressPlanner.Holds(change.After)))
             {
@@ -54,32 +56,14 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
     protected override IEnumerable<OccupantKey> AllKeys() => cluster.Instances.Current.Items
         .Where(vmi => !AddressPlanner.IsComplete(vmi))
         .Select(vmi => OccupantKey.Guest(ResourceKey.Of(vmi)))
-        .Concat(cluster.Pods.Current.Items.Where(PodAddressPlanner.IsWanting).Select(pod => OccupantKey.Pod(ResourceKey.Of(pod))))
+        .Append(AllPods)
         .Concat(cluster.Nodes.Current.Items.Where(StationPlanner.IsWanting).Select(node => OccupantKey.Node(ResourceKey.Of(node))));
 
     protected override Task<NextLook> ReconcileAsync(OccupantKey key, CancellationToken stopping) =>
-        key.IsNode ? ServeNodeAsync(key.Key, stopping) : key.IsPod ? ServePodAsync(key.Key, stopping) : ServeGuestAsync(key.Key, stopping);
+        key.IsNode ? ServeNodeAsync(key.Key, stopping) : key.IsPod ? ServePodsAsync(stopping) : ServeGuestAsync(key.Key, stopping);
 
-    private async Task<NextLook> ServePodAsync(ResourceKey key, CancellationToken stopping)
-    {
-        if (cluster.Pods.Current.Find(key) is not { } pod || !PodAddressPlanner.IsWanting(pod))
-        {
-            return NextLook.OnChange;
-        }
-
-        switch (PodAddressPlanner.For(pod, Taken(), cluster.Settings.Current.Find(SettingsKey)))
-        {
-            case PodAddressPlan.Assign assign:
-                var status = pod.Status with { PodIP = assign.Address, PodIPs = [new PodIP { Ip = assign.Address }], Phase = pod.Status.Phase ?? PodPhases.Pending };
-                cluster.Pods.Observe(await pods.ChangeStatusAsync(pod, pod with { Status = status }, stopping));
-                break;
-            case PodAddressPlan.Wait wait:
-                cluster.Events.Record(pod, EventTypes.Warning, wait.Reason, wait.Message);
-                break;
-        }
-
-        return NextLook.OnChange;
-    }
+    private async Task<NextLook> ServePodsAsync(CancellationToken stopping) =>
+        await pods.ServeAsync(Taken(), cluster.Settings.Current.Find(SettingsKey), stopping) ? NextLook.OnChange : NextLook.After(TimeSpan.Zero);
 
     private async Task<NextLook> ServeNodeAsync(ResourceKey key, CancellationToken stopping)
     {
@@ -103,7 +87,7 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
     }
 
     private HashSet<string> Taken() => AddressPlanner.TakenBy(cluster.Instances.Current.Items)
-        .Concat(PodAddressPlanner.TakenBy(cluster.Pods.Current.Items))
+        .Concat(pods.Taken())
         .Concat(StationPlanner.TakenBy(cluster.Nodes.Current.Items))
         .ToHashSet(StringComparer.Ordinal);
 
@@ -116,7 +100,7 @@ internal sealed class AddressController(ClusterView cluster, TimeProvider clock,
         }
 
         var others = known.Items.Where(other => ResourceKey.Of(other) != key);
-        var takenByPods = PodAddressPlanner.TakenBy(cluster.Pods.Current.Items).Concat(StationPlanner.TakenBy(cluster.Nodes.Current.Items));
+        var takenByPods = pods.Taken().Concat(StationPlanner.TakenBy(cluster.Nodes.Current.Items));
         switch (AddressPlanner.For(vmi, others, cluster.Settings.Current.Find(SettingsKey), takenByPods))
         {
             case AddressPlan.Assign assign:

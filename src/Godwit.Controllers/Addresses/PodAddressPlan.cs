@@ -28,18 +28,36 @@ internal static class PodAddressPlanner
 
     public static IEnumerable<string> TakenBy(IEnumerable<Pod> pods) => pods.Where(Holds).Select(pod => pod.Status.PodIP!);
 
-    /// <param name="pod">One that <see cref="IsWanting"/>.</param>
-    /// <param name="taken">Addresses of all guests and pods.</param>
+    /// <summary>Decides for many at once, one after the other, each from what those before it leave.</summary>
+    /// <param name="pods">Those that are <see cref="IsWanting"/>.</param>
+    /// <param name="taken">Addresses of all guests, pods and nodes; those that are given here are added.</param>
+    /// <param name="givenByUid">What pods were given whose objects do not show it yet: each keeps it.</param>
     /// <param name="settings">The ConfigMap of the network; null when there is none.</param>
-    public static PodAddressPlan For(Pod pod, IReadOnlySet<string> taken, ConfigMap? settings)
+    public static IReadOnlyList<(Pod Pod, PodAddressPlan Plan)> ForAll(
+        IReadOnlyCollection<Pod> pods, HashSet<string> taken, IReadOnlyDictionary<string, string> givenByUid, ConfigMap? settings)
     {
         if (!AddressPool.TryRead(settings, out var pool, out var error))
         {
-            return new PodAddressPlan.Wait(AddressPlanner.PoolMissing, error);
+            return [.. pods.Select(pod => (pod, (PodAddressPlan)new PodAddressPlan.Wait(AddressPlanner.PoolMissing, error)))];
         }
 
-        return pool.FindFree(pod.Metadata.Uid, taken.Contains) is { } address
-            ? new PodAddressPlan.Assign(address)
-            : new PodAddressPlan.Wait(AddressPlanner.PoolExhausted, $"all {pool.Capacity} addresses of the pods' network are in use");
+        taken.UnionWith(givenByUid.Values);
+        return [.. pods.Select(pod => (pod, For(pod, pool, taken, givenByUid)))];
+    }
+
+    private static PodAddressPlan For(Pod pod, AddressPool pool, HashSet<string> taken, IReadOnlyDictionary<string, string> givenByUid)
+    {
+        if (givenByUid.TryGetValue(pod.Metadata.Uid, out var given) && pool.Contains(given))
+        {
+            return new PodAddressPlan.Assign(given);
+        }
+
+        if (pool.FindFree(pod.Metadata.Uid, taken.Contains) is not { } address)
+        {
+            return new PodAddressPlan.Wait(AddressPlanner.PoolExhausted, $"all {pool.Capacity} addresses of the pods' network are in use");
+        }
+
+        taken.Add(address);
+        return new PodAddressPlan.Assign(address);
     }
 }
