@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Godwit.Scheduling;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace Godwit.Scheduling;
 /// </summary>
 public sealed record NodeFacts
 {
+    /// <summary>Objects never change, so what was read of one is true as long as there is that object; thousands of nodes are looked at for each round of the scheduler, and few have changed.</summary>
+    private static readonly ConditionalWeakTable<Node, NodeFacts> Known = [];
+
     public required string Name { get; init; }
 
     public bool IsReady { get; init; }
@@ -48,7 +53,9 @@ public sealed record NodeFacts
     /// <summary>True when it is a member of the guests' network.</summary>
     public bool HasNetwork { get; init; }
 
-    public static NodeFacts Of(Node node)
+    public static NodeFacts Of(Node node) => Known.GetValue(node, Read);
+
+    private static NodeFacts Read(Node node)
     {
         var ready = node.Status.Conditions.FirstOrDefault(condition => condition.Type == NodeConditionTypes.Ready);
         var annotations = node.Metadata.Annotations;

@@ -33,11 +33,14 @@ public static class PodCheck
     /// <summary>Whether the node meets the pod's node selector and required node affinity.</summary>
     public static bool MatchesNodeAffinity(PodNeeds pod, NodeFacts node)
     {
-        foreach (var (label, value) in pod.NodeSelector)
+        if (pod.NodeSelector.Count > 0)
         {
-            if (!node.Labels.TryGetValue(label, out var has) || has != value)
+            foreach (var (label, value) in pod.NodeSelector)
             {
-                return false;
+                if (!node.Labels.TryGetValue(label, out var has) || has != value)
+                {
+                    return false;
+                }
             }
         }
 
@@ -46,8 +49,9 @@ public static class PodCheck
 
     internal static Taint? FindUntoleratedTaint(PodNeeds pod, NodeFacts node)
     {
-        foreach (var taint in node.Taints)
+        for (var i = 0; i < node.Taints.Count; i++)
         {
+            var taint = node.Taints[i];
             if (taint.Effect is TaintEffects.NoSchedule or TaintEffects.NoExecute && !TolerationCheck.Tolerates(pod.Tolerations, taint))
             {
                 return taint;
@@ -87,23 +91,23 @@ public static class PodCheck
         return wanted.Any(port => load.HostPorts.Any(port.Clashes));
     }
 
-    private static List<string> FindRoomObstacles(PodNeeds pod, NodeFacts node, NodeLoad load)
+    private static IReadOnlyList<string> FindRoomObstacles(PodNeeds pod, NodeFacts node, NodeLoad load)
     {
-        var found = new List<string>(); // Without a capacity it has no array until something stands against it.
+        List<string>? found = null; // Nothing is made for the many nodes against which nothing stands.
         if (node.PodsMax is { } most && load.Count >= most)
         {
-            found.Add("Too many pods");
+            (found ??= []).Add("Too many pods");
         }
 
         var free = node.Allocatable - load.Reserved;
         if (pod.Amount.Millicores > 0 && pod.Amount.Millicores > free.Millicores)
         {
-            found.Add("Insufficient cpu");
+            (found ??= []).Add("Insufficient cpu");
         }
 
         if (pod.Amount.MemoryBytes > 0 && pod.Amount.MemoryBytes > free.MemoryBytes)
         {
-            found.Add("Insufficient memory");
+            (found ??= []).Add("Insufficient memory");
         }
 
         if (pod.Others.Count > 0)
@@ -112,12 +116,12 @@ public static class PodCheck
             {
                 if (amount > 0 && IsShort(node, load, name, amount))
                 {
-                    found.Add($"Insufficient {name}");
+                    (found ??= []).Add($"Insufficient {name}");
                 }
             }
         }
 
-        return found;
+        return found ?? (IReadOnlyList<string>)[];
     }
 
     /// <summary>Local disk that an agent has not reported is no obstacle; a device that it has not reported is not there.</summary>

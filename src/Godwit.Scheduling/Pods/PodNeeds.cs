@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Godwit.Api.Scheduling.V1;
 using Godwit.Base;
 using Godwit.Scheduling.Volumes;
@@ -31,6 +32,9 @@ public sealed record PodNeeds
 
     // Numbers come from users: sums of these cannot overflow, and no node has as much.
     private const long AmountMax = 1L << 50;
+
+    /// <summary>Objects never change: what was read of one is true as long as there is that object.</summary>
+    private static readonly ConditionalWeakTable<Pod, PodNeeds> Known = [];
 
     /// <summary>namespace/name, for people.</summary>
     public required string Name { get; init; }
@@ -95,7 +99,7 @@ public sealed record PodNeeds
     public VolumeNeeds? Volumes { get; init; }
 
     /// <summary>Of a pod that has its place.</summary>
-    public static PodNeeds Of(Pod pod) => Of(pod, storage: null);
+    public static PodNeeds Of(Pod pod) => Known.GetValue(pod, placed => Of(placed, storage: null));
 
     /// <param name="pod">The pod.</param>
     /// <param name="storage">For a pod that is to be placed: what its claims mean.</param>

@@ -28,9 +28,21 @@ internal static class PodScore
 
         var scores = new double[candidates.Count];
         AddStretched(scores, candidates, 3, isMoreBetter: false, index => AvoidedBy(pod, cluster.Nodes[index]));
-        AddStretched(scores, candidates, 2, isMoreBetter: true, index => NodeWish(pod, cluster.Nodes[index]));
-        AddStretched(scores, candidates, 2, isMoreBetter: true, index => neighbours.WishFor(cluster.Nodes[index]));
-        AddStretched(scores, candidates, 2, isMoreBetter: false, index => SiblingsAt(pod, cluster.LoadAt(index)) + neighbours.CrowdAt(cluster.Nodes[index]));
+        if (pod.PreferredNodeTerms.Count > 0)
+        {
+            AddStretched(scores, candidates, 2, isMoreBetter: true, index => NodeWish(pod, cluster.Nodes[index]));
+        }
+
+        if (pod.PreferredNear.Count > 0 || pod.PreferredAway.Count > 0)
+        {
+            AddStretched(scores, candidates, 2, isMoreBetter: true, index => neighbours.WishFor(cluster.Nodes[index]));
+        }
+
+        if (pod.OwnerUid is not null || pod.Spread.Count > 0)
+        {
+            AddStretched(scores, candidates, 2, isMoreBetter: false, index => SiblingsAt(pod, cluster.LoadAt(index)) + neighbours.CrowdAt(cluster.Nodes[index]));
+        }
+
         for (var i = 0; i < scores.Length; i++)
         {
             scores[i] += RoomScore(pod, cluster.Nodes[candidates[i]], cluster.LoadAt(candidates[i]));
@@ -69,9 +81,9 @@ internal static class PodScore
     private static double AvoidedBy(PodNeeds pod, NodeFacts node)
     {
         var count = 0;
-        foreach (var taint in node.Taints)
+        for (var i = 0; i < node.Taints.Count; i++)
         {
-            count += taint.Effect == TaintEffects.PreferNoSchedule && !TolerationCheck.Tolerates(pod.Tolerations, taint) ? 1 : 0;
+            count += node.Taints[i].Effect == TaintEffects.PreferNoSchedule && !TolerationCheck.Tolerates(pod.Tolerations, node.Taints[i]) ? 1 : 0;
         }
 
         return count;
