@@ -62,6 +62,7 @@ internal static class AgentCommand
                 throw new CliException("--peer-address needs an agent that listens on all addresses: --peer-listen 0.0.0.0:PORT", ExitCodes.Usage);
             }
 
+            await Predecessor.HasEndedAsync(Path.Combine(options.DataFolder, AgentHost.LockFileName), TimeProvider.System, stopping);
             Door.MustBeFree(
                 new Door("godwit agent", "the API server", options.AgentListen, "--listen"),
                 new Door("godwit agent", "other agents", options.PeerListen, "--peer-listen"));

@@ -60,6 +60,7 @@ internal static class ServerCommand
                 HostOptions.RequireRoot("godwit server --underlay-address");
             }
 
+            await Predecessor.HasEndedAsync(Path.Combine(options.DataFolder, ServerRole.LockFileName), TimeProvider.System, stopping);
             Door.MustBeFree(options.Doors("godwit server", "--listen"));
             await ServerRole.RunAsync(options, loggers, answering: null, stopping);
             return 0;

@@ -50,6 +50,7 @@ internal static class EngineRole
         var time = TimeProvider.System;
         RequirePrograms(options.Engine.RuntimePath, options.Engine.MonitorPath);
         Directory.CreateDirectory(options.Engine.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await Predecessor.HasEndedAsync(Path.Combine(options.Engine.DataFolder, LockFileName), time, stopping);
         DataFormat.Require(options.Engine.DataFolder); // The image store would tidy up first.
         using var images = ImageStore.Open(new ImageStoreOptions { Folder = options.ImagesFolder, Registries = options.Registries }, time, loggers.CreateLogger<ImageStore>());
         await using var engine = await ContainerEngine.OpenAsync(options.Engine, new ImageRootFileSystems(options.ImagesFolder, images), time, loggers.CreateLogger<ContainerEngine>(), stopping);

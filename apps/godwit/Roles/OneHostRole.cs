@@ -49,6 +49,7 @@ internal static partial class OneHostRole
             ControlGroupParent = $"{places.ControlGroup}/{nodeName}",
             LinkPrefix = places.LinkPrefix,
         };
+        await Predecessor.HasEndedAsync(Path.Combine(server.DataFolder, ServerRole.LockFileName), TimeProvider.System, stopping);
         Door.MustBeFree(server.Doors(Command, "--port"));
         var answering = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await Parts.RunAsync(

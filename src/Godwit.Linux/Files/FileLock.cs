@@ -11,6 +11,8 @@ public sealed class FileLock : IDisposable
     /// <summary>Each time somebody deleted the file between our opening and locking it.</summary>
     private const int AttemptsMax = 10;
 
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
     private readonly Descriptor file;
 
     private FileLock(Descriptor file) => this.file = file;
@@ -37,6 +39,26 @@ public sealed class FileLock : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>The same, and waits for whoever holds it; null when it is still held after so long.</summary>
+    public static async Task<FileLock?> AcquireAsync(string path, TimeSpan patience, TimeProvider time, CancellationToken stopping)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            if (TryAcquire(path) is { } taken)
+            {
+                return taken;
+            }
+
+            if (time.GetElapsedTime(began) >= patience)
+            {
+                return null;
+            }
+
+            await Task.Delay(Look, time, stopping);
+        }
     }
 
     public void Dispose()

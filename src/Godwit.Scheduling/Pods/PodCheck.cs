@@ -27,7 +27,7 @@ public static class PodCheck
             return ["node(s) didn't have free ports for the requested pod ports"];
         }
 
-        return FindRoomObstacles(pod, node, load);
+        return FindRoomObstacles(pod, node, load) ?? (IReadOnlyList<string>)[];
     }
 
     /// <summary>Whether the node meets the pod's node selector and required node affinity.</summary>
@@ -91,7 +91,7 @@ public static class PodCheck
         return wanted.Any(port => load.HostPorts.Any(port.Clashes));
     }
 
-    private static IReadOnlyList<string> FindRoomObstacles(PodNeeds pod, NodeFacts node, NodeLoad load)
+    private static List<string>? FindRoomObstacles(PodNeeds pod, NodeFacts node, NodeLoad load)
     {
         List<string>? found = null; // Nothing is made for the many nodes against which nothing stands.
         if (node.PodsMax is { } most && load.Count >= most)
@@ -121,7 +121,7 @@ public static class PodCheck
             }
         }
 
-        return found ?? (IReadOnlyList<string>)[];
+        return found;
     }
 
     /// <summary>Local disk that an agent has not reported is no obstacle; a device that it has not reported is not there.</summary>

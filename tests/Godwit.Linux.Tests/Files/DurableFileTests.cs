@@ -71,6 +71,22 @@ public sealed class DurableFileTests
     }
 
     [Fact]
+    public async Task Who_waits_for_a_lock_gets_it_when_it_is_let_go_and_gives_up_when_it_is_not()
+    {
+        using var folder = new TemporaryFolder();
+        var stopping = TestContext.Current.CancellationToken;
+        using var holder = FileLock.TryAcquire(folder["lock"])!;
+        Assert.Null(await FileLock.AcquireAsync(folder["lock"], TimeSpan.Zero, TimeProvider.System, stopping));
+
+        var waiting = FileLock.AcquireAsync(folder["lock"], TimeSpan.FromMinutes(2), TimeProvider.System, stopping);
+        Assert.False(waiting.IsCompleted);
+        holder.Dispose();
+        using var taken = await waiting;
+        Assert.NotNull(taken);
+        Assert.Null(FileLock.TryAcquire(folder["lock"]));
+    }
+
+    [Fact]
     public void A_lock_whose_file_its_holder_deleted_is_anew_for_the_next()
     {
         using var folder = new TemporaryFolder();

@@ -150,8 +150,25 @@ public sealed partial class GodwitLab
         await Eventually.IsTrueAsync($"process {processId} has ended", EndBound, () => Task.FromResult(!IsAlive(processId)));
     }
 
-    /// <summary>A zombie has ended, whoever has yet to take note of it.</summary>
-    private static bool IsAlive(int processId) => StateOf(processId) is not ('Z' or 'X');
+    /// <summary>A zombie has ended, whoever has yet to take note of it; but not while one of its threads is still about to: until then its files are open.</summary>
+    private static bool IsAlive(int processId) => StateOf(processId) switch
+    {
+        'X' => false,
+        'Z' => HasThreads(processId),
+        _ => true,
+    };
+
+    private static bool HasThreads(int processId)
+    {
+        try
+        {
+            return Directory.EnumerateDirectories($"/proc/{processId}/task").Skip(1).Any();
+        }
+        catch (IOException)
+        {
+            return false; // It went while we looked.
+        }
+    }
 
     /// <summary>The kernel's letter; <c>X</c> when there is no such process.</summary>
     private static char StateOf(int processId)

@@ -73,7 +73,7 @@ public sealed class MoveTests(GodwitLab lab)
         {
             var target = await guest.OtherNodeAsync();
             (await lab.GodwitAsync(MoveBound, "migrate", guest.Name, "--to", target)).MustSucceed();
-            Assert.Equal(target, await guest.NodeAsync());
+            await Eventually.IsTrueAsync($"the API says that {guest.Name} is on {target}", MoveBound, async () => await guest.NodeAsync() == target);
             await connection.RequestAsync();
         }
 
