@@ -27,7 +27,7 @@ public sealed class MoveTests(GodwitLab lab)
 
         var migration = JsonNode.Parse(result.MustSucceed().Output)!;
         Assert.Equal("Succeeded", migration["status"]!["phase"]!.GetValue<string>());
-        Assert.NotEqual(source, await guest.NodeAsync());
+        await guest.IsOnAsync(source == "node-1" ? "node-2" : "node-1");
         Assert.Single(guest.ProcessIds());
         await connection.RequestAsync();
         await guest.MustHaveGoneOnAsync(counter);
@@ -73,7 +73,7 @@ public sealed class MoveTests(GodwitLab lab)
         {
             var target = await guest.OtherNodeAsync();
             (await lab.GodwitAsync(MoveBound, "migrate", guest.Name, "--to", target)).MustSucceed();
-            await Eventually.IsTrueAsync($"the API says that {guest.Name} is on {target}", MoveBound, async () => await guest.NodeAsync() == target);
+            await guest.IsOnAsync(target);
             await connection.RequestAsync();
         }
 

@@ -64,6 +64,10 @@ internal sealed class TinyGuest : IAsyncDisposable
     /// <summary>The other one of the lab's two nodes.</summary>
     public async Task<string> OtherNodeAsync() => await NodeAsync() == "node-1" ? "node-2" : "node-1";
 
+    /// <summary>The target's agent says where the guest is, and the source's that the move has succeeded: in either order.</summary>
+    public Task<VirtualMachineInstance> IsOnAsync(string node) =>
+        Eventually.GetAsync($"the API says that {Name} is on {node}", Bound, async () => await FindAsync() is { } found && found.Status.NodeName == node ? found : null);
+
     /// <summary>The counter went on from where it was, and every page is what it should be.</summary>
     public async Task MustHaveGoneOnAsync(long counterBefore)
     {
@@ -77,7 +81,7 @@ internal sealed class TinyGuest : IAsyncDisposable
     public async Task MustBeWholeAsync(string node, long counterBefore)
     {
         await MustHaveGoneOnAsync(counterBefore);
-        var vmi = await Eventually.GetAsync($"the API says that {Name} is on {node}", Bound, async () => await FindAsync() is { } found && found.Status.NodeName == node ? found : null);
+        var vmi = await IsOnAsync(node);
         await Eventually.IsTrueAsync($"one QEMU of {Name} is left", Bound, () => Task.FromResult(ProcessIds().Count == 1));
         foreach (var other in GodwitLab.Nodes.Where(other => other != node))
         {
