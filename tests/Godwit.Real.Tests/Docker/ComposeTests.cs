@@ -42,8 +42,8 @@ public sealed class ComposeTests
         Task<string> ComposeAsync(params string[] arguments) => MustAsync(lab, compose, ["-p", "demo", "-f", file, .. arguments]);
 
         await ComposeAsync("up", "-d");
-        // It was started only when the other was healthy, and found it by its name.
-        Assert.Contains("served", await ComposeAsync("logs", "web"), StringComparison.Ordinal);
+        // It was started only when the other was healthy, and found it by its name; that it was started is not that it has asked already.
+        await Labs.Eventually.IsTrueAsync("web says what it was served", TimeSpan.FromMinutes(1), async () => (await ComposeAsync("logs", "web")).Contains("served", StringComparison.Ordinal));
         Assert.Equal("served\n", await ComposeAsync("exec", "-T", "web", "wget", "-q", "-O", "-", "http://db/"));
         Assert.Contains("healthy", (await lab.DockerAsync("ps")).Output, StringComparison.Ordinal);
         Assert.NotEmpty((await ComposeAsync("port", "web", "80")).Trim());
