@@ -45,7 +45,7 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
             var before = newest;
             newest = MoveStatus.For(view, before);
             isLast |= last;
-            isUrgent = last || newest.Service != before.Service;
+            isUrgent = IsUrgent(before, newest, last);
             entered = newest.Progress?.Phase != before.Progress?.Phase || newest.Phase != before.Phase ? newest.Phase : null;
         }
 
@@ -61,6 +61,13 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
             urgent.Set();
         }
     }
+
+    /// <summary>
+    /// What is told at once and not after <see cref="IntervalMin"/>: that the move has succeeded or failed, which people wait for, though cleaning up goes on; what a service's guest has to say,
+    /// for all of the service may stand still until it is heard; and the last word.
+    /// </summary>
+    internal static bool IsUrgent(VirtualMachineInstanceMigrationStatus before, VirtualMachineInstanceMigrationStatus next, bool isLast) =>
+        isLast || next.Service != before.Service || (MigrationPhases.IsFinal(next.Phase) && !MigrationPhases.IsFinal(before.Phase));
 
     /// <summary>Writes until the last state is written, or the object is gone.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -85,7 +92,7 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
                 }
 
                 failures = 0;
-                await urgent.WaitAsync(IntervalMin, stopping); // The end is news that people wait for, and a service stands still until all have told that they are ready.
+                await urgent.WaitAsync(IntervalMin, stopping);
             }
             catch (ApiException error) when (error.IsNotFound)
             {
