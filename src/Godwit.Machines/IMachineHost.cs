@@ -214,7 +214,12 @@ public interface IMachineMigration
     /// <summary>Bounds what post-copy pushes unasked, before it starts or while it runs; zero: no bound. Pages that the guest asks for are not bounded.</summary>
     Task LimitPostcopyAsync(long backgroundBytesPerSecond, CancellationToken stopping);
 
-    /// <summary>Post-copy: stops the stream on purpose so that it can be recovered.</summary>
+    /// <summary>
+    /// At the source, in post-copy: stops the stream on purpose so that it can be recovered. QEMU refuses it in every other
+    /// state, in which a cut would give the guest back to the source. Not for the target: QEMU reads the stream there
+    /// without a lock, and ends by a segmentation fault, its guest with it, when the stream breaks in the same moment.
+    /// There <see cref="CutStreamAsync"/> does the same, under QEMU's lock.
+    /// </summary>
     Task PauseStreamAsync(CancellationToken stopping);
 
     /// <summary>Post-copy that was paused: the target listens anew, the source (<paramref name="outgoing"/>) sends anew.</summary>
@@ -223,6 +228,7 @@ public interface IMachineMigration
     /// <summary>
     /// Cuts the migration's sockets out-of-band (<c>yank</c>), which works while everything else hangs. In pre-copy and in
     /// the switch-over window the migration then fails and the source's guest runs on or again; so end the target first.
+    /// In post-copy it pauses the stream, which can be recovered.
     /// </summary>
     Task CutStreamAsync(CancellationToken stopping);
 

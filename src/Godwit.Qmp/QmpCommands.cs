@@ -39,7 +39,7 @@ public static partial class QmpCommands
 
     public static QmpCommand<QmpNothing> MigrateStartPostcopy { get; } = Order("migrate-start-postcopy");
 
-    /// <summary>Cuts a post-copy stream so that it can be recovered. Out-of-band: the main loop may be stuck on that stream.</summary>
+    /// <summary>Cuts a post-copy stream at its source so that it can be recovered. Out-of-band: the main loop may be stuck on that stream.</summary>
     public static QmpCommand<QmpNothing> MigratePause { get; } = Order("migrate-pause") with { OutOfBand = true };
 
     public static QmpCommand<IReadOnlyList<QmpYankInstance>> QueryYank { get; } =

@@ -165,7 +165,7 @@ internal sealed partial class SimulatedMachines
 
                 SetTarget(GuestState.Running);
                 return null;
-            case TargetEffect.PauseStream:
+            case TargetEffect.CutStream:
                 return TargetStream == StreamStatus.PostcopyActive ? Do(Break) : "not in post-copy";
             case TargetEffect.ListenAgain listen when TargetStream == StreamStatus.PostcopyPaused:
                 listeningAttempt = listen.Attempt;

@@ -20,7 +20,7 @@ internal readonly record struct Mending(int WantedAttempt, int ListeningAttempt,
     {
         (false, _) => [],
         (_, StreamStatus.PostcopyPaused) => [new TargetEffect.ListenAgain(WantedAttempt)],
-        (_, StreamStatus.None) => [new TargetEffect.PauseStream(), new TargetEffect.ListenAgain(WantedAttempt)],
-        _ => [new TargetEffect.PauseStream()],
+        (_, StreamStatus.None) => [new TargetEffect.CutStream(), new TargetEffect.ListenAgain(WantedAttempt)],
+        _ => [new TargetEffect.CutStream()],
     };
 }

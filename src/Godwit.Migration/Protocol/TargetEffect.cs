@@ -20,7 +20,8 @@ public abstract record TargetEffect
     /// <summary>Open the network port, run, announce. The only effect that lets the guest run here.</summary>
     public sealed record RunGuest : Machine;
 
-    public sealed record PauseStream : Machine;
+    /// <summary>Shut the sockets of a post-copy stream, broken or not, so that QEMU notices and pauses it: then it can listen again.</summary>
+    public sealed record CutStream : Machine;
 
     public sealed record ListenAgain(int Attempt) : Machine;
 

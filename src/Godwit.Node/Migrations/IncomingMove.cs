@@ -130,7 +130,7 @@ internal sealed partial class IncomingMove : IDisposable
                     break;
                 case TargetEffect.Machine machine:
                     effects.Add(machine);
-                    if (machine is TargetEffect.PauseStream)
+                    if (machine is TargetEffect.CutStream)
                     {
                         effects.Interrupt(current => current is TargetEffect.RunGuest); // Its answer may wait for a page of the broken stream.
                     }
@@ -186,8 +186,8 @@ internal sealed partial class IncomingMove : IDisposable
             case TargetEffect.RunGuest:
                 await RunGuestAsync(stopping);
                 break;
-            case TargetEffect.PauseStream:
-                await Machine().Migration.PauseStreamAsync(stopping);
+            case TargetEffect.CutStream:
+                await Machine().Migration.CutStreamAsync(stopping);
                 break;
             case TargetEffect.ListenAgain again:
                 var machine = Machine();

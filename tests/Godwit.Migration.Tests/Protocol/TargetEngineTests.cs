@@ -151,8 +151,8 @@ public sealed class TargetEngineTests
     {
         var arrival = new Script(TargetEngine.Recover(TargetRecord.RunGranted, null));
 
-        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>(new TargetEffect.PauseStream(), new TargetEffect.ListenAgain(1));
-        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>(new TargetEffect.PauseStream(), new TargetEffect.ListenAgain(1));
+        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>(new TargetEffect.CutStream(), new TargetEffect.ListenAgain(1));
+        arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>(new TargetEffect.CutStream(), new TargetEffect.ListenAgain(1));
         arrival.Give(new TargetInput.Listening(1)).ExpectPhase<TargetPhase.Starting>();
         Assert.Equal(1, Assert.IsType<TargetEffect.Send>(Assert.Single(arrival.Effects)).Report.ListeningAttempt);
         arrival.Order(new Order.Recover(1)).Expect<TargetPhase.Starting>();

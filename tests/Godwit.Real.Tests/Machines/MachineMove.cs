@@ -50,11 +50,12 @@ internal sealed class MachineMove : IAsyncDisposable
         return wire;
     }
 
-    /// <summary>A second wire for a stream that was paused.</summary>
-    public async Task RecoverAsync()
+    /// <summary>Another wire for a stream that was paused.</summary>
+    public async Task<Wire> RecoverAsync()
     {
-        var wire = await ConnectAsync("again", listen: uri => Target.Migration.RecoverAsync(uri, outgoing: false, Stopping));
+        var wire = await ConnectAsync($"again-{wires.Count}", listen: uri => Target.Migration.RecoverAsync(uri, outgoing: false, Stopping));
         await Source.Migration.RecoverAsync($"unix:{wire.Path}", outgoing: true, Stopping);
+        return wire;
     }
 
     public Task<IReadOnlyList<IMachine>> RestartSourceAgentAsync() => sourceLab.RestartAgentAsync();

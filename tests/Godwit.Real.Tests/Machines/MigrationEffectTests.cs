@@ -149,9 +149,34 @@ public sealed class MigrationEffectTests
         wire.Freeze();
         await move.Source.Migration.PauseStreamAsync(Stopping);
         await move.Source.WaitForMigrationAsync("postcopy-paused");
-        await move.Target.Migration.PauseStreamAsync(Stopping);
+        await move.Target.Migration.CutStreamAsync(Stopping);
         await move.Target.WaitForMigrationAsync("postcopy-paused");
         await move.RecoverAsync();
+        await move.Source.WaitForMigrationAsync("completed");
+        Assert.Equal(0, await move.Target.CountBadPagesAsync());
+    }
+
+    [Fact]
+    public async Task Postcopy_target_may_be_told_to_cut_its_stream_in_the_very_moment_in_which_that_breaks()
+    {
+        await using var move = await MachineMove.PrepareAsync(Postcopy);
+        var wire = await SwitchToPostcopyAsync(move);
+        await move.Source.Migration.LimitPostcopyAsync(1 << 20, Stopping);
+        for (var round = 0; round < 24; round++)
+        {
+            wire.Cut();
+            while (move.Target.Migration.LastStatus == "postcopy-active")
+            {
+                await move.Target.Migration.CutStreamAsync(Stopping);
+            }
+
+            await move.Source.WaitForMigrationAsync("postcopy-paused");
+            await move.Target.WaitForMigrationAsync("postcopy-paused");
+            wire = await move.RecoverAsync();
+            await move.Target.WaitForMigrationAsync("postcopy-active");
+        }
+
+        await move.Source.Migration.LimitPostcopyAsync(0, Stopping);
         await move.Source.WaitForMigrationAsync("completed");
         Assert.Equal(0, await move.Target.CountBadPagesAsync());
     }
