@@ -31,6 +31,7 @@ public sealed partial class ResourceCache<T> : IResourceCache
     private readonly Lock gate = new();
     private readonly TaskCompletionSource synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Action<ResourceChange<T>>> listeners = [];
+    private TaskCompletionSource? changed;
     private volatile CacheSnapshot<T> current = CacheSnapshot.Of<T>([]);
     private string resumeFrom = "";
     private long lastHeardTimestamp;
@@ -74,6 +75,27 @@ public sealed partial class ResourceCache<T> : IResourceCache
             {
                 listener(new ResourceChange<T>(ResourceKey.Of(item), null, item));
             }
+        }
+    }
+
+    /// <summary>Returns when what is known is as wanted, at once if it is so now.</summary>
+    /// <exception cref="OperationCanceledException">It was not before <paramref name="stopping"/>: bound it.</exception>
+    public async Task WaitUntilAsync(Func<CacheSnapshot<T>, bool> isAsWanted, CancellationToken stopping)
+    {
+        while (true)
+        {
+            Task next;
+            lock (gate)
+            {
+                if (isAsWanted(current))
+                {
+                    return;
+                }
+
+                next = (changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+
+            await next.WaitAsync(stopping);
         }
     }
 
@@ -236,6 +258,8 @@ public sealed partial class ResourceCache<T> : IResourceCache
 
     private void Tell(ResourceChange<T> change)
     {
+        changed?.SetResult();
+        changed = null;
         foreach (var listener in listeners)
         {
             listener(change);

@@ -162,6 +162,28 @@ public sealed class ResourceCacheTests
         Assert.Equal(TimeSpan.FromSeconds(7), followed.Cache.Silence);
     }
 
+    [Fact]
+    public async Task Who_waits_for_a_state_goes_on_when_it_is_there_at_once_if_it_is_there_and_not_before()
+    {
+        await using var followed = await Followed.StartAsync(
+            context => IsWatch(context)
+                ? Answer.WatchAsync(context, thenHang: true, Answer.Event("MODIFIED", Answer.ConfigMap("a", 11, "new")))
+                : Answer.JsonAsync(context, Answer.List(10, Answer.ConfigMap("a", 3))),
+            holdWatch: true);
+        await followed.Cache.WaitForSyncAsync(Stopping);
+        await followed.Cache.WaitUntilAsync(known => known.Count == 1, Stopping);
+
+        var waiting = followed.Cache.WaitUntilAsync(known => known.Find("ns", "a")!.Data.GetValueOrDefault("value") == "new", Stopping);
+        Assert.False(waiting.IsCompleted);
+        followed.ReleaseWatch();
+        await waiting;
+
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(1), followed.Clock);
+        var never = followed.Cache.WaitUntilAsync(known => known.Count == 2, bound.Token);
+        followed.Clock.Advance(TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => never);
+    }
+
     private static bool IsWatch(HttpContext context) => context.Request.Query["watch"] == "true";
 
     /// <summary>A cache that follows a scripted server. Its clock's delays pass at once when nothing else happens.</summary>

@@ -135,6 +135,12 @@ internal sealed class GroupController(ClusterView cluster, MigrationLimits limit
         }
 
         var written = await WriteAsync(group, step.Status, stopping);
+        if (GroupServices.AttemptOf(written.Status.Service) > GroupServices.AttemptOf(group.Status.Service))
+        {
+            var words = $"attempt {GroupServices.AttemptOf(group.Status.Service)}: all guests stayed where they were ({group.Status.Service?.Reason}); all are moved once more";
+            cluster.Events.Record(written, EventTypes.Warning, "GroupReturned", words);
+        }
+
         if (GroupPhases.IsFinal(written.Status.Phase))
         {
             var failed = written.Status.Phase == GroupPhases.Failed;

@@ -14,6 +14,7 @@ namespace Godwit.Node.Migrations;
 internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstanceMigration migration)
 {
     private static readonly TimeSpan IntervalMin = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan TargetsWordMax = TimeSpan.FromSeconds(2);
     private static readonly Backoff Backoff = new(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(15));
 
     private readonly ResourceClient<VirtualMachineInstanceMigration> client = parts.Cluster.For<VirtualMachineInstanceMigration>();
@@ -86,6 +87,11 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
 
             try
             {
+                if (MigrationPhases.IsFinal(next.Phase) && !MigrationPhases.IsFinal(sent.Phase))
+                {
+                    await WaitForTargetsWordAsync(parts.Guests, migration, next, parts.Time, stopping);
+                }
+
                 if (await SendAsync(next, stopping) && last)
                 {
                     return;
@@ -104,6 +110,30 @@ internal sealed partial class MoveReporter(MoveParts parts, VirtualMachineInstan
                 await Task.Delay(Backoff.DelayFor(failures++, Random.Shared.NextDouble()), parts.Time, stopping);
                 wanted.Set();
             }
+        }
+    }
+
+    /// <summary>
+    /// Who reads that the move has succeeded asks next where the guest is. That is told by the guest's own object, which the target's agent writes: so first it must say so here too. Not for
+    /// long, because the target's agent may be down while its guest runs, and not of a guest that is gone.
+    /// </summary>
+    internal static async Task WaitForTargetsWordAsync(
+        ResourceCache<VirtualMachineInstance> guests, VirtualMachineInstanceMigration migration, VirtualMachineInstanceMigrationStatus next, TimeProvider time, CancellationToken stopping)
+    {
+        if (next.Phase != MigrationPhases.Succeeded)
+        {
+            return;
+        }
+
+        var target = next.MigrationState?.TargetNode;
+        using var due = new CancellationTokenSource(TargetsWordMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, due.Token);
+        try
+        {
+            await guests.WaitUntilAsync(known => known.Find(migration.Metadata.Namespace, migration.Spec.VmiName) is not { } guest || guest.Status.NodeName == target, either.Token);
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
         }
     }
 
