@@ -1,5 +1,5 @@
-using System.Runtime.ExceptionServices;
 using Godwit.Linux.Native;
+using Godwit.Linux.Processes;
 
 namespace Godwit.Linux.Files;
 
@@ -16,7 +16,7 @@ public sealed class MountNamespace : IDisposable
 
     /// <summary>Makes one, with these mounts taken away in it, and these files and folders, where they exist, such that nobody can write to them through it.</summary>
     /// <exception cref="LinuxException">Needs CAP_SYS_ADMIN.</exception>
-    public static MountNamespace Create(IEnumerable<string> hidden, IEnumerable<string> readOnly) => OnNewThread(() =>
+    public static MountNamespace Create(IEnumerable<string> hidden, IEnumerable<string> readOnly) => DedicatedThread.Run("godwit-mntns", () =>
     {
         Check(LibC.Unshare(NamespaceFlags.CLONE_NEWNS), "make a mount namespace");
         Check(LibC.Mount("none", "/", null, MountFlags.MS_SLAVE | MountFlags.MS_REC, null), "keep the mounts of a new mount namespace to itself");
@@ -34,7 +34,7 @@ public sealed class MountNamespace : IDisposable
     });
 
     /// <summary>Runs code on a thread inside, made for it; the processes that it starts stay inside.</summary>
-    public T Run<T>(Func<T> code) => OnNewThread(() =>
+    public T Run<T>(Func<T> code) => DedicatedThread.Run("godwit-mntns", () =>
     {
         // A thread shares its root and working folder with the others until it says otherwise, and may not leave them behind.
         Check(LibC.Unshare(NamespaceFlags.CLONE_FS), "part from the other threads' working folder");
@@ -43,28 +43,6 @@ public sealed class MountNamespace : IDisposable
     });
 
     public void Dispose() => descriptor.Dispose();
-
-    private static T OnNewThread<T>(Func<T> code)
-    {
-        T? result = default;
-        ExceptionDispatchInfo? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                result = code();
-            }
-            catch (Exception error)
-            {
-                failure = ExceptionDispatchInfo.Capture(error);
-            }
-        })
-        { IsBackground = true, Name = "godwit-mntns" };
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
-        return result!;
-    }
 
     private static void Check(int result, string attempt)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.ExceptionServices;
 using Godwit.Linux.Native;
 using Godwit.Linux.Processes;
 
@@ -64,7 +63,7 @@ public sealed class NetworkNamespace
                 return made;
             }
 
-            OnNewThread(() =>
+            DedicatedThread.Run("godwit-netns", () =>
             {
                 Check(LibC.Unshare(NamespaceFlags.CLONE_NEWNET), $"make network namespace {name}");
                 Check(LibC.Mount("/proc/thread-self/ns/net", made.path!, "none", MountFlags.MS_BIND, null), $"keep network namespace {name} at {made.path}");
@@ -150,7 +149,7 @@ public sealed class NetworkNamespace
     /// <summary>Runs code inside; its exception is thrown here.</summary>
     public T Run<T>(Func<T> code) => path is null
         ? code()
-        : OnNewThread(() =>
+        : DedicatedThread.Run("godwit-netns", () =>
         {
             Enter();
             return code();
@@ -172,28 +171,6 @@ public sealed class NetworkNamespace
     {
         using var descriptor = OpenDescriptor();
         Check(LibC.SetNamespace(descriptor.Value, NamespaceFlags.CLONE_NEWNET), $"enter network namespace {Name}");
-    }
-
-    private static T OnNewThread<T>(Func<T> code)
-    {
-        T? result = default;
-        ExceptionDispatchInfo? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                result = code();
-            }
-            catch (Exception error)
-            {
-                failure = ExceptionDispatchInfo.Capture(error);
-            }
-        })
-        { IsBackground = true, Name = "godwit-netns" };
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
-        return result!;
     }
 
     private static void Check(int result, string attempt)

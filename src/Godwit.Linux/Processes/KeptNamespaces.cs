@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Godwit.Linux.Files;
 using Godwit.Linux.Native;
 
@@ -15,7 +14,7 @@ public static class KeptNamespaces
     /// <param name="hostNameFile">The file that shall stand for the other.</param>
     /// <param name="hostName">The name in it.</param>
     /// <exception cref="LinuxException">Needs CAP_SYS_ADMIN.</exception>
-    public static void Create(string ipcFile, string hostNameFile, string hostName) => OnNewThread(() =>
+    public static void Create(string ipcFile, string hostNameFile, string hostName) => DedicatedThread.Run("godwit-ns", () =>
     {
         File.WriteAllBytes(ipcFile, []);
         File.WriteAllBytes(hostNameFile, []);
@@ -33,27 +32,6 @@ public static class KeptNamespaces
             Mounts.Unmount(file);
             File.Delete(file);
         }
-    }
-
-    /// <summary>What a thread has entered or made stays with it: no other work may run on it.</summary>
-    private static void OnNewThread(Action code)
-    {
-        ExceptionDispatchInfo? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                code();
-            }
-            catch (Exception error)
-            {
-                failure = ExceptionDispatchInfo.Capture(error);
-            }
-        })
-        { IsBackground = true, Name = "godwit-ns" };
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
     }
 
     private static void Check(int result, string attempt)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.ExceptionServices;
 using Godwit.Linux.Native;
 
 namespace Godwit.Linux.Processes;
@@ -37,35 +36,18 @@ public sealed class UserNamespace : IDisposable
     /// Runs code on a thread whose file system ids are those of the namespace's root, with all capabilities that this process has: what it makes belongs to that
     /// root, which is how the kernel wants it where ids are mapped. It is an ordinary thread otherwise, and the host's ids are what it sees and sets.
     /// </summary>
-    public static T Act<T>(IdMap ids, Func<T> code)
+    public static T Act<T>(IdMap ids, Func<T> code) => DedicatedThread.Run("godwit-ids", () =>
     {
-        T? result = default;
-        ExceptionDispatchInfo? failure = null;
-        var thread = new Thread(() =>
+        // Else the change of ids would take the capabilities on files away (capabilities(7)). All of this ends with the thread.
+        if (LibC.ProcessControl(ProcessControls.PR_SET_SECUREBITS, ProcessControls.SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0)
         {
-            try
-            {
-                // Else the change of ids would take the capabilities on files away (capabilities(7)). All of this ends with the thread.
-                if (LibC.ProcessControl(ProcessControls.PR_SET_SECUREBITS, ProcessControls.SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0)
-                {
-                    throw LinuxException.FromLastCall("keep capabilities while acting for a user namespace (needs CAP_SETPCAP)");
-                }
+            throw LinuxException.FromLastCall("keep capabilities while acting for a user namespace (needs CAP_SETPCAP)");
+        }
 
-                _ = LibC.SetFileGroup(ids.FirstGroupId);
-                _ = LibC.SetFileUser(ids.FirstUserId);
-                result = code();
-            }
-            catch (Exception error)
-            {
-                failure = ExceptionDispatchInfo.Capture(error);
-            }
-        })
-        { IsBackground = true, Name = "godwit-ids" };
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
-        return result!;
-    }
+        _ = LibC.SetFileGroup(ids.FirstGroupId);
+        _ = LibC.SetFileUser(ids.FirstUserId);
+        return code();
+    });
 
     public void Dispose() => descriptor.Dispose();
 }

@@ -192,10 +192,7 @@ public sealed class NodeJoinTests
     {
         await using var cluster = await TestCluster.StartAsync();
         var options = cluster.AgentOptions("node-1");
-        var join = Join(options, Open(options));
-        await join.EnsureAsync(TestCluster.Stopping);
-        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
-        await new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+        using var client = await JoinAndRegisterAsync(options);
         var (nodes, leases) = (cluster.Admin.For<KubeNode>(), cluster.Admin.For<Lease>());
         var (nodeKey, leaseKey) = (new ResourceKey("", "node-1"), new ResourceKey("kube-node-lease", "node-1"));
         await SaySilentAsync(nodes, nodeKey);
@@ -217,10 +214,7 @@ public sealed class NodeJoinTests
     {
         await using var cluster = await TestCluster.StartAsync();
         var options = cluster.AgentOptions("node-1");
-        var join = Join(options, Open(options));
-        await join.EnsureAsync(TestCluster.Stopping);
-        using var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
-        await new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+        using var client = await JoinAndRegisterAsync(options);
         var nodes = cluster.Admin.For<KubeNode>();
         var key = new ResourceKey("", "node-1");
         await SaySilentAsync(nodes, key);
@@ -258,6 +252,16 @@ public sealed class NodeJoinTests
         await registration.HeartbeatAsync(TestCluster.Stopping);
 
         Assert.Equal(before.Metadata.ResourceVersion, (await nodes.GetAsync(new ResourceKey("", "node-1"), TestCluster.Stopping)).Metadata.ResourceVersion);
+    }
+
+    /// <summary>A node with its certificate and its Node object; the client is the node's own.</summary>
+    private static async Task<ClusterClient> JoinAndRegisterAsync(AgentOptions options)
+    {
+        var join = Join(options, Open(options));
+        await join.EnsureAsync(TestCluster.Stopping);
+        var client = new ClusterClient(join.Connection, TimeProvider.System, NullLogger<ClusterClient>.Instance);
+        await new NodeRegistration(options, client, Describe, TimeProvider.System, NullLogger.Instance).HeartbeatAsync(TestCluster.Stopping);
+        return client;
     }
 
     /// <summary>As the controllers do it.</summary>
