@@ -31,8 +31,9 @@ public sealed partial class ResourceCache<T> : IResourceCache
     private readonly Lock gate = new();
     private readonly TaskCompletionSource synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Action<ResourceChange<T>>> listeners = [];
+    private readonly Func<T, string?>? groupOf;
     private TaskCompletionSource? changed;
-    private volatile CacheSnapshot<T> current = CacheSnapshot.Of<T>([]);
+    private volatile CacheSnapshot<T> current;
     private string resumeFrom = "";
     private long lastHeardTimestamp;
 
@@ -40,8 +41,11 @@ public sealed partial class ResourceCache<T> : IResourceCache
     /// <param name="options">Which objects: a namespace and selectors.</param>
     /// <param name="clock">Time for back-off and staleness.</param>
     /// <param name="logger">Where trouble is told.</param>
-    public ResourceCache(ResourceClient<T> client, ListOptions options, TimeProvider clock, ILogger logger)
+    /// <param name="groupOf">What <see cref="CacheSnapshot{T}.InGroup"/> finds objects by; null: nothing. A pure function of the object.</param>
+    public ResourceCache(ResourceClient<T> client, ListOptions options, TimeProvider clock, ILogger logger, Func<T, string?>? groupOf = null)
     {
+        this.groupOf = groupOf;
+        current = CacheSnapshot.Of([], groupOf: groupOf);
         this.client = client;
         this.options = options;
         this.clock = clock;
@@ -166,7 +170,7 @@ public sealed partial class ResourceCache<T> : IResourceCache
         {
             Heard();
             var before = current;
-            current = CacheSnapshot.Of(list.Items, Revisions.ParseOrZero(list.Metadata.ResourceVersion));
+            current = CacheSnapshot.Of(list.Items, Revisions.ParseOrZero(list.Metadata.ResourceVersion), groupOf);
             foreach (var newer in before.Items.Where(item => Revisions.ParseOrZero(item.Metadata.ResourceVersion) > current.WatchedRevision))
             {
                 current = current.With(newer); // Observed from a write after the revision of this list.

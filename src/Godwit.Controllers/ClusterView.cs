@@ -34,7 +34,7 @@ internal sealed class ClusterView
         Namespaces = Follow<Namespace>();
         VirtualMachines = Follow<VirtualMachine>();
         Instances = Follow<VirtualMachineInstance>();
-        Pods = Follow<Pod>();
+        Pods = Follow<Pod>(groupOf: pod => pod.Spec.NodeName);
         Claims = Follow<PersistentVolumeClaim>();
         Volumes = Follow<PersistentVolume>();
         StorageClasses = Follow<StorageClass>();
@@ -75,6 +75,7 @@ internal sealed class ClusterView
 
     public ResourceCache<VirtualMachineInstance> Instances { get; }
 
+    /// <summary>Grouped by the node that they have.</summary>
     public ResourceCache<Pod> Pods { get; }
 
     public ResourceCache<PersistentVolumeClaim> Claims { get; }
@@ -142,10 +143,10 @@ internal sealed class ClusterView
         }
     }
 
-    private ResourceCache<T> Follow<T>(string? @namespace = null, string? labelSelector = null)
+    private ResourceCache<T> Follow<T>(string? @namespace = null, string? labelSelector = null, Func<T, string?>? groupOf = null)
         where T : Resource, IResource<T>
     {
-        var cache = new ResourceCache<T>(client.For<T>(), new ListOptions { Namespace = @namespace, LabelSelector = labelSelector }, clock, logger);
+        var cache = new ResourceCache<T>(client.For<T>(), new ListOptions { Namespace = @namespace, LabelSelector = labelSelector }, clock, logger, groupOf);
         caches.Add(cache);
         return cache;
     }

@@ -29,14 +29,14 @@ internal sealed class PodEvictionController(ClusterView cluster, TimeProvider cl
 
     protected override IEnumerable<ResourceKey> AllKeys()
     {
-        var names = cluster.Nodes.Current.Keys.Select(key => key.Name).Concat(cluster.Pods.Current.Items.Select(pod => pod.Spec.NodeName ?? "").Where(name => name.Length > 0)).ToHashSet(StringComparer.Ordinal);
+        var names = cluster.Nodes.Current.Keys.Select(key => key.Name).Concat(cluster.Pods.Current.Groups).ToHashSet(StringComparer.Ordinal);
         heartbeats.Keep(names);
         return names.Select(name => new ResourceKey("", name));
     }
 
     protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
     {
-        var there = cluster.Pods.Current.Items.Where(pod => pod.Spec.NodeName == key.Name).ToList();
+        var there = cluster.Pods.Current.InGroup(key.Name).ToList();
         if (cluster.Nodes.Current.Find(key) is { } node)
         {
             return await EvictAsync(node, there, stopping);
