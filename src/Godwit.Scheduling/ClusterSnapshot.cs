@@ -68,6 +68,10 @@ public sealed class ClusterSnapshot
 
     public NodeFacts? Find(string nodeName) => indexOf.TryGetValue(nodeName, out var index) ? Nodes[index] : null;
 
+    /// <summary>The place of <see cref="Nodes"/> at which the node is.</summary>
+    /// <exception cref="KeyNotFoundException">It is not here.</exception>
+    public int IndexOf(string nodeName) => indexOf[nodeName];
+
     /// <summary>What is on the node at this place of <see cref="Nodes"/>.</summary>
     public NodeLoad LoadAt(int index) => loads[index];
 

@@ -56,7 +56,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
         return known;
     }
 
-    public Task CarryOutAsync(IReadOnlyList<PodDecision> decisions, CancellationToken stopping) => Parallel.ForEachAsync(
+    public Task CarryOutAsync(IEnumerable<PodDecision> decisions, CancellationToken stopping) => Parallel.ForEachAsync(
         decisions,
         new ParallelOptions { MaxDegreeOfParallelism = WritesMax, TaskScheduler = TaskScheduler.Current, CancellationToken = stopping }, // The caller's scheduler, and not always the thread pool's.
         async (decision, cancelled) =>

@@ -58,13 +58,12 @@ internal static class PodRoundPlanner
         return new PodTurn(pods, others <= PodsMax);
     }
 
+    /// <summary>Each decision is made when it is asked for, on what the ones before it leave: so those that are made already are written down while the next ones are thought about.</summary>
     /// <param name="pods">In the order in which they are decided upon.</param>
     /// <param name="cluster">What there is, without any of these.</param>
     /// <param name="storage">What their claims mean.</param>
     /// <param name="budgets">What may be disrupted.</param>
-    public static IReadOnlyList<PodDecision> For(IReadOnlyList<Pod> pods, Scheduling.ClusterSnapshot cluster, StorageView storage, IReadOnlyList<DisruptionRoom> budgets) =>
-        [
-            .. PodPlacement.ForAll(pods.Select(pod => PodNeeds.Of(pod, storage)), cluster, budgets)
-                .Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement, decided.Pod.Volumes?.Pending ?? [])),
-        ];
+    public static IEnumerable<PodDecision> For(IReadOnlyList<Pod> pods, Scheduling.ClusterSnapshot cluster, StorageView storage, IReadOnlyList<DisruptionRoom> budgets) =>
+        PodPlacement.ForAll(pods.Select(pod => PodNeeds.Of(pod, storage)), cluster, budgets)
+            .Zip(pods, (decided, pod) => new PodDecision(pod, decided.Placement, decided.Pod.Volumes?.Pending ?? []));
 }

@@ -107,18 +107,22 @@ public abstract record PodPlacement
     public static IEnumerable<(PodNeeds Pod, PodPlacement Placement)> ForAll(IEnumerable<PodNeeds> pods, ClusterSnapshot cluster, IReadOnlyList<DisruptionRoom>? budgets = null)
     {
         var preemptions = 0;
+        NodeRanking? ranking = null;
         foreach (var pod in pods)
         {
-            var placement = For(pod, cluster);
+            ranking = ranking?.IsOf(pod) == true ? ranking : NodeRanking.Of(pod, cluster);
+            var placement = ranking?.Best() is { } best ? new Chosen(cluster.Nodes[best].Name) : For(pod, cluster);
             if (placement is Chosen chosen)
             {
                 cluster = cluster.With(Reservation.Of(pod, chosen.NodeName));
+                ranking?.Judge(cluster.IndexOf(chosen.NodeName), cluster);
             }
             else if (placement is Nowhere { Everywhere: null } nowhere && budgets is not null && preemptions < PreemptionsMax && Preemption.For(pod, cluster, budgets) is { } preemption)
             {
                 preemptions++;
                 placement = nowhere with { Preemption = preemption };
                 cluster = cluster.With(Reservation.Of(pod, preemption.NodeName));
+                ranking?.Judge(cluster.IndexOf(preemption.NodeName), cluster);
                 budgets = [.. budgets.Select(budget => budget.After(preemption.Victims))];
             }
 

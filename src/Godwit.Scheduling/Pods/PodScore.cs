@@ -16,6 +16,9 @@ namespace Godwit.Scheduling.Pods;
 /// </summary>
 internal static class PodScore
 {
+    /// <summary>How much it weighs that pods of one owner lie apart.</summary>
+    public const double SiblingsWeight = 2;
+
     private const double Full = 100;
 
     /// <summary>The place in <see cref="ClusterSnapshot.Nodes"/> of the best of the candidates; of equals the first.</summary>
@@ -40,7 +43,7 @@ internal static class PodScore
 
         if (pod.OwnerUid is not null || pod.Spread.Count > 0)
         {
-            AddStretched(scores, candidates, 2, isMoreBetter: false, index => SiblingsAt(pod, cluster.LoadAt(index)) + neighbours.CrowdAt(cluster.Nodes[index]));
+            AddStretched(scores, candidates, SiblingsWeight, isMoreBetter: false, index => SiblingsAt(pod, cluster.LoadAt(index)) + neighbours.CrowdAt(cluster.Nodes[index]));
         }
 
         for (var i = 0; i < scores.Length; i++)
@@ -69,16 +72,17 @@ internal static class PodScore
         }
 
         var (least, most) = (answers.Min(), answers.Max());
-        if (most > least) // Where all are alike the question decides nothing.
+        for (var i = 0; i < scores.Length; i++)
         {
-            for (var i = 0; i < scores.Length; i++)
-            {
-                scores[i] += weight * Full * (isMoreBetter ? answers[i] - least : most - answers[i]) / (most - least);
-            }
+            scores[i] += Stretch(answers[i], least, most, weight, isMoreBetter);
         }
     }
 
-    private static double AvoidedBy(PodNeeds pod, NodeFacts node)
+    /// <summary>What an answer is worth beside the least and the most of all; where all are alike the question decides nothing.</summary>
+    public static double Stretch(double answer, double least, double most, double weight, bool isMoreBetter) =>
+        most > least ? weight * Full * (isMoreBetter ? answer - least : most - answer) / (most - least) : 0;
+
+    public static double AvoidedBy(PodNeeds pod, NodeFacts node)
     {
         var count = 0;
         for (var i = 0; i < node.Taints.Count; i++)
@@ -100,7 +104,7 @@ internal static class PodScore
         return sum;
     }
 
-    private static double SiblingsAt(PodNeeds pod, NodeLoad load)
+    public static double SiblingsAt(PodNeeds pod, NodeLoad load)
     {
         if (pod.OwnerUid is null)
         {
@@ -116,7 +120,7 @@ internal static class PodScore
         return count;
     }
 
-    private static double RoomScore(PodNeeds pod, NodeFacts node, NodeLoad load)
+    public static double RoomScore(PodNeeds pod, NodeFacts node, NodeLoad load)
     {
         var weight = load.Weight + NodeLoad.WeightOf(pod.Amount);
         var memoryShare = Math.Min(1, (double)weight.MemoryBytes / Math.Max(1, node.Allocatable.MemoryBytes));
