@@ -55,6 +55,8 @@ internal sealed class LoadClient : IDisposable
 
     public Task<HttpResponseMessage> OpenAsync(string path, CancellationToken stopping) => client.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, stopping);
 
+    public Task<string> ReadAsync(string path, CancellationToken stopping) => client.GetStringAsync(path, stopping);
+
     /// <summary>A whole list, page after page when limited, thrown away as it comes.</summary>
     public async Task ListAsync(string ns, string query, string accept, CancellationToken stopping)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Godwit.Api;
 
 namespace Godwit.ApiBench;
 
@@ -29,6 +30,9 @@ internal sealed class PodSequence(string program, int divisor, Results results)
 
     /// <summary>From the first create until the last pod is bound.</summary>
     public Task ScheduleAsync(int nodes, int pods, CancellationToken stopping) => InFolderAsync(data => ScheduleAsync(data, nodes, pods / divisor, stopping));
+
+    /// <summary>From the first pod that is bound until the last, of pods that were all there before the scheduler began.</summary>
+    public Task BindBacklogAsync(int nodes, int pods, CancellationToken stopping) => InFolderAsync(data => BindBacklogAsync(data, nodes, pods / divisor, stopping));
 
     /// <summary>What a server needs that starts with so many pods.</summary>
     public Task StoreAsync(int pods, CancellationToken stopping) => InFolderAsync(data => StoreAsync(data, pods / divisor, stopping));
@@ -72,6 +76,25 @@ internal sealed class PodSequence(string program, int divisor, Results results)
         results.Add(Row.MemoryOfNodes(nodes), new Sample(server.ResidentMegabytes));
     }
 
+    private async Task BindBacklogAsync(string data, int nodes, int pods, CancellationToken stopping)
+    {
+        using var server = await ServerProcess.StartAsync(program, data, stopping);
+        using var client = new LoadClient(server.Token);
+        await using var pause = await ControllerPause.BeginAsync(client, stopping);
+        await PrepareAsync(server, nodes, stopping);
+        await ManyAsync(server, pods, (each, number) => each.SendAsync(HttpMethod.Post, Pods, Pod(number, node: null), Json, stopping));
+        Steps.Say($"{nodes} nodes and {pods} pods are made; the scheduler may begin now");
+        using var binds = await BindWatch.OpenAsync(client, Pods, stopping);
+        await pause.EndAsync(stopping);
+        await binds.UntilAsync(1, stopping);
+        var cpu = server.CpuSeconds;
+        var began = await pause.BegunAgainAsync(stopping);
+        await binds.UntilAsync(pods, stopping);
+        var elapsed = binds.Latest - binds.First;
+        results.Add(Row.Backlog(nodes), new Sample((pods - 1) / elapsed.TotalSeconds, CpuMs: (server.CpuSeconds - cpu) * 1000 / (pods - 1)));
+        results.Add(Row.BacklogBegun(nodes), new Sample((binds.First - began).TotalMilliseconds));
+    }
+
     private async Task StoreAsync(string data, int pods, CancellationToken stopping)
     {
         using (var filling = await ServerProcess.StartAsync(program, data, stopping))
@@ -104,7 +127,7 @@ internal sealed class PodSequence(string program, int divisor, Results results)
 
         await ManyAsync(server, nodes, async (client, number) =>
         {
-            await client.SendAsync(HttpMethod.Post, "/api/v1/nodes", $$$"""{"metadata":{"name":"n{{{number}}}","labels":{"kubernetes.io/hostname":"n{{{number}}}"} } }""", Json, stopping);
+            await client.SendAsync(HttpMethod.Post, "/api/v1/nodes", Node(number), Json, stopping);
             await client.SendAsync(
                 HttpMethod.Patch,
                 $"/api/v1/nodes/n{number}/status",
@@ -113,6 +136,12 @@ internal sealed class PodSequence(string program, int divisor, Results results)
                 stopping);
         });
     }
+
+    /// <summary>As it is once it has joined: it has its address in the guests' network, for which it would wait in line before.</summary>
+    private static string Node(int number) =>
+        $$$"""
+        {"metadata":{"name":"n{{{number}}}","labels":{"kubernetes.io/hostname":"n{{{number}}}"},"annotations":{"{{{AnnotationNames.StationAddress}}}":"10.99.{{{number / 250}}}.{{{(number % 250) + 1}}}"} } }
+        """;
 
     /// <summary>Of the host's network, so that it waits for no address; it bears nodes that fall silent, as these do.</summary>
     private static string Pod(int number, string? node) =>

@@ -25,6 +25,7 @@ internal static class Steps
             new("requests", IsOfPods: false, stopping => Sequence.RunAsync(program, divisor, results, stopping)), // One step: what is read was made by what comes before.
             .. PodSequence.Clusters.Select(each => new Step(Named($"decide {each.Nodes} nodes"), IsOfPods: true, _ => pods.Decide(each.Nodes, each.Pods))),
             .. PodSequence.Clusters.Select(each => new Step(Named($"bind {each.Nodes} nodes"), IsOfPods: true, stopping => pods.ScheduleAsync(each.Nodes, each.Pods, stopping))),
+            .. PodSequence.Clusters.Select(each => new Step(Named($"backlog {each.Nodes} nodes"), IsOfPods: true, stopping => pods.BindBacklogAsync(each.Nodes, each.Pods, stopping))),
             .. PodSequence.Stored.Select(count => new Step(Named($"stored {count} pods"), IsOfPods: true, stopping => pods.StoreAsync(count, stopping))),
         ];
     }
