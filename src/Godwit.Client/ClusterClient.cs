@@ -101,6 +101,10 @@ public sealed partial class ClusterClient : IDisposable
         {
             throw new ClusterUnreachableException($"The answer to {request.Method} {request.Path} broke off", error);
         }
+        catch (Exception error) when (error is HttpRequestException or IOException)
+        {
+            throw GivenUp(request, error, stopping);
+        }
     }
 
     /// <summary>An answer without an end, for example a log that is followed. Ends when the server ends it, or when disposed.</summary>
@@ -192,6 +196,10 @@ public sealed partial class ClusterClient : IDisposable
                 : new RequestFailure.Broken();
             return (null, failure, new ClusterUnreachableException($"{request.Method} {request.Path}: the API server {server} cannot be reached", error));
         }
+        catch (HttpRequestException error)
+        {
+            throw GivenUp(request, error, stopping);
+        }
         catch (OperationCanceledException error) when (!stopping.IsCancellationRequested)
         {
             var waited = $"{request.Method} {request.Path}: no answer from the API server {server} within {Connection.RequestTimeout.TotalSeconds:0.#} s";
@@ -231,6 +239,10 @@ public sealed partial class ClusterClient : IDisposable
 
     private void MoveOnFrom(int serverIndex) =>
         Interlocked.CompareExchange(ref preferredServer, (serverIndex + 1) % Connection.Servers.Count, serverIndex);
+
+    /// <summary>The connection broke when nobody waited for the answer any more: to whoever gave it up, that it was given up is all that there is to tell.</summary>
+    private static OperationCanceledException GivenUp(ClusterRequest request, Exception error, CancellationToken stopping) =>
+        new($"{request.Method} {request.Path} was given up", error, stopping);
 
     internal static bool IsTransportError(Exception error, CancellationToken stopping) =>
         !stopping.IsCancellationRequested && error is HttpRequestException or IOException or OperationCanceledException;

@@ -89,6 +89,21 @@ public sealed class ClusterClientTests
         Assert.Single(server.Requests);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_request_whose_connection_breaks_after_it_was_given_up_was_given_up_and_nothing_else(bool isAnswered)
+    {
+        using var given = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
+        using var transport = new BreakingTransport(given, isAnswered);
+        using var client = new ClusterClient(
+            new ClusterConnection { Servers = [new Uri("https://server/")] }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ClusterClient>.Instance, transport, transport);
+
+        var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.For<ConfigMap>().GetAsync(Key, given.Token));
+
+        Assert.Equal(given.Token, error.CancellationToken);
+    }
+
     [Fact]
     public async Task The_next_server_is_asked_when_one_refuses_the_connection_and_is_preferred_from_then_on()
     {
@@ -212,5 +227,33 @@ public sealed class ClusterClientTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return new Uri($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/");
+    }
+
+    /// <summary>Breaks just after whoever sent the request has given it up: before the answer, or in the middle of it.</summary>
+    private sealed class BreakingTransport(CancellationTokenSource given, bool isAnswered) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (isAnswered)
+            {
+                return Task.FromResult(new HttpResponseMessage { Content = new StreamContent(new BreakingStream(given)) });
+            }
+
+            given.Cancel();
+            throw new HttpRequestException(HttpRequestError.ResponseEnded, "the connection broke");
+        }
+    }
+
+    private sealed class BreakingStream(CancellationTokenSource given) : MemoryStream([1])
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw Broken();
+
+        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) => throw Broken();
+
+        private IOException Broken()
+        {
+            given.Cancel();
+            return new IOException("the connection broke");
+        }
     }
 }
