@@ -21,6 +21,7 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
 
     private readonly PodBinder binder = new(cluster, clock, logger);
     private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
+    private readonly WritesInDoubt<VirtualMachineInstance> inDoubt = new(cluster.ClientOf<VirtualMachineInstance>(), cluster.Instances);
 
     /// <summary>Uids of pods that had their turn since the sweep over all that wait began.</summary>
     private readonly HashSet<string> aside = new(StringComparer.Ordinal);
@@ -73,8 +74,12 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
     protected override IEnumerable<OccupantKey> AllKeys() =>
         cluster.Instances.Current.Items.Where(IsWaiting).Select(vmi => OccupantKey.Guest(ResourceKey.Of(vmi))).Append(AllPods);
 
-    protected override Task<NextLook> ReconcileAsync(OccupantKey key, CancellationToken stopping) =>
-        key.IsPod ? PlacePodsAsync(stopping) : PlaceGuestAsync(key.Key, stopping);
+    protected override async Task<NextLook> ReconcileAsync(OccupantKey key, CancellationToken stopping)
+    {
+        await binder.SettleAsync(stopping);
+        await inDoubt.SettleAsync(stopping);
+        return key.IsPod ? await PlacePodsAsync(stopping) : await PlaceGuestAsync(key.Key, stopping);
+    }
 
     private async Task<NextLook> PlacePodsAsync(CancellationToken stopping)
     {
@@ -189,8 +194,8 @@ internal sealed partial class PlacementController(ClusterView cluster, TimeProvi
                 new Condition { Type = VirtualMachineInstanceConditions.PodScheduled, Status = ConditionStatuses.True, Reason = "Scheduled" },
                 now),
         };
-        var bound = await WriteStatusAsync(vmi, status, stopping);
-        cluster.Events.Record(bound, EventTypes.Normal, "Scheduled", $"Assigned to node {nodeName}");
+        await inDoubt.RunAsync(ResourceKey.Of(vmi), () => WriteStatusAsync(vmi, status, stopping));
+        cluster.Events.Record(vmi, EventTypes.Normal, "Scheduled", $"Assigned to node {nodeName}");
         Log.Bound(Logger, ResourceKey.Of(vmi), nodeName);
     }
 

@@ -8,7 +8,7 @@ namespace Godwit.Controllers.Placements;
 /// <summary>
 /// Carries out a round's decisions. A binding is the server's own verb: it refuses a second one, and in the same write puts
 /// the agent's finalizer on the pod. Its answer is not the pod, so until the cache shows the pod with its node the binding
-/// is remembered here; otherwise the next round would give the same room away again.
+/// is remembered here; otherwise the next round would give the same room away again. One without an answer is asked about before the next round (<see cref="SettleAsync"/>).
 /// <para>A pod whose claims wait for it is bound in two steps: its node is written on the claims, and when these have their volumes it is bound. In between the room is promised to it
 /// (<see cref="PromisedNodes"/>): a local volume is of use on its own node alone, so a pod that lost the room there would wait for ever.</para>
 /// </summary>
@@ -19,6 +19,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
 
     private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
     private readonly ResourceClient<PersistentVolumeClaim> claims = cluster.ClientOf<PersistentVolumeClaim>();
+    private readonly WritesInDoubt<Pod> inDoubt = new(cluster.ClientOf<Pod>(), cluster.Pods);
     private readonly ConcurrentDictionary<string, string> boundByUid = new(StringComparer.Ordinal);
 
     /// <summary>Where pods are to run that wait for their volumes.</summary>
@@ -55,6 +56,9 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
 
         return known;
     }
+
+    /// <summary>Before anything is decided: looks what came of bindings without an answer.</summary>
+    public Task SettleAsync(CancellationToken stopping) => inDoubt.SettleAsync(stopping);
 
     public Task CarryOutAsync(IEnumerable<PodDecision> decisions, CancellationToken stopping) => Parallel.ForEachAsync(
         decisions,
@@ -99,7 +103,7 @@ internal sealed partial class PodBinder(ClusterView cluster, TimeProvider clock,
             ["metadata"] = new JsonObject { ["name"] = pod.Metadata.Name, ["namespace"] = pod.Metadata.Namespace, ["uid"] = pod.Metadata.Uid },
             ["target"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = nodeName },
         };
-        await pods.PostAsync(ResourceKey.Of(pod), "binding", binding, stopping);
+        await inDoubt.RunAsync(ResourceKey.Of(pod), () => pods.PostAsync(ResourceKey.Of(pod), "binding", binding, stopping));
         boundByUid[pod.Metadata.Uid] = nodeName;
         Promised.TakeBack(pod);
         cluster.Events.Record(pod, EventTypes.Normal, "Scheduled", $"Successfully assigned {pod.Metadata.Namespace}/{pod.Metadata.Name} to {nodeName}");

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json.Nodes;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Godwit.Controllers.Tests.Simulation;
@@ -9,13 +8,12 @@ namespace Godwit.Controllers.Tests.Simulation;
 /// the leading process is killed in the middle of whatever it does; answers are lost after the deed; watches lag, break, and find the history of what happened meanwhile gone; agents fall silent while their pods run on; hosts lose their
 /// power; nodes are removed; the clock jumps. See <see cref="ClusterWorld"/> for what must never be, and <see cref="SimulatedProcess"/> for why a seed repeats its run.
 /// </summary>
-internal sealed class ClusterSimulation : IAsyncDisposable
+internal sealed partial class ClusterSimulation : IAsyncDisposable
 {
     /// <summary>Time goes on by this much when nobody has anything to do, or has done <see cref="TurnsMax"/> things.</summary>
     private static readonly TimeSpan Quantum = TimeSpan.FromMilliseconds(100);
 
     private const int TurnsMax = 400;
-    private const int DeletedAtOnce = 4;
     private static readonly TimeSpan BookmarkInterval = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
@@ -27,6 +25,7 @@ internal sealed class ClusterSimulation : IAsyncDisposable
 
     private readonly ClusterWorld world;
     private readonly ClusterWishes wishes;
+    private readonly MutatedAnswers answers;
     private readonly List<SimulatedProcess> processes = [];
     private bool isCalm = true;
     private int born;
@@ -34,12 +33,13 @@ internal sealed class ClusterSimulation : IAsyncDisposable
     private DateTimeOffset lastBeat;
     private DateTimeOffset lastLook;
 
-    public ClusterSimulation(int seed, string folder)
+    public ClusterSimulation(int seed, string folder, ClusterMutation mutation = ClusterMutation.None, string? sought = null)
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var random = new Random(seed);
-        world = new ClusterWorld(random, clock) { Server = SimulatedServer.Start(folder, clock, random) };
+        world = new ClusterWorld(random, clock) { Server = SimulatedServer.Start(folder, clock, random), Sought = sought };
         wishes = new ClusterWishes(world);
+        answers = new MutatedAnswers(world.Server, mutation);
     }
 
     public ClusterWorld World => world;
@@ -91,119 +91,6 @@ internal sealed class ClusterSimulation : IAsyncDisposable
             Pass(TimeSpan.FromSeconds(5));
         }
     }
-
-    private void Happen()
-    {
-        var node = world.Nodes[world.Random.Next(world.Nodes.Count)];
-        switch (world.Random.Next(14))
-        {
-            case 0 or 1:
-                node.IsSilent = !node.IsSilent;
-                Tell("silence", $"{node.Name} is {(node.IsSilent ? "silent" : "heard of")}");
-                break;
-            case 2:
-                node.LosePower();
-                Tell("power", $"{node.Name} has lost its power");
-                break;
-            case 3 when node.IsSilent:
-                node.LosePower();
-                world.Server.Delete<Node>("", node.Name);
-                Tell("removal", $"{node.Name} is removed, and off");
-                break;
-            case 3 or 4:
-                var isCordoned = world.Chance(0.5);
-                world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = isCordoned } });
-                Tell("cordon", $"{node.Name} is {(isCordoned ? "cordoned" : "uncordoned")}");
-                break;
-            case 5 or 6:
-                Kill();
-                break;
-            case 7:
-                foreach (var watch in processes.SelectMany(process => process.Watches).Where(_ => world.Chance(0.7)))
-                {
-                    watch.Lines.End(new IOException("the connection broke"));
-                }
-
-                Tell("cut", "watches break");
-                break;
-            case 8:
-                foreach (var watch in processes.SelectMany(process => process.Watches).Where(_ => world.Chance(0.3)))
-                {
-                    watch.NotBefore = world.Now + world.Between(1, 20);
-                }
-
-                Tell("lag", "watches lag");
-                break;
-            case 9:
-                Tell("jump", "seven minutes pass at once");
-                world.Clock.Advance(TimeSpan.FromMinutes(7));
-                break;
-            case 10:
-                Forget();
-                break;
-            default:
-                wishes.Change();
-                break;
-        }
-
-        world.Observe();
-    }
-
-    private void Tell(string kind, string what)
-    {
-        world.Seen.Add(kind);
-        world.Log(what);
-    }
-
-    /// <summary>Watches break, pods are deleted and go, and when the watches are opened again the history of that is gone: that they went is to be seen by the list alone.</summary>
-    private void Forget()
-    {
-        Tell("forgotten", "watches break, and what happens until they are opened again is forgotten");
-        foreach (var watch in processes.SelectMany(process => process.Watches))
-        {
-            watch.Lines.End(new IOException("the connection broke"));
-        }
-
-        var there = world.Pods.Values.Where(pod => pod.Metadata.DeletionTimestamp is null).ToArray();
-        world.Random.Shuffle(there);
-        foreach (var pod in there.Take(DeletedAtOnce))
-        {
-            world.Log($"{pod.Metadata.Name} is deleted");
-            world.Server.Delete<Pod>(pod.Metadata.Namespace!, pod.Metadata.Name);
-            world.Observe();
-        }
-
-        foreach (var node in world.Nodes.Where(node => !node.IsSilent))
-        {
-            node.Look(); // They end,
-            node.Look(); // and are let go.
-        }
-
-        forgotten = world.Server.Revision;
-    }
-
-    private void Heal()
-    {
-        world.Log("all faults are over");
-        foreach (var node in world.Nodes)
-        {
-            node.IsSilent = false;
-            node.Beat();
-            world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = false } });
-        }
-    }
-
-    /// <summary>The process that leads, if one does, is no more; another is started and waits for its turn.</summary>
-    private void Kill()
-    {
-        var victim = processes.Find(process => process.Host.IsLeading) ?? processes[0];
-        Tell(victim.Requests.Count > 0 ? "killed while asking" : "killed", $"{victim.Name} is killed");
-        victim.Kill();
-        processes.Remove(victim);
-        Bear();
-    }
-
-    private void Bear() => processes.Add(new SimulatedProcess($"controllers-{++born}", world.Clock, world.Random, error => world.Check(false, "NothingStrays", () => error.ToString())));
 
     /// <summary>Time passes, in which everybody does what they have to.</summary>
     private void Pass(TimeSpan time)
@@ -308,9 +195,15 @@ internal sealed class ClusterSimulation : IAsyncDisposable
 
     private void Carry(SimulatedProcess process, SentRequest request)
     {
-        if (request.Answer.Task.IsCompleted && world.Chance(0.5))
+        if (request.IsCancelled)
         {
-            return; // Nobody waits for it any more, and it has not reached the server.
+            if (!request.IsWatch && world.Chance(0.5))
+            {
+                answers.Answer(request); // It had reached the server.
+            }
+
+            request.Cancel();
+            return;
         }
 
         if (!isCalm && world.Chance(0.005))
@@ -324,11 +217,10 @@ internal sealed class ClusterSimulation : IAsyncDisposable
         }
         else
         {
-            var (code, body) = world.Server.Answer(request.Method, request.Path, request.Body, request.ContentType);
-            if (!isCalm && world.Chance(0.005))
+            var (code, body) = answers.Answer(request);
+            if (!isCalm && world.Chance(request.IsBinding ? 0.2 : request.Method == "GET" ? 0.005 : 0.03))
             {
-                world.Seen.Add("broken");
-                request.Break();
+                Break(process, request);
             }
             else
             {

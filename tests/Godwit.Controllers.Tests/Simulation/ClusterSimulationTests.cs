@@ -5,7 +5,9 @@ namespace Godwit.Controllers.Tests.Simulation;
 /// <summary>Runs whole clusters from seeds. A failing seed is printed with its story; <c>GODWIT_CLUSTER_SEEDS</c> sets how many are run, <c>GODWIT_CLUSTER_FIRST</c> the first.</summary>
 public sealed class ClusterSimulationTests : IDisposable
 {
-    private const int SeedsByDefault = 3;
+    /// <summary>What they must be enough for: <see cref="What_is_broken_is_caught_by_name_by_a_seed_that_is_run_by_default"/>.</summary>
+    private const int SeedsByDefault = 8;
+
     private const int Happenings = 30;
 
     private readonly string folder = Directory.CreateTempSubdirectory("godwit-simulation-").FullName;
@@ -35,8 +37,28 @@ public sealed class ClusterSimulationTests : IDisposable
         Assert.Equal(one.Digest, two.Digest);
     }
 
+    [Theory]
+    [InlineData(nameof(ClusterMutation.BindsTwice), "NeverMoved")]
+    [InlineData(nameof(ClusterMutation.BindsTwice), "NeverTwoRunning")]
+    [InlineData(nameof(ClusterMutation.ForgetsBindings), "NeverOvercommitted")]
+    [InlineData(nameof(ClusterMutation.AsksForNoLease), "NeverSilentWhileHeard")]
+    [InlineData(nameof(ClusterMutation.WaitsForNoAgent), "NeverGoneWhileRunning")]
+    public async Task What_is_broken_is_caught_by_name_by_a_seed_that_is_run_by_default(string mutation, string invariant)
+    {
+        for (var seed = 1; seed <= SeedsByDefault; seed++)
+        {
+            var (_, world) = await RunAsync(seed, Happenings, Enum.Parse<ClusterMutation>(mutation), invariant);
+            if (world.IsBroken(invariant))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail($"{mutation} was not caught by {SeedsByDefault} seeds");
+    }
+
     /// <summary>On a thread of its own, where no context of the test's takes tasks away from the simulation.</summary>
-    private async Task<(string? Violation, ClusterWorld World)> RunAsync(int seed, int happenings)
+    private async Task<(string? Violation, ClusterWorld World)> RunAsync(int seed, int happenings, ClusterMutation mutation = ClusterMutation.None, string? sought = null)
     {
         var done = new TaskCompletionSource<(string?, ClusterWorld)>(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var simulation = new Disposer();
@@ -45,7 +67,7 @@ public sealed class ClusterSimulationTests : IDisposable
             try
             {
                 SynchronizationContext.SetSynchronizationContext(null);
-                simulation.Made = new ClusterSimulation(seed, folder);
+                simulation.Made = new ClusterSimulation(seed, folder, mutation, sought);
                 done.SetResult((simulation.Made.Run(happenings), simulation.Made.World));
             }
             catch (Exception error)

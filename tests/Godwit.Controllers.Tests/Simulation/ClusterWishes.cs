@@ -10,6 +10,9 @@ namespace Godwit.Controllers.Tests.Simulation;
 /// <summary>Somebody who asks the cluster for things and keeps changing their mind, and what of it is still missing.</summary>
 internal sealed class ClusterWishes(ClusterWorld world)
 {
+    public const int WebMax = 6;
+    public const int DatabaseMax = 3;
+
     private const string Namespace = "default";
     private const string Vital = "vital";
     private const int Completions = 6;
@@ -54,16 +57,22 @@ internal sealed class ClusterWishes(ClusterWorld world)
         AskForJob();
     }
 
+    /// <summary>Other numbers are asked for.</summary>
+    public void Scale(int web, int database)
+    {
+        (webReplicas, databaseReplicas) = (web, database);
+        Tell("scale", $"{webReplicas} web and {databaseReplicas} db are asked for");
+        Patch<Deployment>("web", new JsonObject { ["replicas"] = webReplicas });
+        Patch<StatefulSet>("db", new JsonObject { ["replicas"] = databaseReplicas });
+    }
+
     /// <summary>Something else is asked for, or a pod is deleted.</summary>
     public void Change()
     {
         switch (world.Random.Next(7))
         {
             case 0:
-                (webReplicas, databaseReplicas) = (world.Random.Next(0, 7), world.Random.Next(0, 4));
-                Tell("scale", $"{webReplicas} web and {databaseReplicas} db are asked for");
-                Patch<Deployment>("web", new JsonObject { ["replicas"] = webReplicas });
-                Patch<StatefulSet>("db", new JsonObject { ["replicas"] = databaseReplicas });
+                Scale(world.Random.Next(0, WebMax + 1), world.Random.Next(0, DatabaseMax + 1));
                 break;
             case 1:
                 Tell("version", $"version {++version} of web and log is asked for");

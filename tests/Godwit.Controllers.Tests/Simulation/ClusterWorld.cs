@@ -67,8 +67,13 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
     /// <summary>The broken invariants, by name, each once; null when there is none.</summary>
     public string? Violation => violations.Count == 0 ? null : string.Join('\n', violations);
 
+    /// <summary>The invariant that is to be seen broken, of a run for that alone.</summary>
+    public string? Sought { get; init; }
+
     /// <summary>Whether all has been seen that a violation was to show.</summary>
-    public bool IsOver => violations.Count > 0 && Now - firstViolation > Aftermath;
+    public bool IsOver => Sought is null ? violations.Count > 0 && Now - firstViolation > Aftermath : IsBroken(Sought);
+
+    public bool IsBroken(string invariant) => violations.Exists(known => known.StartsWith(invariant + ":", StringComparison.Ordinal));
 
     public string Story => string.Join('\n', story);
 
@@ -83,7 +88,7 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
 
     public void Check(bool holds, string invariant, Func<string> detail)
     {
-        if (holds || violations.Exists(known => known.StartsWith(invariant + ":", StringComparison.Ordinal)))
+        if (holds || IsBroken(invariant))
         {
             return;
         }

@@ -18,7 +18,10 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
     /// <summary>A pod of a job ends after its agent has looked at it so often.</summary>
     private const int LooksToEnd = 6;
 
+    private static readonly TimeSpan WordAfterBeat = TimeSpan.FromSeconds(1);
+
     private readonly SortedDictionary<string, (ResourceKey Pod, int Looks)> running = new(StringComparer.Ordinal);
+    private DateTimeOffset beat;
 
     public string Name { get; } = name;
 
@@ -44,7 +47,7 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
         Beat();
     }
 
-    /// <summary>Renews the lease, and says that the node is ready where somebody doubts it.</summary>
+    /// <summary>Renews the lease. That the node is ready, where somebody doubts it, it says a little later (<see cref="Look"/>), as a request takes its time.</summary>
     public void Beat()
     {
         var spec = new LeaseSpec { HolderIdentity = Name, LeaseDurationSeconds = 40, RenewTime = world.Now };
@@ -53,14 +56,12 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
             server.Create(new Lease { Metadata = new ObjectMeta { Namespace = NamespaceNames.KubeNodeLease, Name = Name }, Spec = spec });
         }
 
-        if (server.Find<Node>("", Name) is not { } node)
+        if (server.Find<Node>("", Name) is null)
         {
             Join();
         }
-        else if (!node.Status.Conditions.Any(condition => condition is { Type: NodeConditionTypes.Ready, Status: ConditionStatuses.True }))
-        {
-            server.TryPatch<Node>("", Name, new JsonObject { ["status"] = new JsonObject { ["conditions"] = new JsonArray(Ready()) } }, "status");
-        }
+
+        beat = world.Now;
     }
 
     /// <summary>Its host loses its power, and everything that ran on it with it.</summary>
@@ -73,6 +74,7 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
     /// <summary>The agent looks at what is bound to it.</summary>
     public void Look()
     {
+        SayReady();
         foreach (var pod in world.Pods.Values.Where(pod => pod.Spec.NodeName == Name).ToList())
         {
             Tend(pod);
@@ -81,6 +83,15 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
         foreach (var uid in running.Keys.Except(world.Pods.Values.Select(pod => pod.Metadata.Uid), StringComparer.Ordinal).ToList())
         {
             running.Remove(uid);
+        }
+    }
+
+    private void SayReady()
+    {
+        var sinceBeat = world.Now - beat;
+        if (sinceBeat >= WordAfterBeat && sinceBeat <= BeatInterval && server.Find<Node>("", Name) is { } node && !node.Status.Conditions.Any(condition => condition is { Type: NodeConditionTypes.Ready, Status: ConditionStatuses.True }))
+        {
+            server.TryPatch<Node>("", Name, new JsonObject { ["status"] = new JsonObject { ["conditions"] = new JsonArray(Ready()) } }, "status");
         }
     }
 

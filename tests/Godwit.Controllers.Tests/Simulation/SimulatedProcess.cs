@@ -120,6 +120,8 @@ internal sealed class SimulatedProcess
 /// <summary>A request on its way.</summary>
 internal sealed class SentRequest
 {
+    private readonly CancellationToken cancelled;
+
     public SentRequest(HttpRequestMessage message, DateTimeOffset at, CancellationToken cancelled)
     {
         Method = message.Method.Method;
@@ -127,7 +129,7 @@ internal sealed class SentRequest
         At = at;
         Body = message.Content is null ? [] : message.Content.ReadAsByteArrayAsync(CancellationToken.None).GetAwaiter().GetResult();
         ContentType = message.Content?.Headers.ContentType?.MediaType;
-        cancelled.Register(() => Answer.TrySetCanceled(cancelled));
+        this.cancelled = cancelled;
     }
 
     public string Method { get; }
@@ -140,10 +142,17 @@ internal sealed class SentRequest
 
     public string? ContentType { get; }
 
-    /// <summary>Completed by the simulation, and by who stops waiting.</summary>
+    /// <summary>Who sent it waits no longer, and is to be told so by <see cref="Cancel"/>: not where it is cancelled, for that may be inside a task.</summary>
+    public bool IsCancelled => cancelled.IsCancellationRequested;
+
+    /// <summary>Completed by the simulation alone.</summary>
     public TaskCompletionSource<HttpResponseMessage> Answer { get; } = new();
 
     public bool IsWatch => Path.Contains("watch=true", StringComparison.Ordinal);
+
+    public bool IsBinding => Method == "POST" && Path.EndsWith("/binding", StringComparison.Ordinal);
+
+    public void Cancel() => Answer.TrySetCanceled(cancelled);
 
     /// <summary>Never reached the server, so it is sent again whatever it was.</summary>
     public void Lose() => Answer.TrySetException(new HttpRequestException(HttpRequestError.ConnectionError, "the network is down"));
@@ -163,6 +172,8 @@ internal sealed class OpenWatch(SimulatedServer server, string path, DateTimeOff
     // By a selector, which nothing in the simulation fits.
     private readonly bool isNarrowed = path.Contains("labelSelector=", StringComparison.Ordinal);
     private byte[]? next;
+
+    public string Plural => resource.Definition.Plural;
 
     /// <summary>When the server last said anything.</summary>
     public DateTimeOffset Heard { get; private set; } = opened;

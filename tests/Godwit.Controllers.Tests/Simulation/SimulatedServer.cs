@@ -122,6 +122,21 @@ internal sealed class SimulatedServer : IAsyncDisposable
         Assert.True(code is 200 or 202 or 404, $"HTTP {code}: {Encoding.UTF8.GetString(body)}");
     }
 
+    /// <summary>Writes past everything that the server holds to, as only a broken one would; nothing when there is no such object.</summary>
+    public void Overwrite<T>(string @namespace, string name, Action<JsonObject> change)
+        where T : Resource, IResource<T>
+    {
+        var resource = parts.Resources.Find(T.Type.Group, T.Type.Version, T.Type.Plural)!;
+        var key = resource.Key(@namespace, name);
+        if (Now(store.GetAsync(key, CancellationToken.None)) is { } item)
+        {
+            var stored = resource.Form.Decode(item.Value.Span, item.ModRevision);
+            change(stored);
+            Now(store.UpdateAsync(key, resource.Form.Encode(stored), item.ModRevision, CancellationToken.None));
+            Gather();
+        }
+    }
+
     /// <summary>The line of a watch for a change, or null when it is about another kind or namespace.</summary>
     public byte[]? LineOf(StoreEvent change, ServedResource resource, string @namespace)
     {
