@@ -32,7 +32,7 @@ internal sealed class WritesInDoubt<T>(ResourceClient<T> client, ResourceCache<T
     /// <summary>Shows the cache what came of the writes that had no answer. As long as the server cannot be asked this fails, and nothing is to be given out.</summary>
     public async Task SettleAsync(CancellationToken stopping)
     {
-        foreach (var key in keys.Keys)
+        foreach (var key in keys.Keys.Order()) // Whatever the hash of the day, the same.
         {
             if (await client.FindAsync(key, stopping) is { } there)
             {

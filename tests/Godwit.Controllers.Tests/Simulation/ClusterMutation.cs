@@ -19,6 +19,9 @@ internal enum ClusterMutation
 
     /// <summary>The server lets a pod go at once that is deleted, though its node runs it.</summary>
     WaitsForNoAgent,
+
+    /// <summary>The server lets every pod be evicted, whatever its budget says.</summary>
+    EvictsFreely,
 }
 
 /// <summary>How the server answers the processes, broken or not.</summary>
@@ -34,6 +37,13 @@ internal sealed class MutatedAnswers(SimulatedServer server, ClusterMutation mut
         return Answer("POST", Pod.Type.Path(pod.Metadata.Namespace, pod.Metadata.Name, "binding"), Encoding.UTF8.GetBytes(binding), "application/json").Code;
     }
 
+    /// <summary>Evicts a pod, as somebody does who drains its node; the code of the answer.</summary>
+    public int Evict(Pod pod)
+    {
+        var eviction = $$"""{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"{{pod.Metadata.Name}}","namespace":"{{pod.Metadata.Namespace}}"} }""";
+        return Answer("POST", Pod.Type.Path(pod.Metadata.Namespace, pod.Metadata.Name, "eviction"), Encoding.UTF8.GetBytes(eviction), "application/json").Code;
+    }
+
     public (int Code, byte[] Body) Answer(SentRequest request) => Answer(request.Method, request.Path, request.Body, request.ContentType);
 
     private (int Code, byte[] Body) Answer(string method, string pathAndQuery, byte[] body, string? contentType)
@@ -46,6 +56,8 @@ internal sealed class MutatedAnswers(SimulatedServer server, ClusterMutation mut
             case ClusterMutation.WaitsForNoAgent when method == "DELETE" && path[^2] == "pods":
                 server.Overwrite<Pod>(path[^3], path[^1], pod => ((JsonObject)pod["metadata"]!).Remove("finalizers"));
                 break;
+            case ClusterMutation.EvictsFreely when method == "POST" && path[^1] == "eviction":
+                return server.Answer("DELETE", pathAndQuery[..pathAndQuery.LastIndexOf('/')]);
         }
 
         var answer = server.Answer(method, pathAndQuery, body, contentType);

@@ -107,7 +107,7 @@ internal sealed partial class ClusterSimulation
         }
 
         var pod = bound[world.Random.Next(bound.Count)];
-        var node = world.Nodes.Find(node => node.Name != pod.Spec.NodeName)!;
+        var node = world.Nodes.Where(node => node.Name != pod.Spec.NodeName).OrderBy(node => node.IsSilent).First();
         var code = answers.Bind(pod, node.Name);
         Tell("bound again", $"{pod.Metadata.Name}, which is on {pod.Spec.NodeName}, is bound to {node.Name} too, and the server says {code}");
     }

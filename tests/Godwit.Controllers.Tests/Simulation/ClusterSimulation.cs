@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Godwit.Controllers.Tests.Simulation;
@@ -19,6 +20,9 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
 
     /// <summary>By this time after the last faults all is as was asked. The process that leads then looks at everything later than that, so it is what it was told of that must have brought it there.</summary>
     private static readonly TimeSpan SettleBound = Controller<string>.ResyncPeriod - TimeSpan.FromSeconds(90);
+
+    /// <summary>In this time a node is empty that is drained, when nothing else happens.</summary>
+    private static readonly TimeSpan DrainBound = TimeSpan.FromMinutes(3);
 
     /// <summary>The lease of the process that was killed ends in this time, and another leads.</summary>
     private static readonly TimeSpan TakeOver = TimeSpan.FromSeconds(40);
@@ -85,11 +89,46 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
         Forget();
         isCalm = true;
         Heal();
+        Settle();
+        wishes.Protect();
+        Settle();
+        Drain();
+        Settle();
+    }
+
+    private void Settle()
+    {
         for (var until = world.Now + SettleBound; !world.IsOver && wishes.Missing() is { Length: > 0 } missing;)
         {
             world.Check(world.Now < until, "AsAsked", () => missing);
             Pass(TimeSpan.FromSeconds(5));
         }
+    }
+
+    /// <summary>Somebody empties one node after the other of its web, by evictions, asking again for those that were refused.</summary>
+    private void Drain()
+    {
+        world.HealthyMin = ClusterWishes.HealthyMin;
+        foreach (var node in world.Nodes)
+        {
+            Tell("drain", $"{node.Name} is drained");
+            world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = true } });
+            for (var until = world.Now + DrainBound; !world.IsOver && wishes.WebOn(node.Name) is { Count: > 0 } left;)
+            {
+                world.Check(world.Now < until, "DrainEnds", () => $"{left.Count} web are on {node.Name}");
+                foreach (var pod in left.Where(pod => pod.Metadata.DeletionTimestamp is null))
+                {
+                    world.Seen.Add($"evicted {answers.Evict(pod)}");
+                    world.Observe();
+                }
+
+                Pass(TimeSpan.FromSeconds(1));
+            }
+
+            world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = false } });
+        }
+
+        world.HealthyMin = 0;
     }
 
     /// <summary>Time passes, in which everybody does what they have to.</summary>

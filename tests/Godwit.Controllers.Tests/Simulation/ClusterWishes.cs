@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Godwit.Api.Apps.V1;
 using Godwit.Api.Batch.V1;
 using Godwit.Api.Discovery.V1;
+using Godwit.Api.Policy.V1;
 using Godwit.Api.Scheduling.V1;
 using Godwit.Controllers.Workloads;
 
@@ -12,6 +13,11 @@ internal sealed class ClusterWishes(ClusterWorld world)
 {
     public const int WebMax = 6;
     public const int DatabaseMax = 3;
+
+    /// <summary>So many web stay healthy whoever is evicted, once they are protected.</summary>
+    public const int HealthyMin = Protected - 1;
+
+    private const int Protected = 4;
 
     private const string Namespace = "default";
     private const string Vital = "vital";
@@ -64,6 +70,13 @@ internal sealed class ClusterWishes(ClusterWorld world)
         Tell("scale", $"{webReplicas} web and {databaseReplicas} db are asked for");
         Patch<Deployment>("web", new JsonObject { ["replicas"] = webReplicas });
         Patch<StatefulSet>("db", new JsonObject { ["replicas"] = databaseReplicas });
+    }
+
+    /// <summary>So many web are asked for that some node has two of them, and all but one are to stay healthy whoever is evicted.</summary>
+    public void Protect()
+    {
+        Scale(Protected, databaseReplicas);
+        Server.Create(new PodDisruptionBudget { Metadata = Named("web"), Spec = new PodDisruptionBudgetSpec { MinAvailable = new IntOrText(HealthyMin, null), Selector = Selector("web") } });
     }
 
     /// <summary>Something else is asked for, or a pod is deleted.</summary>
@@ -173,6 +186,8 @@ internal sealed class ClusterWishes(ClusterWorld world)
             ],
         },
     };
+
+    public List<Pod> WebOn(string node) => [.. Of("web").Where(pod => pod.Spec.NodeName == node)];
 
     private List<Pod> Of(string app) => [.. world.Pods.Values.Where(pod => pod.Metadata.Labels.GetValueOrDefault("app") == app)];
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Godwit.Api.Coordination.V1;
 using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Storage;
+using Godwit.Controllers.Workloads;
 using Godwit.Store;
 using Microsoft.Extensions.Time.Testing;
 
@@ -18,6 +19,7 @@ namespace Godwit.Controllers.Tests.Simulation;
 /// <item><b>AddressOnce</b>: no two pods that have not ended have the same address.</item>
 /// <item><b>WithItsData</b>: a pod of a stateful set is on the node where its volume lies.</item>
 /// <item><b>NeverSilentWhileHeard</b>: no node is called silent whose agent has renewed its lease not long before.</item>
+/// <item><b>NeverBelowBudget</b>: evictions leave as many pods healthy as their disruption budget says; and <b>DrainEnds</b>: they go on.</item>
 /// <item><b>AsAsked</b>: once faults stop, everything becomes what was asked for, and is said to be.</item>
 /// <item><b>NothingStrays</b>: no controller leaves the simulation's thread or ends.</item>
 /// </list>
@@ -66,6 +68,9 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
 
     /// <summary>The broken invariants, by name, each once; null when there is none.</summary>
     public string? Violation => violations.Count == 0 ? null : string.Join('\n', violations);
+
+    /// <summary>So many web are to be healthy: evictions alone happen.</summary>
+    public int HealthyMin { get; set; }
 
     /// <summary>The invariant that is to be seen broken, of a run for that alone.</summary>
     public string? Sought { get; init; }
@@ -141,6 +146,8 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
         }
 
         Pods[key] = pod;
+        var healthy = Pods.Values.Count(each => each.Metadata.Labels.GetValueOrDefault("app") == "web" && each.Metadata.DeletionTimestamp is null && PodFacts.IsReady(each));
+        Check(healthy >= HealthyMin, "NeverBelowBudget", () => $"{healthy} web are healthy, and {HealthyMin} are to be whoever is evicted");
         Check(string.IsNullOrEmpty(before?.Spec.NodeName) || before.Spec.NodeName == pod.Spec.NodeName, "NeverMoved", () => $"{key} went from {before!.Spec.NodeName} to {pod.Spec.NodeName}");
         if (!string.IsNullOrEmpty(pod.Spec.NodeName) && string.IsNullOrEmpty(before?.Spec.NodeName))
         {

@@ -11,7 +11,7 @@ namespace Godwit.Controllers.Tests.Simulation;
 internal sealed class SimulatedNode(string name, SimulatedServer server, ClusterWorld world)
 {
     /// <summary>Three hold all that can be asked for, and two do not.</summary>
-    public const int Mebibytes = 700;
+    public const int Mebibytes = 600;
 
     public static readonly TimeSpan BeatInterval = TimeSpan.FromSeconds(5);
 
