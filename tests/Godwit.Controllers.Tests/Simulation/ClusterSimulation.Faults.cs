@@ -10,7 +10,7 @@ internal sealed partial class ClusterSimulation
     private void Happen()
     {
         var node = world.Nodes[world.Random.Next(world.Nodes.Count)];
-        switch (world.Random.Next(17))
+        switch (world.Random.Next(19))
         {
             case 0 or 1:
                 node.IsSilent = !node.IsSilent;
@@ -57,7 +57,7 @@ internal sealed partial class ClusterSimulation
             case 12:
                 Return(node);
                 break;
-            case 13:
+            case 13 or 14 or 15:
                 Crowd();
                 break;
             default:
