@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Godwit.Api.Groups.V1Alpha1;
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Client;
+using Event = Godwit.Api.Core.V1.Event;
 
 namespace Godwit.Real.Tests.Labs;
 
@@ -208,6 +209,9 @@ public sealed class GroupMoveTests(FourGuests four) : IClassFixture<FourGuests>
 
         Assert.Equal(("Succeeded", 4, "RunAll"), (Text(moved, "phase"), Measured(moved, "moved"), moved["status"]!["service"]!["decision"]!.GetValue<string>()));
         Assert.InRange(Measured(moved, "retries"), 1, 2);
+        await Eventually.IsTrueAsync("an event tells of the attempt that returned", Bound, async () =>
+            (await Lab.Cluster.For<Event>().ListAsync(new ListOptions { Namespace = "default" }, TestContext.Current.CancellationToken)).Items
+                .Any(each => each.Reason == "GroupReturned" && each.InvolvedObject.Name == moved["metadata"]!["name"]!.GetValue<string>()));
         await AllMustBeWholeAsync("node-2", counters);
         var measured = (await MovesOfAsync(moved)).Select(move => move.Status.Measurement!).ToList();
         Assert.True(measured.Max(each => each.PausedTimestamp) < measured.Min(each => each.RunningTimestamp), "One of them ran at its target before another had stopped.");
