@@ -28,6 +28,7 @@ public sealed class ClusterExamplesTests(ExampleLab example)
 
         // A connection for each request: what is open stays with the page that it was led to.
         using var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero, UseProxy = false }) { BaseAddress = await PageAsync(cluster, 30080), Timeout = TimeSpan.FromSeconds(20) };
+        await AnswersAsync(client);
         using var form = new FormUrlEncodedContent([new("name", "a <reader>"), new("text", "it works")]);
         using (var signed = await client.PostAsync(client.BaseAddress, form, Stopping))
         {
@@ -87,6 +88,20 @@ public sealed class ClusterExamplesTests(ExampleLab example)
     /// <summary>At the port of the node: by the guests' gateway, for the node's own address is the loopback's here.</summary>
     private static async Task<Uri> PageAsync(HostCluster cluster, int port) =>
         new($"http://{await KubectlAsync(cluster, "get", "configmap", "godwit-network", "--namespace", "kube-system", "-o", "jsonpath={.data.gateway}")}:{port}/");
+
+    /// <summary>That its pods are ready is known a moment before the node leads anybody to them.</summary>
+    private static Task AnswersAsync(HttpClient client) => Eventually.IsTrueAsync($"{client.BaseAddress} answers", HostCluster.Bound, async () =>
+    {
+        try
+        {
+            using var answer = await client.GetAsync(client.BaseAddress, Stopping);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    });
 
     private static async Task<string> UidAsync(HostCluster cluster) => await KubectlAsync(cluster, "get", "pod", "db-0", "--ignore-not-found", "-o", "jsonpath={.metadata.uid}");
 
