@@ -82,7 +82,7 @@ public sealed class SuspendTests(GodwitLab lab)
                 (await lab.GodwitAsync("vm", "suspend", guest.Name, "--wait")).MustSucceed();
             }
 
-            var killed = KillAtAsync(guest, node, stage);
+            var killed = KillAtAsync(await WitnessAsync(guest, node), stage);
             (await lab.GodwitAsync("vm", isWaking ? "resume" : "suspend", guest.Name)).MustSucceed();
             await killed;
             Assert.True(guest.ProcessIds().Count <= 1);
@@ -103,7 +103,7 @@ public sealed class SuspendTests(GodwitLab lab)
         await using var guest = await TinyGuest.StartAsync(lab, "awake", "tiny.rate=20M tiny.set=32M tiny.ballast=64M", memoryMib: 256);
         var node = await guest.NodeAsync();
         var counter = await guest.CounterAsync();
-        var killed = KillAtAsync(guest, node, "Suspending");
+        var killed = KillAtAsync(await WitnessAsync(guest, node), "Suspending");
         (await lab.GodwitAsync("vm", "suspend", guest.Name)).MustSucceed();
         await killed;
         (await lab.GodwitAsync("vm", "resume", guest.Name)).MustSucceed();
@@ -120,15 +120,17 @@ public sealed class SuspendTests(GodwitLab lab)
     private async Task<string> StateFileAsync(TinyGuest guest, string node) =>
         Path.Combine(lab.AgentFolder(node), "machines", (await guest.FindAsync())!.Metadata.Uid, "guest.state");
 
-    private async Task KillAtAsync(TinyGuest guest, string node, string stage)
+    /// <summary>What is to be watched, found out before anything begins: a stage lasts for some tenths of a second.</summary>
+    private async Task<(string Record, int Agent)> WitnessAsync(TinyGuest guest, string node) =>
+        (Path.Combine(lab.AgentFolder(node), "incarnations", $"{(await guest.FindAsync())!.Metadata.Uid}.json"), lab.AgentProcessId(node));
+
+    private static async Task KillAtAsync((string Record, int Agent) witness, string stage)
     {
-        var record = Path.Combine(lab.AgentFolder(node), "incarnations", $"{(await guest.FindAsync())!.Metadata.Uid}.json");
-        var agent = lab.AgentProcessId(node);
         await Eventually.IsTrueAsync(
             $"the agent has written down that the guest is {stage}",
             Bound,
-            () => Task.FromResult(File.ReadAllText(record).Contains($"\"{stage}\"", StringComparison.OrdinalIgnoreCase)),
+            () => Task.FromResult(File.ReadAllText(witness.Record).Contains($"\"{stage}\"", StringComparison.OrdinalIgnoreCase)),
             TimeSpan.FromMilliseconds(1));
-        await GodwitLab.KillAsync(agent);
+        await GodwitLab.KillAsync(witness.Agent);
     }
 }
