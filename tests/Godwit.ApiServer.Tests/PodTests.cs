@@ -28,6 +28,41 @@ public sealed class PodTests
     }
 
     [Fact]
+    public async Task A_binding_sets_the_node_says_that_the_pod_is_scheduled_and_makes_nobody_the_manager_of_it()
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        var (_, made) = await server.GetAsync(Pods + "/p");
+
+        Assert.Equal(HttpStatusCode.Created, await BindAsync(server, "p", "n1"));
+
+        var (_, bound) = await server.GetAsync(Pods + "/p");
+        Assert.Equal("n1", (string?)bound["spec"]!["nodeName"]);
+        Assert.Equal((long)made["metadata"]!["generation"]! + 1, (long)bound["metadata"]!["generation"]!);
+        Assert.Equal(["PodScheduled True"], bound["status"]!["conditions"]!.AsArray().Select(condition => $"{condition!["type"]} {condition["status"]}"));
+        Assert.True(JsonNode.DeepEquals(made["metadata"]!["managedFields"], bound["metadata"]!["managedFields"]));
+        bound["spec"]!.AsObject().Remove("nodeName");
+        Assert.True(JsonNode.DeepEquals(made["spec"], bound["spec"]));
+    }
+
+    [Theory]
+    [InlineData("""{"target":{"kind":"Node","name":"../n1"}}""", HttpStatusCode.UnprocessableEntity)]
+    [InlineData("""{"target":{"kind":"Node","name":""}}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"target":{"kind":"Pod","name":"n1"}}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"metadata":{"name":"q"},"target":{"kind":"Node","name":"n1"}}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"metadata":{"uid":"00000000-0000-0000-0000-000000000000"},"target":{"kind":"Node","name":"n1"}}""", HttpStatusCode.Conflict)]
+    public async Task A_binding_that_names_no_node_or_another_pod_is_refused_and_changes_nothing(string binding, HttpStatusCode expected)
+    {
+        await using var server = await TestServer.StartAsync();
+        await CreateAsync(server, "p");
+        var (_, made) = await server.GetAsync(Pods + "/p");
+
+        Assert.Equal(expected, (await server.PostAsync(Pods + "/p/binding", binding)).Code);
+
+        Assert.True(JsonNode.DeepEquals(made, (await server.GetAsync(Pods + "/p")).Body));
+    }
+
+    [Fact]
     public async Task A_pod_that_was_never_bound_goes_at_once_and_is_not_bound_any_more()
     {
         await using var server = await TestServer.StartAsync();

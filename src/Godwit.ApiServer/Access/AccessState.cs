@@ -149,16 +149,27 @@ internal sealed class AccessState
 
     private void SetPod(StoreItem item, StoreItem? before)
     {
-        // Most writes of a pod are of its status, which says nothing here.
-        if (before is not null && TopLevel.Slice(before.Value.Span, "spec"u8).SequenceEqual(TopLevel.Slice(item.Value.Span, "spec"u8)))
+        // Most writes of a pod are of its status, which says nothing here; and a binding says no more than where it is.
+        if (before is { } there && TopLevel.Slice(there.Value.Span, "spec"u8) is { IsEmpty: false } was && TopLevel.Slice(item.Value.Span, "spec"u8) is { IsEmpty: false } spec)
         {
-            return;
+            if (spec.SequenceEqual(was))
+            {
+                return;
+            }
+
+            if (TopLevel.AreSameBut(was, spec, "nodeName"u8, out var node))
+            {
+                PlacePod(item.Key, node);
+                return;
+            }
         }
 
         var pod = Read<Pod>(item);
         References.SetReferences(item.Key, WorkloadReferences.Of(pod));
-        References.SetPlacement(item.Key, pod.Spec.NodeName is { Length: > 0 } node ? new Placement(item.Key, node) : null);
+        PlacePod(item.Key, pod.Spec.NodeName);
     }
+
+    private void PlacePod(string key, string? node) => References.SetPlacement(key, node is { Length: > 0 } ? new Placement(key, node) : null);
 
     /// <summary>Where a move brings its guest; null before that is decided and once the move has ended.</summary>
     private Placement? TargetOf(VirtualMachineInstanceMigration move) =>

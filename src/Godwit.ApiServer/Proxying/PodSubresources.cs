@@ -116,30 +116,43 @@ internal sealed class PodSubresources(IRevisionStore store, ServedResources reso
             throw StatusException.BadRequest("target: a binding must name a Node");
         }
 
-        await writer.UpdateAsync(WriteContext.Of(request, resource), pod =>
+        if (Names.CheckDnsSubdomain(node) is { } wrong)
         {
-            var meta = Meta.Of(pod);
-            if (body.TextAt("metadata", "uid") is { Length: > 0 } uid && uid != meta.Uid)
-            {
-                throw StatusException.Conflict(request.Info.Subject, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta.Uid}");
-            }
+            FieldErrors.ThrowIfAny([FieldError.Invalid("target.name", node, wrong)], request.Info.Subject);
+        }
 
-            if (meta.IsDeleting)
-            {
-                throw StatusException.Conflict(request.Info.Subject, $"pod {meta.Name} is being deleted, cannot be assigned to a host");
-            }
+        var named = body.TextAt("metadata", "name") ?? "";
+        if (named.Length > 0 && named != request.Info.Name)
+        {
+            throw StatusException.BadRequest($"the name of the object ({named}) does not match the name on the URL ({request.Info.Name})");
+        }
 
-            if (pod.TextAt("spec", "nodeName") is { Length: > 0 } there)
-            {
-                throw StatusException.Conflict(request.Info.Subject, $"pod {meta.Name} is already assigned to node \"{there}\"");
-            }
-
-            pod.GetOrAddObject("spec")["nodeName"] = node;
-            SayThatItIsScheduled(pod);
-            PodFinalizer.PutOn(pod);
-            return pod;
-        });
+        await writer.AssignAsync(WriteContext.Of(request, resource), pod => Assign(pod, node, body.TextAt("metadata", "uid") ?? "", request.Info.Subject));
         await ResourceHandler.AnswerSuccessAsync(request, 201, new StatusDetails());
+    }
+
+    private void Assign(JsonObject pod, string node, string uid, StatusSubject subject)
+    {
+        var meta = Meta.Of(pod);
+        if (uid.Length > 0 && uid != meta.Uid)
+        {
+            throw StatusException.Conflict(subject, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta.Uid}");
+        }
+
+        if (meta.IsDeleting)
+        {
+            throw StatusException.Conflict(subject, $"pod {meta.Name} is being deleted, cannot be assigned to a host");
+        }
+
+        if (pod.TextAt("spec", "nodeName") is { Length: > 0 } there)
+        {
+            throw StatusException.Conflict(subject, $"pod {meta.Name} is already assigned to node \"{there}\"");
+        }
+
+        pod.GetOrAddObject("spec")["nodeName"] = node;
+        meta.Generation++;
+        SayThatItIsScheduled(pod);
+        PodFinalizer.PutOn(pod);
     }
 
     /// <summary>In the same write: a pod with a node is scheduled, whatever was said while there was none for it.</summary>

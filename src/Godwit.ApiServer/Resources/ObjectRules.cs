@@ -77,7 +77,7 @@ internal static class ObjectRules
             result = existing.DeepClone().AsObject();
             SetOrRemove(result, "status", updated["status"]);
         }
-        else if (write.Resource.Definition.HasStatus && write.Subresource != "binding") // A binding says in the status that it was made.
+        else if (write.Resource.Definition.HasStatus)
         {
             SetOrRemove(result, "status", existing["status"]);
         }

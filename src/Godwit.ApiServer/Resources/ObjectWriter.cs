@@ -114,6 +114,28 @@ internal sealed class ObjectWriter(IRevisionStore store, Admission admission, Ti
         throw LostAllRaces(write);
     }
 
+    /// <summary>
+    /// Sets of an object what the server itself decides. The object was held to its kind's rules when it was stored and is not
+    /// held to them again, and nobody becomes the manager of what is set: that is what makes a binding cheap, of which a full
+    /// cluster makes thousands a second. The caller answers for what it sets.
+    /// </summary>
+    /// <returns>What is stored now.</returns>
+    public async Task<StoredObject> AssignAsync(WriteContext write, Action<JsonObject> change)
+    {
+        for (var attempt = 1; attempt <= AttemptsMax; attempt++)
+        {
+            var item = await store.GetAsync(write.Key, write.Stopping) ?? throw StatusException.NotFound(write.Subject);
+            var resource = write.Resource.Form.Decode(item.Value.Span, item.ModRevision);
+            change(resource);
+            if (await SwapAsync(write, item, resource, new WriteRoom(write.Stopping)) is { } stored)
+            {
+                return stored;
+            }
+        }
+
+        throw LostAllRaces(write);
+    }
+
     /// <summary>Applies a configuration: makes the object, or changes of it what the configuration says and said before.</summary>
     public async Task<(StoredObject Object, bool Created)> ApplyAsync(WriteContext write, ApplyRequest apply)
     {
