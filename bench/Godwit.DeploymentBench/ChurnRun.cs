@@ -4,21 +4,35 @@ using Godwit.Linux.Commands;
 
 namespace Godwit.DeploymentBench;
 
-/// <summary>Pods and a service that come and go, again and again, and what of them is left on the host: mounts, namespaces, links, rules, cgroups, processes, descriptors, memory.</summary>
+/// <summary>
+/// Pods and a service that come and go, again and again, and what of them is left on the host: mounts, namespaces, links, rules, cgroups, processes, descriptors, memory. Memory is judged from
+/// <see cref="JudgedRoundsMin"/> rounds on: a process may grow while it learns its load, so the last third of the rounds is held against the third before it.
+/// </summary>
 internal static class ChurnRun
 {
     private const int Pods = 20;
+    private const int JudgedRoundsMin = 30;
+
+    /// <summary>What the median of a third may be above that of the one before: a collector's own ups and downs.</summary>
+    private const double GrowthMax = 1.05;
+
     private static readonly string[] Nodes = ["node-1", "node-2"];
 
-    /// <returns>Whether nothing was left; memory and descriptors are told and not judged.</returns>
+    /// <returns>Whether nothing was left and nothing grows; descriptors are told and not judged.</returns>
     public static async Task<bool> RunAsync(GodwitLab lab, int rounds, CancellationToken stopping)
     {
         await RoundAsync(lab, stopping); // What is made once and kept is made now.
         var before = await CountAsync(lab, stopping);
+        var memory = ProcessesOf(lab).ToDictionary(process => process.Name, _ => new List<double>());
         for (var round = 1; round <= rounds; round++)
         {
             await RoundAsync(lab, stopping);
-            Workload.Say($"churn {round} of {rounds}: {Pods} pods came and went; server {MegabytesOf(lab.ServerProcessId()):0.0} MB");
+            foreach (var (name, process) in ProcessesOf(lab))
+            {
+                memory[name].Add(MegabytesOf(process));
+            }
+
+            Workload.Say($"churn {round} of {rounds}: {Pods} pods came and went; {string.Join(", ", memory.Select(each => string.Create(CultureInfo.InvariantCulture, $"{each.Key} {each.Value[^1]:0.0} MB")))}");
         }
 
         var after = before;
@@ -37,8 +51,30 @@ internal static class ChurnRun
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name}{(isJudged ? "" : " (not judged)")} | {count:0.#} | {after[name].Count:0.#} |"));
         }
 
-        return Same(before, after);
+        return Same(before, after) & IsSteady(memory, rounds);
     }
+
+    /// <summary>Tells how the processes' memory went, and whether it came to rest.</summary>
+    private static bool IsSteady(Dictionary<string, List<double>> memory, int rounds)
+    {
+        if (rounds < JudgedRoundsMin)
+        {
+            return true;
+        }
+
+        Console.WriteLine("\n| memory, MB, median of a third of the rounds | first | second | last |\n|---|---|---|---|");
+        var isSteady = true;
+        foreach (var (name, samples) in memory)
+        {
+            var thirds = samples.Chunk((samples.Count + 2) / 3).Select(third => third.Order().ElementAt(third.Length / 2)).ToList();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {thirds[0]:0.0} | {thirds[1]:0.0} | {thirds[2]:0.0} |"));
+            isSteady &= thirds[2] <= thirds[1] * GrowthMax;
+        }
+
+        return isSteady;
+    }
+
+    private static IEnumerable<(string Name, int Id)> ProcessesOf(GodwitLab lab) => Nodes.Select(node => (node, lab.AgentProcessId(node))).Append(("server", lab.ServerProcessId()));
 
     private static async Task RoundAsync(GodwitLab lab, CancellationToken stopping)
     {
@@ -58,7 +94,7 @@ internal static class ChurnRun
             ["network namespaces"] = (Namespaces(), true),
             ["monitors of containers"] = (Monitors(lab.Folder), true),
         };
-        foreach (var (name, process) in Nodes.Select(node => (node, lab.AgentProcessId(node))).Append(("server", lab.ServerProcessId())))
+        foreach (var (name, process) in ProcessesOf(lab))
         {
             counts[$"{name}: memory, MB"] = (MegabytesOf(process), false);
             counts[$"{name}: descriptors"] = (Directory.GetFiles($"/proc/{process}/fd").Length, false);

@@ -259,6 +259,7 @@ internal sealed partial class Container
             return;
         }
 
+        await Executions.Spare.EndAsync(stopping);
         await EndMonitorAsync(stopping);
         await parts.Crun.DeleteAsync(Id, stopping);
         await ContainerNetworking.LeaveAsync(record, parts, stopping);

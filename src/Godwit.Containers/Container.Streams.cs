@@ -78,6 +78,7 @@ internal sealed partial class Container
         }
 
         FreeLastProcesses();
+        await Executions.Spare.EndIdleAsync(stopping);
         if (IsUnsaved)
         {
             await SaveAgainAsync(stopping);

@@ -105,6 +105,7 @@ internal sealed partial class Container : IDisposable
     internal async Task CloseAsync()
     {
         await gate.WaitAsync();
+        await Executions.Spare.EndAsync(CancellationToken.None);
         Dispose();
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Godwit.Containers.Monitoring;
 using Godwit.Containers.Runtime;
 using Godwit.Oci.Runtime;
 
@@ -15,6 +16,9 @@ internal sealed class ExecutionList(Container container, EngineParts parts)
     private const int ExecutionsMax = 1000;
 
     private readonly ConcurrentDictionary<string, Execution> executions = new(StringComparer.Ordinal);
+
+    /// <summary>The monitor of the next.</summary>
+    internal SpareMonitor Spare { get; } = new(container, parts);
 
     internal IReadOnlyList<string> Ids => [.. executions.Values.Where(one => one.Snapshot().ExitCode is null).Select(one => one.Id)];
 
@@ -34,6 +38,8 @@ internal sealed class ExecutionList(Container container, EngineParts parts)
         Forget();
         var execution = new Execution(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(ContainerId.Length / 2)), spec, container, parts);
         executions[execution.Id] = execution;
+        Monitors.PrepareToJoin(); // Its start is most often a few milliseconds away.
+        Spare.Ready(spec.Process);
         container.Tell("exec_create: " + string.Join(' ', spec.Process.Arguments), ("execID", execution.Id));
         return execution;
     }
@@ -74,13 +80,12 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
 {
     private int started;
     private volatile Attaching.MonitorConnection? line;
+    private volatile MonitorFolder? folder;
     private volatile ExecutionSnapshot snapshot = new(id, container.Id, spec, null, null);
 
     internal string Id => id;
 
     internal DateTimeOffset CreatedAt { get; } = parts.Time.GetUtcNow();
-
-    internal MonitorFolder Folder { get; } = container.Folder.Execution(id);
 
     internal ExecutionSnapshot Snapshot() => snapshot;
 
@@ -96,11 +101,13 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
         Attaching.MonitorConnection? connection = null;
         try
         {
-            Directory.CreateDirectory(Folder.Path);
             var process = BuildProcess(size);
-            await File.WriteAllBytesAsync(Folder.Configuration, JsonSerializer.SerializeToUtf8Bytes(process, RuntimeJson.Default.RuntimeProcess), stopping);
+            var form = spec.Process with { StandardInputOnce = true };
+            var monitor = await container.Executions.Spare.TakeAsync(form) ?? await parts.Monitors.PrepareAsync(folder = container.Folder.Execution(id), form, id, stopping);
+            folder = monitor.Folder;
+            await WriteAsync(process, monitor, stopping);
             var running = await parts.Monitors.ExecuteAsync(
-                Folder, spec.Process with { StandardInputOnce = true }, id, async token => line = connection = await Attaching.MonitorConnection.OpenAsync(Folder, token), stopping);
+                monitor, form.Terminal, async token => line = connection = await Attaching.MonitorConnection.OpenAsync(monitor.Folder, token), stopping);
             snapshot = snapshot with { ProcessId = running.ProcessId };
             container.Tell("exec_start: " + string.Join(' ', spec.Process.Arguments), ("execID", id));
             return new ExecutionSession(connection!, EndAsync(running.Ended));
@@ -113,7 +120,20 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
                 await connection.DisposeAsync();
             }
 
-            RemoveFolder();
+            folder?.Remove();
+            throw;
+        }
+    }
+
+    private static async Task WriteAsync(RuntimeProcess process, PreparedMonitor monitor, CancellationToken stopping)
+    {
+        try
+        {
+            await File.WriteAllBytesAsync(monitor.Folder.Configuration, JsonSerializer.SerializeToUtf8Bytes(process, RuntimeJson.Default.RuntimeProcess), stopping);
+        }
+        catch
+        {
+            await monitor.EndAsync(CancellationToken.None); // Its pipe must not end while there is something to execute.
             throw;
         }
     }
@@ -127,7 +147,7 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
             throw new ConflictException($"the execution {id} is not running");
         }
 
-        Container.Resize(Folder, size);
+        Container.Resize(folder!, size);
     }
 
     private RuntimeProcess BuildProcess(TerminalSize? size)
@@ -155,20 +175,14 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
         var code = await ended ?? 137;
         snapshot = snapshot with { ExitCode = code };
         container.Tell("exec_die", ("execID", id), ("exitCode", code.ToString(System.Globalization.CultureInfo.InvariantCulture)));
-        RemoveFolder();
+        _ = container.InBackgroundAsync(() => Task.Run(CleanUp), "clearing up after an execution"); // Whoever waits for the code does not wait for this.
         return code;
     }
 
-    private void RemoveFolder()
+    private void CleanUp()
     {
-        try
-        {
-            Directory.Delete(Folder.Path, recursive: true);
-        }
-        catch (IOException)
-        {
-            // The container's end takes it with its own.
-        }
+        folder?.Remove();
+        container.Executions.Spare.Ready(spec.Process);
     }
 }
 

@@ -1,3 +1,6 @@
+using System.Globalization;
+using Godwit.Linux.Processes;
+
 namespace Godwit.Containers;
 
 /// <summary>
@@ -52,6 +55,25 @@ internal sealed record MonitorFolder(string Path, string Subject)
     internal string Control => Combine("ctl");
 
     internal const string Socket = "attach";
+
+    /// <summary>The monitor, if it lives and has written down who it is.</summary>
+    internal ProcessIdentity? FindMonitor() =>
+        File.Exists(MonitorFile) && int.TryParse(File.ReadAllText(MonitorFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? ProcessIdentity.Find(id)
+            : null;
+
+    /// <summary>Takes away what an execution's monitor has left. What cannot be removed goes with the container's own folder.</summary>
+    internal void Remove()
+    {
+        try
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+        catch (IOException)
+        {
+            // The container's end takes it with its own.
+        }
+    }
 
     private string Combine(string name) => System.IO.Path.Combine(Path, name);
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Godwit.Linux.ControlGroups;
 using Godwit.Linux.Files;
 using Godwit.Linux.Processes;
@@ -27,6 +26,9 @@ namespace Godwit.Containers.Monitoring;
 /// </summary>
 internal sealed class Monitors : IDisposable
 {
+    /// <summary>Monitors that wait for an execution to be asked for, of all containers together; each takes about a megabyte.</summary>
+    internal const int SparesMax = 16;
+
     private const int WordsMax = 16 << 10;
 
     /// <summary>A host out of memory or with a stuck disk takes this long, not a healthy one.</summary>
@@ -51,6 +53,9 @@ internal sealed class Monitors : IDisposable
         Place = MakePlace();
     }
 
+    /// <summary>Room for monitors that wait for an execution.</summary>
+    internal SemaphoreSlim Spares { get; } = new(SparesMax);
+
     /// <summary>What crun and its monitors see of the host's mounts.</summary>
     internal MountNamespace Place { get; }
 
@@ -68,38 +73,65 @@ internal sealed class Monitors : IDisposable
         return new Incarnation(first, ReadIdentity(monitor), time.GetUtcNow());
     }
 
-    /// <summary>Starts a program in a running container, once <paramref name="connect"/> has been called and whoever wants its output listens.</summary>
-    /// <returns>Its process, and how it ended, later.</returns>
-    internal async Task<StartedExecution> ExecuteAsync(MonitorFolder folder, ProcessSpec spec, string execution, Func<CancellationToken, Task> connect, CancellationToken stopping)
+    /// <summary>Starts the monitor of an execution, up to where it waits for the word to execute what its folder says then.</summary>
+    internal async Task<PreparedMonitor> PrepareAsync(MonitorFolder folder, ProcessSpec spec, string unique, CancellationToken stopping)
     {
-        var process = Start(MonitorArguments.ForExecution(options, folder, spec, execution), folder, Place, FileAccess.Read, FileAccess.Write, FileAccess.Read);
-        var sync = new SyncReader(process.Pipes[0]);
+        var process = Start(MonitorArguments.ForExecution(options, folder, spec, unique), folder, Place, FileAccess.Read, FileAccess.Write, FileAccess.Read);
+        var prepared = new PreparedMonitor(folder, process);
         try
         {
             // It waits for one byte, opens its socket and says so, and waits for another.
             await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
             await ReadByteAsync(process, process.Pipes[2], folder, stopping);
-            // crun puts its process into the container's cgroup, and would wait for the kernel then; it takes some milliseconds until it gets there.
-            _ = Task.Run(ControlGroupMoves.Prepare, CancellationToken.None);
-            await connect(stopping);
-            if (spec.Terminal)
-            {
-                await WaitUntilWatchingAsync(folder, stopping);
-            }
-
-            await process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
-            var answer = await AnswerAsync(process, sync, folder, stopping);
-            return new StartedExecution(answer.Value, WaitForExitAsync(process, sync));
+            return prepared;
         }
         catch
         {
-            sync.Dispose();
-            process.Dispose();
+            prepared.Dispose();
             throw;
         }
     }
 
-    public void Dispose() => Place.Dispose();
+    /// <summary>Starts the program that the monitor's folder says, once <paramref name="connect"/> has been called and whoever wants its output listens. The monitor is the execution's from here on.</summary>
+    /// <returns>Its process, and how it ended, later.</returns>
+    internal async Task<StartedExecution> ExecuteAsync(PreparedMonitor monitor, bool isTerminal, Func<CancellationToken, Task> connect, CancellationToken stopping)
+    {
+        try
+        {
+            PrepareToJoin();
+            await connect(stopping);
+            if (isTerminal)
+            {
+                await WaitUntilWatchingAsync(monitor.Folder, stopping);
+            }
+        }
+        catch
+        {
+            await monitor.EndAsync(CancellationToken.None); // The end of its pipe would be a word too.
+            throw;
+        }
+
+        try
+        {
+            await monitor.Process.Pipes[1].WriteAsync("\n"u8.ToArray(), stopping);
+            var answer = await AnswerAsync(monitor.Process, monitor.Sync, monitor.Folder, stopping);
+            return new StartedExecution(answer.Value, WaitForExitAsync(monitor));
+        }
+        catch
+        {
+            monitor.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>crun puts its process into the container's cgroup, and would wait for the kernel then; it takes some milliseconds until it gets there, and the kernel stays ready for some.</summary>
+    internal static void PrepareToJoin() => _ = Task.Run(ControlGroupMoves.Prepare, CancellationToken.None);
+
+    public void Dispose()
+    {
+        Place.Dispose();
+        Spares.Dispose();
+    }
 
     private MountNamespace MakePlace() => MountNamespace.Create(FindHybrid(Mounts.List()), [options.RuntimePath]);
 
@@ -129,7 +161,7 @@ internal sealed class Monitors : IDisposable
     private async Task WaitUntilWatchingAsync(MonitorFolder folder, CancellationToken stopping)
     {
         var start = time.GetTimestamp();
-        while (FindMonitor(folder) is not { IsAsleep: true } && time.GetElapsedTime(start) < WatchBound)
+        while (folder.FindMonitor() is not { IsAsleep: true } && time.GetElapsedTime(start) < WatchBound)
         {
             await Task.Delay(WatchLook, time, stopping);
         }
@@ -169,16 +201,15 @@ internal sealed class Monitors : IDisposable
         }
     }
 
-    private static async Task<int?> WaitForExitAsync(PipedProcess process, SyncReader sync)
+    private static async Task<int?> WaitForExitAsync(PreparedMonitor monitor)
     {
         try
         {
-            return (await sync.ReadAsync())?.Value;
+            return (await monitor.Sync.ReadAsync())?.Value;
         }
         finally
         {
-            sync.Dispose();
-            process.Dispose();
+            monitor.Dispose();
         }
     }
 
@@ -208,69 +239,5 @@ internal sealed class Monitors : IDisposable
     }
 
     private static ProcessIdentity ReadIdentity(MonitorFolder folder) =>
-        FindMonitor(folder) ?? throw new ContainerStartException(125, $"the container's monitor has ended: {ReadWords(folder)}");
-
-    private static ProcessIdentity? FindMonitor(MonitorFolder folder) =>
-        File.Exists(folder.MonitorFile) && int.TryParse(File.ReadAllText(folder.MonitorFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-            ? ProcessIdentity.Find(id)
-            : null;
+        folder.FindMonitor() ?? throw new ContainerStartException(125, $"the container's monitor has ended: {ReadWords(folder)}");
 }
-
-/// <param name="Ended">The exit code; null when the monitor ended without a word.</param>
-internal sealed record StartedExecution(int ProcessId, Task<int?> Ended);
-
-/// <summary>Lines of JSON from a monitor: <c>{"data": 5}</c>, <c>{"data": -1, "message": "…"}</c>.</summary>
-internal sealed class SyncReader(Stream pipe) : IDisposable
-{
-    private const int LineBytesMax = 1 << 16;
-
-    private readonly byte[] buffer = new byte[LineBytesMax];
-    private int filled;
-
-    /// <summary>The next line; null when the monitor has closed its end. A pipe's read blocks, so it has a thread of the pool meanwhile.</summary>
-    internal Task<MonitorAnswer?> ReadAsync() => Task.Run(Read);
-
-    public void Dispose() => pipe.Dispose();
-
-    private MonitorAnswer? Read()
-    {
-        while (true)
-        {
-            var end = buffer.AsSpan(0, filled).IndexOf((byte)'\n');
-            if (end >= 0)
-            {
-                var answer = Parse(buffer.AsSpan(0, end));
-                buffer.AsSpan(end + 1, filled - end - 1).CopyTo(buffer);
-                filled -= end + 1;
-                return answer;
-            }
-
-            var count = filled < buffer.Length ? pipe.Read(buffer, filled, buffer.Length - filled) : 0;
-            if (count == 0)
-            {
-                return filled > 0 ? Parse(buffer.AsSpan(0, Interlocked.Exchange(ref filled, 0))) : null;
-            }
-
-            filled += count;
-        }
-    }
-
-    internal static MonitorAnswer Parse(ReadOnlySpan<byte> line)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(line);
-            var document = JsonElement.ParseValue(ref reader);
-            return new MonitorAnswer(
-                document.TryGetProperty("data", out var data) && data.TryGetInt32(out var value) ? value : -1,
-                document.TryGetProperty("message", out var message) ? message.GetString() : null);
-        }
-        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
-        {
-            return new MonitorAnswer(-1, Encoding.UTF8.GetString(line));
-        }
-    }
-}
-
-/// <param name="Value">First a process's id, or less than one if there is none; at the end of an execution its exit code.</param>
-internal sealed record MonitorAnswer(int Value, string? Message);

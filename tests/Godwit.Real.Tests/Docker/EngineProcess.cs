@@ -34,7 +34,8 @@ internal sealed class EngineProcess : IAsyncDisposable
 
     private IReadOnlyList<string> Arguments { get; init; } = [];
 
-    private string RunFolder => $"/run/godwit-{instance}";
+    /// <summary>Where it keeps what is there while containers run.</summary>
+    internal string RunFolder => $"/run/godwit-{instance}";
 
     public static Task<EngineProcess> StartAsync() => StartAsync(dataBytes: null);
 
