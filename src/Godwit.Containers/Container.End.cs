@@ -97,6 +97,7 @@ internal sealed partial class Container
         async () =>
         {
             var resources = update.Resources is null ? record.Spec.Resources : ResourcePlan.Merge(record.Spec.Resources, update.Resources);
+            SpecCheck.CheckResources(resources, parts.Host);
             var before = record;
             Save(record with { Spec = record.Spec with { Resources = resources, Restart = update.Restart ?? record.Spec.Restart } });
             if (update.Resources is not null && record.State.IsAlive)
@@ -104,6 +105,7 @@ internal sealed partial class Container
                 try
                 {
                     await parts.Crun.UpdateAsync(Id, ResourcePlan.Build(resources, parts.Host), stopping);
+                    TellBlockIoWeight();
                 }
                 catch
                 {

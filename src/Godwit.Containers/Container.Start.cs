@@ -44,7 +44,7 @@ internal sealed partial class Container
             created = await CreateProcessAsync(stopping);
             await Sessions.ConnectAsync(Folder, record.Spec.Process, stopping);
             Save(record with { State = new ContainerState.Running(created), StoppedByHand = false });
-            await parts.Crun.StartAsync(Id, stopping);
+            await StartProgramAsync(stopping);
         }
         catch (Exception failure)
         {
@@ -57,6 +57,22 @@ internal sealed partial class Container
         Log.Started(parts.Log, Name, created.ProcessId);
         Tell("start");
         Watch(created);
+    }
+
+    /// <summary>All is made, and the program waits.</summary>
+    private Task StartProgramAsync(CancellationToken stopping)
+    {
+        TellBlockIoWeight();
+        return parts.Crun.StartAsync(Id, stopping);
+    }
+
+    /// <summary>Its cgroup is there.</summary>
+    private void TellBlockIoWeight()
+    {
+        if (record.Spec.Resources.BlockIoWeight is { } weight && !parts.ControlGroups.SetBlockIoWeight(ControlGroupPath.TrimStart('/'), weight))
+        {
+            Log.NoWeights(parts.Log, Name, weight);
+        }
     }
 
     private async Task<Incarnation> CreateProcessAsync(CancellationToken stopping)
@@ -171,7 +187,7 @@ internal sealed partial class Container
             switch (await parts.Crun.ReadStatusAsync(Id, stopping))
             {
                 case "created":
-                    await parts.Crun.StartAsync(Id, stopping);
+                    await StartProgramAsync(stopping);
                     break;
                 case "paused" when alive is not ContainerState.Paused:
                     Note(record with { State = new ContainerState.Paused(alive.Now) }); // The disk was full when it was.

@@ -253,6 +253,9 @@ internal sealed partial class Container : IDisposable
         [LoggerMessage(EventId = 4004, Level = LogLevel.Information, Message = "Adopted container {Name}, process {ProcessId}")]
         internal static partial void Adopted(ILogger log, string name, int processId);
 
+        [LoggerMessage(EventId = 4007, Level = LogLevel.Warning, Message = "This host has no scheduler of disks that knows weights (bfq): the block I/O weight {Weight} of container {Name} decides nothing")]
+        internal static partial void NoWeights(ILogger log, string name, int weight);
+
         [LoggerMessage(EventId = 4006, Level = LogLevel.Error, Message = "The state of container {Name} cannot be written to disk; it is tried again")]
         internal static partial void NotSaved(ILogger log, string name, Exception failure);
     }

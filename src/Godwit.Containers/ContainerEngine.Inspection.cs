@@ -1,7 +1,9 @@
 using Godwit.Containers.Copying;
+using Godwit.Containers.Runtime;
 using Godwit.Containers.Stats;
 using Godwit.Images.Layers;
 using Godwit.Linux.Commands;
+using Godwit.Linux.ControlGroups;
 
 namespace Godwit.Containers;
 
@@ -31,6 +33,12 @@ public sealed partial class ContainerEngine
             throw new InvalidRequestException($"ps does not understand {string.Join(' ', arguments)}", refusal);
         }
     }
+
+    /// <summary>Whether the kernel counts swap; where it does not, a bound on memory holds without one on swap.</summary>
+    public bool CountsSwap => parts.Host.CountsSwap;
+
+    /// <summary>What of these bounds cannot be held on this host, a sentence for people each; it is left out.</summary>
+    public IReadOnlyList<string> FindUnheld(ResourceSpec resources) => ResourcePlan.FindUnheld(resources, parts.Host, BlockIoWeights.DecideSomething());
 
     /// <summary>What it uses now; zeroes for one that does not run.</summary>
     public ContainerUsage ReadUsage(string container)

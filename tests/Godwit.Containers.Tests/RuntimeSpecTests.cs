@@ -64,6 +64,37 @@ public sealed class RuntimeSpecTests
     }
 
     [Fact]
+    public void The_weight_of_block_io_is_not_left_to_the_runtime_and_bounds_are()
+    {
+        Assert.Null(ResourcePlan.BuildBlockIo(new ResourceSpec { BlockIoWeight = 300 }, new Dictionary<string, (long, long)>()));
+        var bound = new ResourceSpec { BlockIoWeight = 300, ReadBytesPerSecond = [new DeviceThrottle("/dev/disk", 5)] };
+        Assert.Equal(new RuntimeThrottle(8, 16, 5), Assert.Single(ResourcePlan.BuildBlockIo(bound, new Dictionary<string, (long, long)> { ["/dev/disk"] = (8, 16) })!.ThrottleReadBpsDevice!));
+    }
+
+    [Theory]
+    [InlineData(9, false)]
+    [InlineData(10, true)]
+    [InlineData(1000, true)]
+    [InlineData(1001, false)]
+    [InlineData(66_536, false)] // 1000 in sixteen bits.
+    public void A_weight_of_block_io_is_of_ten_to_a_thousand(int weight, bool sound)
+    {
+        var refusal = Record.Exception(() => SpecCheck.CheckResources(new ResourceSpec { BlockIoWeight = weight }, Host));
+        Assert.Equal(sound, refusal is null);
+        Assert.True(sound || refusal is InvalidRequestException);
+    }
+
+    [Fact]
+    public void What_a_host_cannot_hold_is_said_when_it_is_asked_for_and_only_then()
+    {
+        var asked = new ResourceSpec { MemoryBytes = 64 << 20, MemoryAndSwapBytes = 64 << 20, BlockIoWeight = 300 };
+        Assert.Empty(ResourcePlan.FindUnheld(asked, Host, weightsDecide: true));
+        Assert.Contains("scheduler that knows weights", Assert.Single(ResourcePlan.FindUnheld(asked, Host, weightsDecide: false)), StringComparison.Ordinal);
+        Assert.Contains("Memory limited without swap", Assert.Single(ResourcePlan.FindUnheld(asked, Host with { CountsSwap = false }, weightsDecide: true)), StringComparison.Ordinal);
+        Assert.Empty(ResourcePlan.FindUnheld(new ResourceSpec { MemoryBytes = 64 << 20 }, Host with { CountsSwap = false }, weightsDecide: false));
+    }
+
+    [Fact]
     public void Users_mounts_take_the_place_of_standard_ones_and_parents_come_first()
     {
         var spec = RuntimeSpecBuilder.Build(Plan(new ContainerSpec { Image = "i", ImageId = "i", Process = new ProcessSpec { Command = ["true"] } }) with

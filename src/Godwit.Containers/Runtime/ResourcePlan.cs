@@ -1,3 +1,4 @@
+using Godwit.Linux.ControlGroups;
 using Godwit.Oci.Runtime;
 
 namespace Godwit.Containers.Runtime;
@@ -25,13 +26,15 @@ internal static class ResourcePlan
         Pids = resources.TasksMax is { } tasks ? new RuntimePids(tasks) : null,
     };
 
+    /// <summary>
+    /// Without the weight, which is told by <see cref="ControlGroupHost.SetBlockIoWeight"/>: crun (1.8) knows none of bfq's files on version 1 of cgroups, and starts nothing
+    /// where there are none at all.
+    /// </summary>
     internal static RuntimeBlockIo? BuildBlockIo(ResourceSpec resources, IReadOnlyDictionary<string, (long Major, long Minor)> devices)
     {
-        var some = resources.BlockIoWeight is not null
-            || resources.ReadBytesPerSecond.Count + resources.WriteBytesPerSecond.Count + resources.ReadOperationsPerSecond.Count + resources.WriteOperationsPerSecond.Count > 0;
+        var some = resources.ReadBytesPerSecond.Count + resources.WriteBytesPerSecond.Count + resources.ReadOperationsPerSecond.Count + resources.WriteOperationsPerSecond.Count > 0;
         return !some ? null : new RuntimeBlockIo
         {
-            Weight = (ushort?)resources.BlockIoWeight,
             ThrottleReadBpsDevice = Throttles(resources.ReadBytesPerSecond),
             ThrottleWriteBpsDevice = Throttles(resources.WriteBytesPerSecond),
             ThrottleReadIopsDevice = Throttles(resources.ReadOperationsPerSecond),
@@ -69,6 +72,26 @@ internal static class ResourcePlan
         TasksMax = change.TasksMax ?? before.TasksMax,
         BlockIoWeight = change.BlockIoWeight ?? before.BlockIoWeight,
     };
+
+    /// <summary>What is asked for and cannot be held on this host, in words for people that clients know from Docker where it has them.</summary>
+    /// <param name="resources">What is asked for.</param>
+    /// <param name="host">What it is asked of.</param>
+    /// <param name="weightsDecide">Whether a disk has a scheduler that knows weights, now.</param>
+    internal static IReadOnlyList<string> FindUnheld(ResourceSpec resources, HostAbilities host, bool weightsDecide)
+    {
+        var unheld = new List<string>();
+        if (resources.MemoryAndSwapBytes is not null && !host.CountsSwap)
+        {
+            unheld.Add("Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.");
+        }
+
+        if (resources.BlockIoWeight is not null && !weightsDecide)
+        {
+            unheld.Add("No disk of this host has a scheduler that knows weights (bfq): the block I/O weight decides nothing.");
+        }
+
+        return unheld;
+    }
 
     private static long? Swap(ResourceSpec resources, HostAbilities host) => !host.CountsSwap
         ? null

@@ -1,4 +1,5 @@
 using Godwit.Containers.Runtime;
+using Godwit.Linux.ControlGroups;
 
 namespace Godwit.Containers;
 
@@ -33,7 +34,7 @@ internal static class SpecCheck
 
         Signals.Parse(spec.Stop.Signal);
         Capabilities.Choose(spec.Isolation, ulong.MaxValue);
-        CheckResources(spec.Resources, parts);
+        CheckResources(spec.Resources, parts.Host);
         if (spec.AutoRemove && spec.Restart.Mode is not RestartMode.Never)
         {
             throw new InvalidRequestException("can't create 'AutoRemove' container with restart policy");
@@ -73,7 +74,7 @@ internal static class SpecCheck
         }
     }
 
-    internal static void CheckResources(ResourceSpec resources, EngineParts parts)
+    internal static void CheckResources(ResourceSpec resources, HostAbilities host)
     {
         if (resources.MemoryBytes is < MemoryBytesMin and > 0)
         {
@@ -85,6 +86,11 @@ internal static class SpecCheck
             throw new InvalidRequestException("Minimum memoryswap limit should be larger than memory limit");
         }
 
-        ResourcePlan.BuildLimits(resources.Limits, parts.Host.Rights.HardLimits);
+        if (resources.BlockIoWeight is < BlockIoWeights.Min or > BlockIoWeights.Max)
+        {
+            throw new InvalidRequestException($"Range of blkio weight is from {BlockIoWeights.Min} to {BlockIoWeights.Max}");
+        }
+
+        ResourcePlan.BuildLimits(resources.Limits, host.Rights.HardLimits);
     }
 }

@@ -57,17 +57,17 @@ internal sealed class ContainerEndpoints(EngineServices services)
 
         var image = services.Images.Get(body.Image);
         CheckPlatform(exchange.Query("platform"), image);
-        var id = await CreateAsync(exchange, image, body);
-        await exchange.WriteJsonAsync(201, new IdAndWarnings(id.Value, []), DockerJson.Default.IdAndWarnings);
+        await exchange.WriteJsonAsync(201, await CreateAsync(exchange, image, body), DockerJson.Default.IdAndWarnings);
     }
 
     /// <summary>A client that hears of something that is not there takes it for the image, and pulls that: so only the image is missing with that status.</summary>
-    private async Task<ContainerId> CreateAsync(Exchange exchange, StoredImage image, CreateContainerBody body)
+    private async Task<IdAndWarnings> CreateAsync(Exchange exchange, StoredImage image, CreateContainerBody body)
     {
         try
         {
             var spec = new SpecReader(image, engine.Get, engine.HasUserNamespaces).Read(body);
-            return await engine.CreateAsync(exchange.Query("name") is { Length: > 0 } name ? name : null, spec, exchange.Stopping);
+            var id = await engine.CreateAsync(exchange.Query("name") is { Length: > 0 } name ? name : null, spec, exchange.Stopping);
+            return new IdAndWarnings(id.Value, engine.FindUnheld(spec.Resources));
         }
         catch (Exception missing) when (missing is not ImageException && DockerErrors.Describe(missing) is (404, { } words))
         {
@@ -99,7 +99,7 @@ internal sealed class ContainerEndpoints(EngineServices services)
             Restart = string.IsNullOrEmpty(body.RestartPolicy?.Name) ? null : SpecReader.ReadRestart(body.RestartPolicy),
         };
         await engine.UpdateAsync(exchange.Name, update, exchange.Stopping);
-        await exchange.WriteJsonAsync(new UpdateAnswer([]), DockerJson.Default.UpdateAnswer);
+        await exchange.WriteJsonAsync(new UpdateAnswer(update.Resources is null ? [] : engine.FindUnheld(update.Resources)), DockerJson.Default.UpdateAnswer);
     }
 
     /// <summary>Clients wait before they start: they take the headers for the sign that nothing will be missed.</summary>

@@ -70,6 +70,7 @@ internal sealed class SystemEndpoints(EngineServices services)
             ContainersStopped = containers.Count(container => container.State is not (ContainerState.Alive or ContainerState.Restarting)),
             Images = services.Images.List().Count,
             Plugins = new InfoPlugins(["local"], ["bridge", "host", "null"], null, ["json-file", "local", "none"]),
+            SwapLimit = services.Containers.CountsSwap,
             SystemTime = Moments.Write(services.Time.GetLocalNow()),
             CgroupVersion = HostFacts.ControlGroupVersion,
             KernelVersion = HostFacts.Kernel,

@@ -55,7 +55,7 @@ internal sealed record InfoAnswer
 
     public bool MemoryLimit { get; init; } = true;
 
-    public bool SwapLimit { get; init; } = true;
+    public required bool SwapLimit { get; init; }
 
     public bool CpuCfsPeriod { get; init; } = true;
 

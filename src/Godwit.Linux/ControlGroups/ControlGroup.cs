@@ -135,7 +135,7 @@ public abstract class ControlGroup
         }
     }
 
-    private protected static void Write(string folder, string file, string text)
+    internal static void Write(string folder, string file, string text)
     {
         var path = Path.Combine(folder, file);
         try

@@ -34,13 +34,14 @@ internal static class ControlGroupCounters
     private const long NanosecondsPerMicrosecond = 1000;
     private const long NanosecondsPerTick = 10_000_000;
 
-    /// <param name="mounts">Controller to its mount's path.</param>
+    private static readonly string[] BlockCounters = ["blkio.throttle.io_service_bytes", "blkio.bfq.io_service_bytes"];
+
+    /// <param name="layout">Where the controllers are.</param>
     /// <param name="name">The group.</param>
-    internal static ControlGroupDetails ReadSeparate(IReadOnlyDictionary<string, string> mounts, string name)
+    internal static ControlGroupDetails ReadSeparate(ControlGroupLayout.Separate layout, string name)
     {
         var (memory, cpu, time, tasks) = (Folder("memory"), Folder("cpu"), Folder("cpuacct"), Folder("pids"));
-        // Not a controller that every caller needs, so not one of the layout's: mounted beside the others, or not at all.
-        var blocks = Path.Combine(Path.GetDirectoryName(mounts.GetValueOrDefault("memory", "/sys/fs/cgroup/memory"))!, "blkio", name);
+        var blocks = layout.BlockIoPath is { } mounted ? Path.Combine(mounted, name) : "";
         return new ControlGroupDetails
         {
             CpuNanoseconds = Number(time, "cpuacct.usage"),
@@ -56,7 +57,7 @@ internal static class ControlGroupCounters
             BlockWriteBytes = Blocks(blocks, "Write"),
         };
 
-        string Folder(string controller) => mounts.TryGetValue(controller, out var mount) ? Path.Combine(mount, name) : "";
+        string Folder(string controller) => layout.Paths.TryGetValue(controller, out var mount) ? Path.Combine(mount, name) : "";
     }
 
     internal static ControlGroupDetails ReadUnified(string folder) => new()
@@ -79,9 +80,13 @@ internal static class ControlGroupCounters
     private static long Keyed(string folder, string file, string key) =>
         Parse(Lines(folder, file).FirstOrDefault(line => line.StartsWith(key + " ", StringComparison.Ordinal))?[(key.Length + 1)..]);
 
-    /// <summary>Lines <c>8:0 Read 4096</c>, one per device.</summary>
-    private static long Blocks(string folder, string kind) =>
-        Lines(folder, "blkio.throttle.io_service_bytes").Select(line => line.Split(' ')).Where(fields => fields.Length == 3 && fields[1] == kind).Sum(fields => Parse(fields[2]));
+    /// <summary>
+    /// Lines <c>8:0 Read 4096</c>, one per device and kind. The throttling's own file counts nothing (Linux 6.1) for a device whose I/O of that kind has no bound in the group,
+    /// and bfq's nothing for a device that has another scheduler: each tells all that there was, or less.
+    /// </summary>
+    private static long Blocks(string folder, string kind) => BlockCounters
+        .SelectMany(file => Lines(folder, file)).Select(line => line.Split(' ')).Where(fields => fields.Length == 3 && fields[1] == kind)
+        .GroupBy(fields => fields[0], StringComparer.Ordinal).Sum(device => device.Max(fields => Parse(fields[2])));
 
     private static long Named(string line, string name) => Parse(line.Split(' ').FirstOrDefault(field => field.StartsWith(name, StringComparison.Ordinal))?[name.Length..]);
 

@@ -52,8 +52,25 @@ public sealed class ControlGroupHost
         return layout switch
         {
             ControlGroupLayout.Unified unified => ControlGroupCounters.ReadUnified(Path.Combine(unified.Path, name)),
-            ControlGroupLayout.Separate separate => ControlGroupCounters.ReadSeparate(separate.Paths, name),
+            ControlGroupLayout.Separate separate => ControlGroupCounters.ReadSeparate(separate, name),
             _ => throw new InvalidOperationException($"unknown cgroup layout {layout}"),
+        };
+    }
+
+    /// <summary>
+    /// Tells every scheduler of disks that knows weights what the group of this name weighs: relative, <see cref="BlockIoWeights.Min"/> to <see cref="BlockIoWeights.Max"/>,
+    /// where 100 is what a group without a setting has.
+    /// </summary>
+    /// <returns>False: the kernel has none for this group, and nothing was told.</returns>
+    /// <exception cref="IOException">The kernel refused the weight.</exception>
+    public bool SetBlockIoWeight(string name, int weight)
+    {
+        CheckName(name);
+        return layout switch
+        {
+            ControlGroupLayout.Unified unified => BlockIoWeights.WriteUnified(Path.Combine(unified.Path, name), weight),
+            ControlGroupLayout.Separate { BlockIoPath: { } mount } => BlockIoWeights.WriteSeparate(Path.Combine(mount, name), weight),
+            _ => false,
         };
     }
 

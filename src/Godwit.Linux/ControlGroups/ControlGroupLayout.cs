@@ -20,6 +20,7 @@ internal abstract record ControlGroupLayout
         var separate = new Dictionary<string, string>(StringComparer.Ordinal);
         var all = new List<string>();
         string? unified = null;
+        string? blocks = null;
         foreach (var line in mounts.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (line.Split(' ') is not [_, var path, var type, var options, ..])
@@ -35,6 +36,7 @@ internal abstract record ControlGroupLayout
             else if (type == "cgroup")
             {
                 all.Add(path);
+                blocks ??= options.Split(',').Contains("blkio") ? path : null;
                 foreach (var controller in options.Split(',').Where(Controllers.Contains))
                 {
                     separate.TryAdd(controller, path);
@@ -47,7 +49,7 @@ internal abstract record ControlGroupLayout
             return new Unified(unified);
         }
 
-        return separate.Count > 0 ? new Separate(separate) { Hierarchies = all } : null;
+        return separate.Count > 0 ? new Separate(separate) { Hierarchies = all, BlockIoPath = blocks } : null;
     }
 
     /// <summary>cgroup v2, mounted at the path.</summary>
@@ -58,5 +60,8 @@ internal abstract record ControlGroupLayout
     {
         /// <summary>Every mount, of controllers that we do not use too: other programs, container runtimes among them, make their groups in all of them.</summary>
         internal IReadOnlyList<string> Hierarchies { get; init; } = [];
+
+        /// <summary>The mount of block I/O's controller, in which container runtimes make groups and we make none; null where there is none.</summary>
+        internal string? BlockIoPath { get; init; }
     }
 }

@@ -173,8 +173,6 @@ public sealed record RuntimePids(long Limit);
 
 public sealed record RuntimeBlockIo
 {
-    public ushort? Weight { get; init; }
-
     public IReadOnlyList<RuntimeThrottle>? ThrottleReadBpsDevice { get; init; }
 
     public IReadOnlyList<RuntimeThrottle>? ThrottleWriteBpsDevice { get; init; }

@@ -8,6 +8,7 @@ public sealed class ControlGroupLayoutTests
         proc /proc proc rw 0 0
         cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,relatime,cpu,cpuacct 0 0
         cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0
+        cgroup /sys/fs/cgroup/io/blkio cgroup rw,blkio 0 0
         cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0
         """;
 
@@ -23,6 +24,8 @@ public sealed class ControlGroupLayoutTests
         Assert.Equal("/sys/fs/cgroup/cpu,cpuacct", separate.Paths["cpuacct"]);
         Assert.Equal("/sys/fs/cgroup/memory", separate.Paths["memory"]);
         Assert.False(separate.Paths.ContainsKey("pids"));
+        Assert.Equal("/sys/fs/cgroup/io/blkio", separate.BlockIoPath);
+        Assert.False(separate.Paths.ContainsKey("blkio")); // Others' groups: ours are not made there.
     }
 
     [Fact]

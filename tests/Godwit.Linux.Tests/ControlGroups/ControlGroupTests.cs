@@ -102,6 +102,21 @@ public sealed class ControlGroupTests
         Assert.Equal(new ControlGroupUsage(4096, TimeSpan.FromSeconds(1.5), 5, 1), group.ReadUsage());
     }
 
+    [Fact]
+    public async Task Version_1_counts_block_io_by_its_disks_scheduler_or_by_a_bound_and_never_twice()
+    {
+        using var mount = new TemporaryFolder();
+        Directory.CreateDirectory(mount["a"]);
+        var host = new ControlGroupHost(new ControlGroupLayout.Separate(new Dictionary<string, string>(StringComparer.Ordinal)) { BlockIoPath = mount.Path }, TimeProvider.System);
+        Assert.Equal((0, 0), Read());
+        await File.WriteAllTextAsync(mount["a/blkio.throttle.io_service_bytes"], "8:0 Read 0\n8:0 Write 0\n8:16 Read 7\n8:16 Write 50\nTotal 57\n", Stopping);
+        Assert.Equal((7, 50), Read());
+        await File.WriteAllTextAsync(mount["a/blkio.bfq.io_service_bytes"], "8:0 Read 4096\n8:0 Write 512\n8:0 Discard 3\n8:16 Read 9\nTotal 4620\n", Stopping);
+        Assert.Equal((4096 + 9, 512 + 50), Read());
+
+        (long, long) Read() => host.ReadDetails("a") is var details ? (details.BlockReadBytes, details.BlockWriteBytes) : default;
+    }
+
     private static ControlGroup Create(string purpose)
     {
         Needs.Root();

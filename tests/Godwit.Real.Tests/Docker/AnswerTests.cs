@@ -15,7 +15,7 @@ public sealed partial class AnswerTests
     /// <summary>Members whose values are the host's or the moment's.</summary>
     private static readonly HashSet<string> Masked =
     [
-        "KernelVersion", "OperatingSystem", "OSVersion", "Architecture", "Arch", "NCPU", "MemTotal", "ID", "SystemTime", "CgroupVersion", "ServerVersion", "Pid", "time", "timeNano", "Created", "Size", "SizeRootFs", "VirtualSize", "HostPort", "PublicPort", "SandboxKey", "com.docker.network.bridge.name", "ArchitectureVariant",
+        "KernelVersion", "OperatingSystem", "OSVersion", "Architecture", "Arch", "NCPU", "MemTotal", "SwapLimit", "ID", "SystemTime", "CgroupVersion", "ServerVersion", "Pid", "time", "timeNano", "Created", "Size", "SizeRootFs", "VirtualSize", "HostPort", "PublicPort", "SandboxKey", "com.docker.network.bridge.name", "ArchitectureVariant",
     ];
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Godwit.Linux.ControlGroups;
 using Godwit.Real.Tests.Containers;
 
 namespace Godwit.Real.Tests.Docker;
@@ -33,6 +34,21 @@ public sealed class DockerCliTests
     }
 
     private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
+
+    [Fact]
+    public async Task A_weight_of_block_io_is_taken_and_whether_it_decides_something_here_is_said()
+    {
+        await using var lab = await DockerLab.OpenAsync();
+        const string words = "knows weights";
+        var (code, _, error) = await lab.DockerAsync("run", "-d", "--name", "box", "--blkio-weight", "300", "--network", "none", DockerLab.Busybox, "sleep", "1000");
+        Assert.Equal((0, !BlockIoWeights.DecideSomething()), (code, error.Contains(words, StringComparison.Ordinal)));
+        (code, var output, error) = await lab.DockerAsync("update", "--blkio-weight", "400", "box");
+        Assert.Equal((0, !BlockIoWeights.DecideSomething()), (code, (output + error).Contains(words, StringComparison.Ordinal))); // Clients say it here or there.
+        Assert.Equal((0, "400\n"), Only(await lab.DockerAsync("inspect", "--format", "{{.HostConfig.BlkioWeight}}", "box")));
+        (code, _, error) = await lab.DockerAsync("update", "--blkio-weight", "1001", "box");
+        Assert.True(code != 0 && error.Contains("Range of blkio weight is from 10 to 1000", StringComparison.Ordinal), error);
+        Assert.DoesNotContain(words, (await lab.DockerAsync("run", "--rm", "--network", "none", DockerLab.Busybox, "true")).Error, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Through_a_terminal_of_ones_own_programs_run_again_and_again()
