@@ -27,7 +27,7 @@ old_kubectl() {
 }
 
 # The docker commands that are about: Debian 11's and 12's (20.10.5, 20.10.24), Debian 13's (26.1, with Compose 2.26) and the one that it tests (28.5 or younger), each in a place of its
-# own beside what is installed. Debian never had 23, 24, 25 and 27 in a release.
+# own beside what is installed. Debian never had 23, 24, 25 and 27 in a release, and has them in no other suite (backports, sid, experimental).
 docker_clients() {
   local cache=/var/cache/godwit/docker suite packages
   [ "$(id -u)" = 0 ] || return 0

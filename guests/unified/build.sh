@@ -1,5 +1,6 @@
 #!/bin/bash
-# The `unified` guest: a kernel of Debian's and just enough of this host's programs to run the container engine on cgroup v2, whatever this host has.
+# The `unified` guest: a kernel of Debian's and just enough of this host's programs to run the container engine on cgroup v2, the unified hierarchy, or as the kernel's
+# command line asks on v1, with swap and a disk scheduler that knows weights, whatever this host has.
 # It is no machine for users: a test boots it with a second disk that holds the test program, and reads the serial console (see init).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
