@@ -62,8 +62,9 @@ internal static partial class GuestPlan
             return view.Claim == HandoverClaim.Moving && isDeleted ? [new GuestStep.EndMove("the guest is being deleted")] : [];
         }
 
-        // Where the API names another node although a move ended with us as the owner, it is the API that lags.
-        var isOurs = IsPlacedHere(view, instance) || view is { Claim: HandoverClaim.Owner, Machine: not null };
+        // Where the API names another node although a move ended with us as the owner, it is the API that lags; also when nothing is left of the guest since, for nobody else
+        // will ever say so: the source has handed it over.
+        var isOurs = IsPlacedHere(view, instance) || view.Claim == HandoverClaim.Owner;
         return !isOurs ? ForPlacedElsewhere(view, instance)
             : isDeleted ? ForDeleted(view, instance)
             : ForWanted(view, instance);

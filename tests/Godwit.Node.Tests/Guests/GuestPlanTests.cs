@@ -185,6 +185,18 @@ public sealed partial class GuestPlanTests
     }
 
     [Fact]
+    public void An_arrived_guest_that_was_lost_before_its_first_word_here_is_said_to_be_lost_though_the_API_still_names_the_source()
+    {
+        var instance = Running() with { Status = Running().Status with { NodeName = "node-2" } };
+
+        var steps = GuestPlan.For(View(new GuestObject.Present(instance), null, null, HandoverClaim.Owner));
+
+        var said = Assert.Single(steps.OfType<GuestStep.PublishStatus>()).Status;
+        Assert.Equal(("node-1", "Failed", "MachineLost"), (said.NodeName, said.Phase, said.Reason));
+        Assert.Contains(GuestPlan.For(View(new GuestObject.Present(Deleted(instance)), null, null, HandoverClaim.Owner)), step => step is GuestStep.ReleaseObject);
+    }
+
+    [Fact]
     public void A_machine_that_the_API_places_elsewhere_without_a_record_of_a_move_is_only_reported()
     {
         var instance = Running() with { Status = Running().Status with { NodeName = "node-2" } };
