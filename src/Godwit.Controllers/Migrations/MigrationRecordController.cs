@@ -25,12 +25,13 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
         });
     }
 
-    protected override IEnumerable<ResourceKey> AllKeys() => cluster.Migrations.Current.Items.Select(GuestOf).Distinct();
+    protected override IEnumerable<ResourceKey> AllKeys() =>
+        cluster.Migrations.Current.Items.Select(GuestOf).Concat(cluster.Instances.Current.Items.Where(vmi => IsUnderWay(vmi.Status.MigrationState)).Select(ResourceKey.Of)).Distinct();
 
     protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
     {
         var moves = cluster.Migrations.Current.Items.Where(each => GuestOf(each) == key).ToList();
-        if (cluster.Instances.Current.Find(key) is { } vmi && StateToShow(vmi, moves) is { } state && state != vmi.Status.MigrationState)
+        if (cluster.Instances.Current.Find(key) is { } vmi && (StateToShow(vmi, moves) ?? await EndOfForgottenAsync(vmi, stopping)) is { } state && state != vmi.Status.MigrationState)
         {
             var changed = vmi with { Status = vmi.Status with { MigrationState = state } };
             cluster.Instances.Observe(await instances.ChangeStatusAsync(vmi, changed, stopping));
@@ -53,6 +54,31 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
         .ThenBy(move => move.Metadata.Name, StringComparer.Ordinal)
         .Select(move => move.Status.MigrationState)
         .FirstOrDefault();
+
+    /// <summary>
+    /// How a move ended whose object went before that was noted on the guest, as one does that was cancelled while nobody led: its agents let an object go only when the guest's place is settled. Without this the
+    /// guest would be said to move for ever. The server is asked, for the cache may not show a new move yet. Null when there is nothing to say.
+    /// </summary>
+    private async Task<MigrationState?> EndOfForgottenAsync(VirtualMachineInstance vmi, CancellationToken stopping)
+    {
+        if (vmi.Status.MigrationState is not { MigrationUid: { } uid } state || !IsUnderWay(state))
+        {
+            return null;
+        }
+
+        var there = await migrations.ListAsync(new ListOptions { Namespace = vmi.Metadata.Namespace }, stopping);
+        return there.Items.Any(move => move.Metadata.Uid == uid) ? null : EndOf(state, vmi.Status.NodeName, Clock.GetUtcNow());
+    }
+
+    internal static MigrationState EndOf(MigrationState state, string? nodeName, DateTimeOffset now) => state with
+    {
+        Completed = true,
+        Failed = nodeName == state.TargetNode ? null : true,
+        FailureReason = nodeName == state.TargetNode ? null : $"the guest is on {nodeName}; the migration was deleted before more was noted of its end",
+        EndTimestamp = now,
+    };
+
+    private static bool IsUnderWay(MigrationState? state) => state is { Completed: not true, Failed: not true };
 
     internal static IEnumerable<VirtualMachineInstanceMigration> Expired(
         IEnumerable<VirtualMachineInstanceMigration> moves, bool hasGuest, int kept, DateTimeOffset now) => moves

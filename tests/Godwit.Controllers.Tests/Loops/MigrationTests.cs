@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Godwit.Api.Forecasts.V1Alpha1;
 using Godwit.Api.Migrations.V1Alpha1;
 using Godwit.Scheduling;
@@ -37,6 +38,23 @@ public sealed class MigrationTests
         Assert.Equal(move.Metadata.Uid, vmi.Status.MigrationState!.MigrationUid);
         await cluster.UntilAsync<VirtualMachineInstanceMigration>("move", seen => seen.Metadata.Finalizers.Count == 0);
         await cluster.EventAsync("MigrationScheduled", "move");
+    }
+
+    [Theory]
+    [InlineData("node-1", null)] // It came to where it was to go.
+    [InlineData("node-2", true)]
+    public async Task A_guest_whose_move_was_deleted_before_its_end_was_noted_is_said_to_move_no_longer(string target, bool? hasFailed)
+    {
+        await using var cluster = await TestCluster.StartAsync();
+        await cluster.AddNodeAsync("node-1");
+        await RunAsync(cluster, "tiny");
+
+        var moving = new MigrationState { SourceNode = target == "node-1" ? "node-2" : "node-1", TargetNode = target, MigrationUid = "of-a-move-that-is-gone" };
+        await cluster.Client.For<VirtualMachineInstance>().PatchStatusAsync(new ResourceKey("default", "tiny"), new JsonObject { ["status"] = new JsonObject { ["migrationState"] = GodwitJson.ToObject(moving) } }, Stopping);
+
+        var told = await cluster.UntilAsync<VirtualMachineInstance>("tiny", seen => seen.Status.MigrationState?.Completed == true);
+        Assert.Equal(hasFailed, told.Status.MigrationState!.Failed);
+        await cluster.UntilAsync<VirtualMachine>("tiny", seen => seen.Status.PrintableStatus == PrintableStatuses.Running);
     }
 
     [Fact]
