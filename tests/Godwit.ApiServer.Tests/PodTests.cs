@@ -233,6 +233,27 @@ public sealed class PodTests
     }
 
     [Fact]
+    public async Task An_eviction_is_held_back_when_fewer_pods_are_healthy_than_the_budget_knows()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+        await server.PostAsync(budgets, """{"metadata":{"name":"b"},"spec":{"minAvailable":1,"selector":{}}}""");
+        await server.SendAsync(HttpMethod.Patch, budgets + "/b/status", """{"status":{"observedGeneration":1,"disruptionsAllowed":1,"currentHealthy":2,"desiredHealthy":1,"expectedPods":2}}""", "application/merge-patch+json");
+        foreach (var (name, ready) in new[] { ("p", "True"), ("q", "False") })
+        {
+            await CreateAsync(server, name);
+            await server.SendAsync(HttpMethod.Patch, $"{Pods}/{name}/status", $$"""{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"{{ready}}"}]} }""", "application/merge-patch+json");
+        }
+
+        var (code, status) = await EvictAsync(server, "p"); // The budget's controller has not heard yet that q fell ill.
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, code);
+        Assert.Contains("0 would be left", (string)status["details"]!["causes"]![0]!["message"]!, StringComparison.Ordinal);
+        await server.SendAsync(HttpMethod.Patch, $"{Pods}/q/status", """{"status":{"conditions":[{"type":"Ready","status":"True"}]}}""", "application/merge-patch+json");
+        Assert.Equal(HttpStatusCode.Created, (await EvictAsync(server, "p")).Code);
+    }
+
+    [Fact]
     public async Task A_deployment_is_scaled_in_the_shape_that_all_kinds_share()
     {
         await using var server = await TestServer.StartAsync();

@@ -10,7 +10,8 @@ namespace Godwit.ApiServer.Resources;
 
 /// <summary>
 /// Whether a pod may be evicted, by the disruption budget that picks it. What is let go is written into the budget's status before the pod is deleted, in a write
-/// that loses against any other: two evictions at once cannot both have the last one that is allowed. What the numbers are, the budget's controller says.
+/// that loses against any other: two evictions at once cannot both have the last one that is allowed. How many are to stay, and how many may go, the budget's controller says; but it
+/// may be behind, and pods fail and are deleted meanwhile, so a pod that is ready goes only if as many as are to stay are ready beside it as stored now.
 /// </summary>
 internal sealed class DisruptionGuard(ListHandler lists, ServedResources resources, ObjectWriter writer, TimeProvider clock)
 {
@@ -20,6 +21,7 @@ internal sealed class DisruptionGuard(ListHandler lists, ServedResources resourc
     /// <summary>None is named: clients would wait for it without a word, where kubectl says why and asks again every five seconds.</summary>
     private const int RetryAfterSeconds = 0;
 
+    private readonly ServedResource? pods = resources.Find(Pod.Type.Group, Pod.Type.Version, Pod.Type.Plural);
     private readonly ServedResource? budgets = resources.Find(PodDisruptionBudget.Type.Group, PodDisruptionBudget.Type.Version, PodDisruptionBudget.Type.Plural);
 
     /// <summary>Takes one of the disruptions that are allowed, where the pod is under a budget.</summary>
@@ -47,13 +49,29 @@ internal sealed class DisruptionGuard(ListHandler lists, ServedResources resourc
 
         if (found.Count == 1)
         {
-            var isReady = pod.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" });
+            var others = await HealthyBesideAsync(eviction, pod, LabelSelector.FromSpec(found[0].Spec.Selector!));
             var write = eviction with { Resource = budgets, Name = found[0].Metadata.Name, Subresource = "status", FieldManager = "godwit" };
-            await writer.UpdateAsync(write, stored => Decrement(stored, pod.Metadata.Name, isReady));
+            await writer.UpdateAsync(write, stored => Decrement(stored, pod.Metadata.Name, IsReady(pod), others));
         }
     }
 
-    private JsonObject Decrement(JsonObject stored, string pod, bool isReady)
+    /// <summary>The names of the pods under the budget that are ready and not going, but this one.</summary>
+    private async Task<HashSet<string>> HealthyBesideAsync(WriteContext eviction, Pod pod, LabelSelector selector)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var page in lists.ReadAllAsync(new ObjectFilter(pods!, eviction.Namespace, ""), default, eviction.Stopping))
+        {
+            names.UnionWith(page.Items.Select(item => GodwitJson.FromNode<Pod>(pods!.Form.Decode(item.Value.Span, item.Revision)))
+                .Where(each => each.Metadata.DeletionTimestamp is null && each.Metadata.Uid != pod.Metadata.Uid && each.Status.Phase is not ("Succeeded" or "Failed") && IsReady(each) && selector.Matches(each.Metadata.Labels))
+                .Select(each => each.Metadata.Name));
+        }
+
+        return names;
+    }
+
+    private static bool IsReady(Pod pod) => pod.Status.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" });
+
+    private JsonObject Decrement(JsonObject stored, string pod, bool isReady, HashSet<string> others)
     {
         var budget = GodwitJson.FromNode<PodDisruptionBudget>(stored);
         var status = budget.Status;
@@ -70,6 +88,12 @@ internal sealed class DisruptionGuard(ListHandler lists, ServedResources resourc
         if (status.DisruptionsAllowed <= 0 || status.DisruptedPods.Count >= DisruptedMax)
         {
             throw Refused($"The disruption budget {budget.Metadata.Name} needs {status.DesiredHealthy} healthy pods and has {status.CurrentHealthy} currently");
+        }
+
+        var healthy = others.Count(name => !status.DisruptedPods.ContainsKey(name));
+        if (isReady && healthy < status.DesiredHealthy)
+        {
+            throw Refused($"The disruption budget {budget.Metadata.Name} needs {status.DesiredHealthy} healthy pods, and {healthy} would be left");
         }
 
         var changed = stored.GetOrAddObject("status");
