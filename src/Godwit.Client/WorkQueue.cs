@@ -28,6 +28,7 @@ public sealed class WorkQueue<TKey> : IDisposable
     private readonly Backoff backoff;
     private readonly TimeProvider clock;
     private readonly Func<double> chance;
+    private readonly long born;
 
     /// <param name="clock">Time for delays.</param>
     /// <param name="backoff">Waits between retries of one key.</param>
@@ -36,6 +37,7 @@ public sealed class WorkQueue<TKey> : IDisposable
     public WorkQueue(TimeProvider clock, Backoff backoff, int capacityKeys = 100_000, Func<double>? chance = null)
     {
         this.clock = clock;
+        born = clock.GetTimestamp();
         this.backoff = backoff;
         this.chance = chance ?? Random.Shared.NextDouble;
         CapacityKeys = capacityKeys;
@@ -80,7 +82,7 @@ public sealed class WorkQueue<TKey> : IDisposable
 
         lock (gate)
         {
-            var due = clock.GetUtcNow() + delay;
+            var due = clock.GetElapsedTime(born) + delay; // Not the time of day: whoever sets that back or forwards sets no timer.
             if (waiting.Contains(key) || (delayed.TryGetValue(key, out var earlier) && earlier.Due <= due))
             {
                 return true;
@@ -191,7 +193,7 @@ public sealed class WorkQueue<TKey> : IDisposable
         }
     }
 
-    private void OnDue(TKey key, DateTimeOffset due)
+    private void OnDue(TKey key, TimeSpan due)
     {
         lock (gate)
         {
@@ -204,5 +206,5 @@ public sealed class WorkQueue<TKey> : IDisposable
         }
     }
 
-    private readonly record struct Delayed(DateTimeOffset Due, ITimer Timer);
+    private readonly record struct Delayed(TimeSpan Due, ITimer Timer);
 }

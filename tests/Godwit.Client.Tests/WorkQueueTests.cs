@@ -66,6 +66,24 @@ public sealed class WorkQueueTests
         Assert.Equal(1, queue.WaitingCount);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public void An_earlier_wish_counts_whatever_the_time_of_day_was_set_to_meanwhile(int hours)
+    {
+        var clock = new SetClock();
+        using var queue = new WorkQueue<string>(clock, Backoff, chance: () => 0);
+        queue.AddAfter("a", TimeSpan.FromMinutes(10));
+        queue.AddAfter("b", TimeSpan.FromSeconds(3));
+        clock.Ahead = TimeSpan.FromHours(hours);
+        queue.AddAfter("a", TimeSpan.FromSeconds(3));
+        queue.AddAfter("b", TimeSpan.FromMinutes(10));
+
+        clock.Advance(TimeSpan.FromSeconds(3));
+
+        Assert.Equal(2, queue.WaitingCount);
+    }
+
     [Fact]
     public void A_full_queue_refuses_new_keys_and_keeps_those_it_has()
     {
@@ -125,6 +143,16 @@ public sealed class WorkQueueTests
         var taken = queue.TakeAsync(Stopping).AsTask();
         Assert.True(taken.IsCompletedSuccessfully);
         return int.Parse(taken.GetAwaiter().GetResult(), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The time of day may be set; time that passes goes on.</summary>
+    private sealed class SetClock : FakeTimeProvider
+    {
+        public TimeSpan Ahead { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Ahead;
+
+        public override long GetTimestamp() => base.GetUtcNow().Ticks;
     }
 
     private WorkQueue<string> NewQueue() => new(clock, Backoff, chance: () => 0);

@@ -97,7 +97,7 @@ internal sealed class GuestEvictions(IRevisionStore store, ListHandler lists, Se
         }
 
         var earlier = known.Where(move => move.Metadata.Annotations.ContainsKey(AnnotationNames.EvacuationMigration) && move.Status.Phase == MigrationPhases.Failed).ToList();
-        if (earlier.MaxBy(EndOf) is { } last && writer.Now - EndOf(last) < AgainAfter)
+        if (earlier.MaxBy(EndOf) is { } last && (writer.Now - EndOf(last)).Duration() < AgainAfter) // One that ended ahead of the clock ended before that went back.
         {
             throw Later($"the virtual machine {name} could not be moved away from {node}: {last.Status.MigrationState?.FailureReason ?? "its move failed"}; it is tried again");
         }

@@ -14,10 +14,10 @@ internal sealed class PromisedNodes(TimeProvider clock)
     /// <summary>So many pods at a time: each is planned anew in each round.</summary>
     public const int CountMax = 2000;
 
-    private readonly ConcurrentDictionary<string, (string NodeName, DateTimeOffset Since)> byUid = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string NodeName, long Since)> byUid = new(StringComparer.Ordinal);
 
     /// <summary>Null when nothing is promised to it, or not any more.</summary>
-    public string? NodeOf(Pod pod) => byUid.TryGetValue(pod.Metadata.Uid, out var promise) && clock.GetUtcNow() - promise.Since < KeptFor ? promise.NodeName : null;
+    public string? NodeOf(Pod pod) => byUid.TryGetValue(pod.Metadata.Uid, out var promise) && clock.GetElapsedTime(promise.Since) < KeptFor ? promise.NodeName : null;
 
     /// <summary>A promise that is repeated keeps its beginning; one for another node begins anew.</summary>
     public void Promise(Pod pod, string nodeName)
@@ -25,7 +25,7 @@ internal sealed class PromisedNodes(TimeProvider clock)
         var known = byUid.TryGetValue(pod.Metadata.Uid, out var before);
         if (known ? before.NodeName != nodeName : byUid.Count < CountMax)
         {
-            byUid[pod.Metadata.Uid] = (nodeName, clock.GetUtcNow());
+            byUid[pod.Metadata.Uid] = (nodeName, clock.GetTimestamp());
         }
     }
 

@@ -92,7 +92,7 @@ internal static class VirtualMachinePlanner
         if (vmi is null)
         {
             var isWanted = isStartAsked || strategy is RunStrategies.Always or RunStrategies.RerunOnFailure;
-            var isTime = isStartAsked || failure?.RetryAfterTimestamp is not { } retry || retry <= now;
+            var isTime = isStartAsked || RetryAfter(failure, now) is null;
             return isWanted && isTime ? new VirtualMachineStep.Create() : null;
         }
 
@@ -164,6 +164,10 @@ internal static class VirtualMachinePlanner
         return new StartFailure { ConsecutiveFailCount = count, LastFailedVmiUid = vmi.Metadata.Uid, RetryAfterTimestamp = now + delay };
     }
 
+    /// <summary>How long the next start still waits; null when it does not. A time further ahead than any wait was written before the clock went back, and says nothing.</summary>
+    private static TimeSpan? RetryAfter(StartFailure? failure, DateTimeOffset now) =>
+        failure?.RetryAfterTimestamp - now is { } left && left > TimeSpan.Zero && left <= BackoffLimit ? left : null;
+
     private static NextLook NextLookFor(VirtualMachineInstance? vmi, StartFailure? failure, DateTimeOffset now)
     {
         if (failure is null)
@@ -173,7 +177,7 @@ internal static class VirtualMachinePlanner
 
         if (vmi is null)
         {
-            return failure.RetryAfterTimestamp > now ? NextLook.After(failure.RetryAfterTimestamp.Value - now) : NextLook.OnChange;
+            return RetryAfter(failure, now) is { } wait ? NextLook.After(wait) : NextLook.OnChange;
         }
 
         return NextLook.After(SteadyAfter); // To forget the failure once this one has proved steady.
@@ -191,7 +195,7 @@ internal static class VirtualMachinePlanner
 
         if (vmi is null)
         {
-            var isWaiting = status.StartFailure?.RetryAfterTimestamp > now && StrategyOf(vm) is RunStrategies.Always or RunStrategies.RerunOnFailure;
+            var isWaiting = RetryAfter(status.StartFailure, now) is not null && StrategyOf(vm) is RunStrategies.Always or RunStrategies.RerunOnFailure;
             return isWaiting ? PrintableStatuses.CrashLoopBackOff
                 : StrategyOf(vm) is RunStrategies.Always or RunStrategies.RerunOnFailure ? PrintableStatuses.Starting
                 : PrintableStatuses.Stopped;

@@ -8,8 +8,8 @@ internal static class PodFacts
 
     public static bool IsReady(Pod pod) => ReadyCondition(pod)?.Status == ConditionStatuses.True;
 
-    /// <summary>Ready for so long that it can be built upon.</summary>
-    public static bool IsAvailable(Pod pod, int minReadySeconds, DateTimeOffset now) => IsReady(pod) && ReadyFor(pod, now) >= TimeSpan.FromSeconds(minReadySeconds);
+    /// <summary>Ready for so long that it can be built upon. Where no time is asked for none is looked at: it was read off the node's clock, which may be ahead of ours.</summary>
+    public static bool IsAvailable(Pod pod, int minReadySeconds, DateTimeOffset now) => IsReady(pod) && (minReadySeconds <= 0 || ReadyFor(pod, now) >= TimeSpan.FromSeconds(minReadySeconds));
 
     /// <summary>When the first of these becomes available by time alone; null when none will.</summary>
     public static TimeSpan? NextAvailable(IEnumerable<Pod> pods, int minReadySeconds, DateTimeOffset now)

@@ -9,7 +9,7 @@ namespace Godwit.Controllers.Workloads;
 internal sealed class PodKeeper(ClusterView cluster, TimeProvider clock)
 {
     private readonly ResourceClient<Pod> pods = cluster.ClientOf<Pod>();
-    private readonly ConcurrentDictionary<string, DateTimeOffset> askedByUid = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (DateTimeOffset At, long Timestamp)> askedByUid = new(StringComparer.Ordinal);
 
     /// <summary>Remembered for so long at most; by then the watch has told, or the deletion was undone by nobody.</summary>
     private static readonly TimeSpan RememberFor = TimeSpan.FromMinutes(1);
@@ -17,10 +17,9 @@ internal sealed class PodKeeper(ClusterView cluster, TimeProvider clock)
     /// <summary>The pods of a namespace as far as is known, our own writes included.</summary>
     public IReadOnlyList<Pod> PodsIn(string @namespace)
     {
-        var now = clock.GetUtcNow();
         foreach (var (uid, asked) in askedByUid)
         {
-            if (now - asked > RememberFor)
+            if (clock.GetElapsedTime(asked.Timestamp) > RememberFor)
             {
                 askedByUid.TryRemove(uid, out _);
             }
@@ -30,7 +29,7 @@ internal sealed class PodKeeper(ClusterView cluster, TimeProvider clock)
         [
             .. cluster.Pods.Current.Items.Where(pod => pod.Metadata.Namespace == @namespace).Select(pod =>
                 pod.Metadata.DeletionTimestamp is null && askedByUid.TryGetValue(pod.Metadata.Uid, out var asked)
-                    ? pod with { Metadata = pod.Metadata with { DeletionTimestamp = asked } }
+                    ? pod with { Metadata = pod.Metadata with { DeletionTimestamp = asked.At } }
                     : pod),
         ];
     }
@@ -65,7 +64,7 @@ internal sealed class PodKeeper(ClusterView cluster, TimeProvider clock)
 
     public async Task DeleteAsync(Pod pod, Resource owner, CancellationToken stopping)
     {
-        askedByUid[pod.Metadata.Uid] = clock.GetUtcNow();
+        askedByUid[pod.Metadata.Uid] = (clock.GetUtcNow(), clock.GetTimestamp());
         if (await pods.TryDeleteAsync(ResourceKey.Of(pod), new DeleteOptions { Preconditions = new Preconditions { Uid = pod.Metadata.Uid } }, stopping))
         {
             cluster.Events.Record(owner, EventTypes.Normal, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");

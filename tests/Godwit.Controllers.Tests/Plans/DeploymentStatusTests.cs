@@ -71,6 +71,20 @@ public sealed class DeploymentStatusTests
         Assert.Equal((2, 2, null), (plan.Status.ReadyReplicas, plan.Status.AvailableReplicas, plan.NextAvailable));
     }
 
+    [Fact]
+    public void A_pod_of_a_node_whose_clock_is_ahead_counts_as_available_at_once_where_no_time_is_asked_for()
+    {
+        var set = new ReplicaSet
+        {
+            Metadata = new ObjectMeta { Namespace = "ns", Name = "web", Uid = "uid-web" },
+            Spec = new ReplicaSetSpec { Replicas = 1, Selector = new LabelSelectorSpec { MatchLabels = Labels } },
+        };
+
+        var plan = ReplicaSetPlanner.For(set, [ReadyPod("a", 3600)], Begin);
+
+        Assert.Equal((1, null), (plan.Status.AvailableReplicas, plan.NextAvailable));
+    }
+
     private static Dictionary<string, string> Labels { get; } = new(StringComparer.Ordinal) { ["app"] = "web" };
 
     private static Pod ReadyPod(string name, int? readySince) => new()

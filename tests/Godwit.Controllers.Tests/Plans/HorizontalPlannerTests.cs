@@ -106,6 +106,16 @@ public sealed class HorizontalPlannerTests
         Assert.Null(Plan(never, 4, idle, history).Replicas);
     }
 
+    [Fact]
+    public void What_was_recommended_by_a_clock_that_has_gone_back_since_holds_nothing()
+    {
+        List<Sample> idle = [new("a", 0), new("b", 0)];
+
+        var plan = Plan(Autoscaler(1, 10, Cpu(50)), 2, idle, ScalingHistory.Empty.Recommending(2, Now.AddHours(1)));
+
+        Assert.Equal(1, plan.Replicas);
+    }
+
     [Theory]
     [InlineData("Max", 8)] // Four pods, or as many again.
     [InlineData("Min", 6)]

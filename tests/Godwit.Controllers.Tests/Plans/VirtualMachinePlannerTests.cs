@@ -96,6 +96,17 @@ public sealed class VirtualMachinePlannerTests
     }
 
     [Fact]
+    public void A_clock_that_went_back_makes_no_start_wait_longer_than_any_failure_would()
+    {
+        var vm = Vm(RunStrategies.Always) with { Status = new() { StartFailure = new() { ConsecutiveFailCount = 1, LastFailedVmiUid = "old", RetryAfterTimestamp = Now.AddHours(2) } } };
+
+        var plan = VirtualMachinePlanner.For(vm, null, Now);
+
+        Assert.IsType<VirtualMachineStep.Create>(plan.Step);
+        Assert.Equal(PrintableStatuses.Starting, plan.Status.PrintableStatus);
+    }
+
+    [Fact]
     public void A_guest_that_ran_steadily_has_its_failures_forgotten()
     {
         var vm = Vm(RunStrategies.Always) with { Status = new() { StartFailure = new() { ConsecutiveFailCount = 4, LastFailedVmiUid = "old" } } };

@@ -13,9 +13,12 @@ internal sealed record ScalingHistory
     /// <summary>By how many the number grew (more than 0) or shrank (less), and when.</summary>
     public IReadOnlyList<(DateTimeOffset At, int Change)> Changes { get; init; } = [];
 
-    public ScalingHistory Recommending(int replicas, DateTimeOffset now) => this with { Recommendations = [.. Recommendations.Where(each => now - each.At < KeptFor), (now, replicas)] };
+    public ScalingHistory Recommending(int replicas, DateTimeOffset now) => this with { Recommendations = [.. Recommendations.Where(each => IsKept(each.At, now)), (now, replicas)] };
 
-    public ScalingHistory Changing(int change, DateTimeOffset now) => this with { Changes = [.. Changes.Where(each => now - each.At < KeptFor), (now, change)] };
+    public ScalingHistory Changing(int change, DateTimeOffset now) => this with { Changes = [.. Changes.Where(each => IsKept(each.At, now)), (now, change)] };
+
+    /// <summary>What lies ahead of the clock was noted before that went back: it would hold the number for as long as that was.</summary>
+    private static bool IsKept(DateTimeOffset at, DateTimeOffset now) => at <= now && now - at < KeptFor;
 
     /// <summary>By how many it grew since then.</summary>
     public int GrownSince(DateTimeOffset since) => Changes.Where(each => each.At > since && each.Change > 0).Sum(each => each.Change);
