@@ -1,5 +1,5 @@
 using Godwit.Controllers.Placements;
-using Microsoft.Extensions.Time.Testing;
+using Godwit.Controllers.Tests.Simulation;
 
 namespace Godwit.Controllers.Tests.Plans;
 
@@ -38,7 +38,7 @@ public sealed class PodTurnTests
     [Fact]
     public void A_promise_ends_with_its_time_with_its_pod_and_when_it_is_taken_back()
     {
-        var clock = new FakeTimeProvider();
+        var clock = new SimulatedClock(DateTimeOffset.UnixEpoch.AddYears(1));
         var promises = new PromisedNodes(clock);
         var (one, two) = (Waiting("one", 0, 0), Waiting("two", 0, 0));
         promises.Promise(one, "a");
@@ -47,6 +47,7 @@ public sealed class PodTurnTests
         promises.TakeBack(one);
         Assert.Null(promises.NodeOf(one));
 
+        clock.Set(-2 * PromisedNodes.KeptFor); // Whatever becomes of the time of day.
         clock.Advance(PromisedNodes.KeptFor / 2);
         promises.Promise(two, "b"); // Said again, it lasts no longer.
         promises.Promise(one, "a");

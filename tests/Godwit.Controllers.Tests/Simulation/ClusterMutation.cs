@@ -1,9 +1,6 @@
-using System.Text;
-using System.Text.Json.Nodes;
-
 namespace Godwit.Controllers.Tests.Simulation;
 
-/// <summary>What can be broken on purpose, to see that the simulation would notice. Each is of the simulation's own wiring, between the processes and the server: the product has no switch for it.</summary>
+/// <summary>What can be broken on purpose, to see that the simulation would notice. Each is of the simulation's own wiring, between the processes and the server, or of its agents and people: the product has no switch for it.</summary>
 internal enum ClusterMutation
 {
     None,
@@ -22,62 +19,31 @@ internal enum ClusterMutation
 
     /// <summary>The server lets every pod be evicted, whatever its budget says.</summary>
     EvictsFreely,
-}
 
-/// <summary>How the server answers the processes, broken or not.</summary>
-internal sealed class MutatedAnswers(SimulatedServer server, ClusterMutation mutation)
-{
-    private const string Conflict = """{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"somebody else was first","reason":"Conflict","code":409}""";
-    private const string NotFound = """{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"there is none","reason":"NotFound","code":404}""";
+    /// <summary>The agents write down too late, or never, that they have booted a guest.</summary>
+    ForgetsBoots,
 
-    /// <summary>Binds a pod past the processes; the code of the answer.</summary>
-    public int Bind(Pod pod, string node)
-    {
-        var binding = $$"""{"apiVersion":"v1","kind":"Binding","metadata":{"name":"{{pod.Metadata.Name}}","uid":"{{pod.Metadata.Uid}}"},"target":{"kind":"Node","name":"{{node}}"} }""";
-        return Answer("POST", Pod.Type.Path(pod.Metadata.Namespace, pod.Metadata.Name, "binding"), Encoding.UTF8.GetBytes(binding), "application/json").Code;
-    }
+    /// <summary>A target lets its guest run when it is ready, not when it is told that the guest stands still at the source.</summary>
+    RunsBeforeItStopped,
 
-    /// <summary>Evicts a pod, as somebody does who drains its node; the code of the answer.</summary>
-    public int Evict(Pod pod)
-    {
-        var eviction = $$"""{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"{{pod.Metadata.Name}}","namespace":"{{pod.Metadata.Namespace}}"} }""";
-        return Answer("POST", Pod.Type.Path(pod.Metadata.Namespace, pod.Metadata.Name, "eviction"), Encoding.UTF8.GetBytes(eviction), "application/json").Code;
-    }
+    /// <summary>Who removes a silent node from the cluster has not switched its host off.</summary>
+    RemovesWhatRuns,
 
-    public (int Code, byte[] Body) Answer(SentRequest request) => Answer(request.Method, request.Path, request.Body, request.ContentType);
+    /// <summary>No agent lets go of a guest's object.</summary>
+    HoldsGuests,
 
-    private (int Code, byte[] Body) Answer(string method, string pathAndQuery, byte[] body, string? contentType)
-    {
-        var path = pathAndQuery.Split('?')[0].Split('/');
-        switch (mutation)
-        {
-            case ClusterMutation.AsksForNoLease when method == "GET" && path[^2] == "leases" && path[^3] == NamespaceNames.KubeNodeLease:
-                return (404, Encoding.UTF8.GetBytes(NotFound));
-            case ClusterMutation.WaitsForNoAgent when method == "DELETE" && path[^2] == "pods":
-                server.Overwrite<Pod>(path[^3], path[^1], pod => ((JsonObject)pod["metadata"]!).Remove("finalizers"));
-                break;
-            case ClusterMutation.EvictsFreely when method == "POST" && path[^1] == "eviction":
-                return server.Answer("DELETE", pathAndQuery[..pathAndQuery.LastIndexOf('/')]);
-        }
+    /// <summary>What the migration controller says of a move that it has found a target for is not stored.</summary>
+    ForgetsTargets,
 
-        var answer = server.Answer(method, pathAndQuery, body, contentType);
-        if (method != "POST" || path[^1] != "binding")
-        {
-            return answer;
-        }
+    /// <summary>The server takes a job of a cron job under another name when its own is taken.</summary>
+    TakesStartsTwice,
 
-        return (mutation, answer.Code) switch
-        {
-            (ClusterMutation.ForgetsBindings, 201) => (409, Encoding.UTF8.GetBytes(Conflict)),
-            (ClusterMutation.BindsTwice, 409) when server.Find<Pod>(path[^4], path[^2]) is { Metadata.DeletionTimestamp: null } => BindAgain(path[^4], path[^2], body),
-            _ => answer,
-        };
-    }
+    /// <summary>With each start of a cron job come those of the minutes before it.</summary>
+    StartsAllMissed,
 
-    private (int Code, byte[] Body) BindAgain(string @namespace, string name, byte[] binding)
-    {
-        var node = JsonNode.Parse(binding)!["target"]!["name"]!.DeepClone();
-        server.Overwrite<Pod>(@namespace, name, pod => pod["spec"]!["nodeName"] = node);
-        return (201, "{}"u8.ToArray());
-    }
+    /// <summary>More pods are stored than an autoscaler asks for.</summary>
+    ScalesFurther,
+
+    /// <summary>What the pods of an autoscaler use is answered by chance.</summary>
+    MeasuresByChance,
 }

@@ -14,21 +14,25 @@ internal sealed partial class ClusterSimulation
         {
             case 0 or 1:
                 node.IsSilent = !node.IsSilent;
-                Tell("silence", $"{node.Name} is {(node.IsSilent ? "silent" : "heard of")}");
+                world.Tell("silence", $"{node.Name} is {(node.IsSilent ? "silent" : "heard of")}");
                 break;
             case 2:
                 node.LosePower();
-                Tell("power", $"{node.Name} has lost its power");
+                world.Tell("power", $"{node.Name} has lost its power");
                 break;
             case 3 when node.IsSilent:
-                node.LosePower();
+                if (world.Mutation != ClusterMutation.RemovesWhatRuns)
+                {
+                    node.LosePower();
+                }
+
                 world.Server.Delete<Node>("", node.Name);
-                Tell("removal", $"{node.Name} is removed, and off");
+                world.Tell("removal", $"{node.Name} is removed, and off");
                 break;
             case 3 or 4:
                 var isCordoned = world.Chance(0.5);
                 world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = isCordoned } });
-                Tell("cordon", $"{node.Name} is {(isCordoned ? "cordoned" : "uncordoned")}");
+                world.Tell("cordon", $"{node.Name} is {(isCordoned ? "cordoned" : "uncordoned")}");
                 break;
             case 5 or 6:
                 Kill();
@@ -39,13 +43,13 @@ internal sealed partial class ClusterSimulation
                     watch.Lines.End(new IOException("the connection broke"));
                 }
 
-                Tell("cut", "watches break");
+                world.Tell("cut", "watches break");
                 break;
             case 8:
                 Lag(null);
                 break;
             case 9:
-                Tell("jump", "seven minutes pass at once");
+                world.Tell("jump", "seven minutes pass at once");
                 world.Clock.Advance(TimeSpan.FromMinutes(7));
                 break;
             case 10:
@@ -58,10 +62,10 @@ internal sealed partial class ClusterSimulation
                 Return(node);
                 break;
             case 13 or 14 or 15:
-                Crowd();
+                theme.Press();
                 break;
             default:
-                wishes.Change();
+                theme.Change();
                 break;
         }
 
@@ -69,28 +73,19 @@ internal sealed partial class ClusterSimulation
     }
 
     /// <param name="plural">The kind whose watches lag; null for any of them.</param>
-    private void Lag(string? plural)
+    public void Lag(string? plural)
     {
-        Tell("lag", $"watches of {plural ?? "some"} lag");
+        world.Tell("lag", $"watches of {plural ?? "some"} lag");
         foreach (var watch in processes.SelectMany(process => process.Watches).Where(watch => plural is null ? world.Chance(0.3) : watch.Plural == plural))
         {
             watch.NotBefore = world.Now + (plural is null ? world.Between(1, 20) : world.Between(10, 20));
         }
     }
 
-    /// <summary>Much is to be bound at once, while what has been bound is not seen.</summary>
-    private void Crowd()
-    {
-        wishes.Scale(0, ClusterWishes.DatabaseMax);
-        Pass(world.Between(5, 20));
-        Lag("pods");
-        wishes.Scale(ClusterWishes.WebMax, ClusterWishes.DatabaseMax);
-    }
-
     /// <summary>A node that was silent for so long that it is called so is heard of, and its word that it is ready comes long before its Lease does.</summary>
     private void Return(SimulatedNode node)
     {
-        Tell("return", $"{node.Name} is silent for a minute, and heard of while watches of leases lag");
+        world.Tell("return", $"{node.Name} is silent for a minute, and heard of while watches of leases lag");
         node.IsSilent = true;
         Pass(TimeSpan.FromMinutes(1));
         node.IsSilent = false;
@@ -109,7 +104,7 @@ internal sealed partial class ClusterSimulation
         var pod = bound[world.Random.Next(bound.Count)];
         var node = world.Nodes.Where(node => node.Name != pod.Spec.NodeName).OrderBy(node => node.IsSilent).First();
         var code = answers.Bind(pod, node.Name);
-        Tell("bound again", $"{pod.Metadata.Name}, which is on {pod.Spec.NodeName}, is bound to {node.Name} too, and the server says {code}");
+        world.Tell("bound again", $"{pod.Metadata.Name}, which is on {pod.Spec.NodeName}, is bound to {node.Name} too, and the server says {code}");
     }
 
     /// <summary>An answer does not come back from the server, and some of the watches of the same process stand still with it.</summary>
@@ -117,22 +112,16 @@ internal sealed partial class ClusterSimulation
     {
         world.Seen.Add("broken");
         request.Break();
-        foreach (var watch in process.Watches.Where(watch => world.Chance(0.5) || (request.IsBinding && watch.Plural == "pods")))
+        foreach (var watch in process.Watches.Where(watch => world.Chance(0.5) || (request.IsBinding && watch.Plural == "pods") || (request.IsStart && watch.Plural == "jobs")))
         {
             watch.NotBefore = world.Now + world.Between(1, 10);
         }
     }
 
-    private void Tell(string kind, string what)
-    {
-        world.Seen.Add(kind);
-        world.Log(what);
-    }
-
     /// <summary>Watches break, pods are deleted and go, and when the watches are opened again the history of that is gone: that they went is to be seen by the list alone.</summary>
     private void Forget()
     {
-        Tell("forgotten", "watches break, and what happens until they are opened again is forgotten");
+        world.Tell("forgotten", "watches break, and what happens until they are opened again is forgotten");
         foreach (var watch in processes.SelectMany(process => process.Watches))
         {
             watch.Lines.End(new IOException("the connection broke"));
@@ -165,13 +154,15 @@ internal sealed partial class ClusterSimulation
             node.Beat();
             world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = false } });
         }
+
+        theme.Heal();
     }
 
     /// <summary>The process that leads, if one does, is no more; another is started and waits for its turn.</summary>
     private void Kill()
     {
         var victim = processes.Find(process => process.Host.IsLeading) ?? processes[0];
-        Tell(victim.Requests.Count > 0 ? "killed while asking" : "killed", $"{victim.Name} is killed");
+        world.Tell(victim.Requests.Count > 0 ? "killed while asking" : "killed", $"{victim.Name} is killed");
         victim.Kill();
         processes.Remove(victim);
         Bear();

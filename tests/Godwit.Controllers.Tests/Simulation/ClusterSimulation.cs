@@ -1,12 +1,11 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.Time.Testing;
 
 namespace Godwit.Controllers.Tests.Simulation;
 
 /// <summary>
-/// A whole cluster from a seed: the real server without its sockets, two processes with all real controllers of which one leads, three nodes, and somebody who keeps changing what is asked for. Faults:
-/// the leading process is killed in the middle of whatever it does; answers are lost after the deed; watches lag, break, and find the history of what happened meanwhile gone; agents fall silent while their pods run on; hosts lose their
+/// A whole cluster from a seed: the real server without its sockets, two processes with all real controllers of which one leads, three nodes, and somebody who keeps changing what is asked for, by the run's
+/// theme (<see cref="IClusterTheme"/>). Faults: the leading process is killed in the middle of whatever it does; answers are lost after the deed; watches lag, break, and find the history of what happened meanwhile gone; agents fall silent while their pods run on; hosts lose their
 /// power; nodes are removed; the clock jumps. See <see cref="ClusterWorld"/> for what must never be, and <see cref="SimulatedProcess"/> for why a seed repeats its run.
 /// </summary>
 internal sealed partial class ClusterSimulation : IAsyncDisposable
@@ -21,32 +20,36 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
     /// <summary>By this time after the last faults all is as was asked. The process that leads then looks at everything later than that, so it is what it was told of that must have brought it there.</summary>
     private static readonly TimeSpan SettleBound = Controller<string>.ResyncPeriod - TimeSpan.FromSeconds(90);
 
-    /// <summary>In this time a node is empty that is drained, when nothing else happens.</summary>
-    private static readonly TimeSpan DrainBound = TimeSpan.FromMinutes(3);
-
     /// <summary>The lease of the process that was killed ends in this time, and another leads.</summary>
     private static readonly TimeSpan TakeOver = TimeSpan.FromSeconds(40);
 
     private readonly ClusterWorld world;
-    private readonly ClusterWishes wishes;
+    private readonly IClusterTheme theme;
     private readonly MutatedAnswers answers;
     private readonly List<SimulatedProcess> processes = [];
-    private bool isCalm = true;
     private int born;
     private long forgotten;
     private DateTimeOffset lastBeat;
     private DateTimeOffset lastLook;
 
-    public ClusterSimulation(int seed, string folder, ClusterMutation mutation = ClusterMutation.None, string? sought = null)
+    public ClusterSimulation(int seed, string folder, ClusterSubject subject, ClusterMutation mutation = ClusterMutation.None, string? sought = null)
     {
-        var clock = new FakeTimeProvider(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        var clock = new SimulatedClock(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var random = new Random(seed);
-        world = new ClusterWorld(random, clock) { Server = SimulatedServer.Start(folder, clock, random), Sought = sought };
-        wishes = new ClusterWishes(world);
-        answers = new MutatedAnswers(world.Server, mutation);
+        world = new ClusterWorld(random, clock) { Server = SimulatedServer.Start(folder, clock, random), Sought = sought, Mutation = mutation };
+        answers = new MutatedAnswers(world.Server, mutation, random);
+        theme = subject switch
+        {
+            ClusterSubject.Guests => new GuestTheme(this),
+            ClusterSubject.Evictions => new EvictionTheme(this),
+            ClusterSubject.Clocks => new ClockTheme(this),
+            _ => new WorkloadTheme(this),
+        };
     }
 
     public ClusterWorld World => world;
+
+    public MutatedAnswers Answers => answers;
 
     /// <summary>Runs to the end; the answer is the broken invariant, or null.</summary>
     public string? Run(int happenings)
@@ -60,7 +63,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
 
         Bear();
         Bear();
-        wishes.Ask();
+        theme.Ask();
         try
         {
             Live(happenings);
@@ -77,7 +80,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
 
     private void Live(int happenings)
     {
-        isCalm = false;
+        world.IsCalm = false;
         for (var i = 0; i < happenings && !world.IsOver; i++)
         {
             Happen();
@@ -87,52 +90,24 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
         Kill();
         Pass(TakeOver);
         Forget();
-        isCalm = true;
+        world.IsCalm = true;
         Heal();
         Settle();
-        wishes.Protect();
-        Settle();
-        Drain();
-        Settle();
+        theme.Conclude();
     }
 
-    private void Settle()
+    /// <summary>Time passes until all is as was asked, and no more of it than that may take.</summary>
+    public void Settle()
     {
-        for (var until = world.Now + SettleBound; !world.IsOver && wishes.Missing() is { Length: > 0 } missing;)
+        for (var until = world.Now + SettleBound + theme.WaitsLonger; !world.IsOver && theme.Missing() is { } missing;)
         {
-            world.Check(world.Now < until, "AsAsked", () => missing);
+            world.Check(world.Now < until, missing.Invariant, () => missing.What);
             Pass(TimeSpan.FromSeconds(5));
         }
     }
 
-    /// <summary>Somebody empties one node after the other of its web, by evictions, asking again for those that were refused.</summary>
-    private void Drain()
-    {
-        world.HealthyMin = ClusterWishes.HealthyMin;
-        foreach (var node in world.Nodes)
-        {
-            Tell("drain", $"{node.Name} is drained");
-            world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = true } });
-            for (var until = world.Now + DrainBound; !world.IsOver && wishes.WebOn(node.Name) is { Count: > 0 } left;)
-            {
-                world.Check(world.Now < until, "DrainEnds", () => $"{left.Count} web are on {node.Name}");
-                foreach (var pod in left.Where(pod => pod.Metadata.DeletionTimestamp is null))
-                {
-                    world.Seen.Add($"evicted {answers.Evict(pod)}");
-                    world.Observe();
-                }
-
-                Pass(TimeSpan.FromSeconds(1));
-            }
-
-            world.Server.TryPatch<Node>("", node.Name, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = false } });
-        }
-
-        world.HealthyMin = 0;
-    }
-
     /// <summary>Time passes, in which everybody does what they have to.</summary>
-    private void Pass(TimeSpan time)
+    public void Pass(TimeSpan time)
     {
         for (var until = world.Now + time; world.Now < until && !world.IsOver;)
         {
@@ -181,10 +156,15 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
                 node.Beat();
             }
 
-            if (looks && (isCalm || world.Chance(0.8)))
+            if (looks && (world.IsCalm || world.Chance(0.8)))
             {
                 node.Look();
             }
+        }
+
+        if (looks)
+        {
+            theme.Tend();
         }
 
         world.Observe();
@@ -222,7 +202,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
             if (chosen < news.Count)
             {
                 news[chosen].Tell(world.Now);
-                news[chosen].NotBefore = !isCalm && world.Chance(0.01) ? world.Now + world.Between(0.1, 5) : DateTimeOffset.MinValue;
+                news[chosen].NotBefore = !world.IsCalm && world.Chance(0.01) ? world.Now + world.Between(0.1, 5) : DateTimeOffset.MinValue;
                 return true;
             }
 
@@ -245,7 +225,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
             return;
         }
 
-        if (!isCalm && world.Chance(0.005))
+        if (!world.IsCalm && world.Chance(0.005))
         {
             world.Seen.Add("lost");
             request.Lose();
@@ -257,7 +237,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
         else
         {
             var (code, body) = answers.Answer(request);
-            if (!isCalm && world.Chance(request.IsBinding ? 0.2 : request.Method == "GET" ? 0.005 : 0.03))
+            if (!world.IsCalm && world.Chance(request.IsBinding || request.IsStart ? 0.2 : request.Method == "GET" ? 0.005 : 0.03))
             {
                 Break(process, request);
             }
@@ -271,7 +251,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
     private void Watch(SimulatedProcess process, SentRequest request)
     {
         var watch = new OpenWatch(world.Server, request.Path, world.Now);
-        if (watch.Revision < forgotten || (!isCalm && world.Chance(0.05)))
+        if (watch.Revision < forgotten || (!world.IsCalm && world.Chance(0.05)))
         {
             world.Seen.Add("expired");
             watch.Lines.Tell(Encoding.UTF8.GetBytes("""{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}""" + "\n"));

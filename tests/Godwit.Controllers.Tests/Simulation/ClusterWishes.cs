@@ -67,7 +67,7 @@ internal sealed class ClusterWishes(ClusterWorld world)
     public void Scale(int web, int database)
     {
         (webReplicas, databaseReplicas) = (web, database);
-        Tell("scale", $"{webReplicas} web and {databaseReplicas} db are asked for");
+        world.Tell("scale", $"{webReplicas} web and {databaseReplicas} db are asked for");
         Patch<Deployment>("web", new JsonObject { ["replicas"] = webReplicas });
         Patch<StatefulSet>("db", new JsonObject { ["replicas"] = databaseReplicas });
     }
@@ -75,9 +75,11 @@ internal sealed class ClusterWishes(ClusterWorld world)
     /// <summary>So many web are asked for that some node has two of them, and all but one are to stay healthy whoever is evicted.</summary>
     public void Protect()
     {
-        Scale(Protected, databaseReplicas);
+        ScaleToProtected();
         Server.Create(new PodDisruptionBudget { Metadata = Named("web"), Spec = new PodDisruptionBudgetSpec { MinAvailable = new IntOrText(HealthyMin, null), Selector = Selector("web") } });
     }
+
+    public void ScaleToProtected() => Scale(Protected, databaseReplicas);
 
     /// <summary>Something else is asked for, or a pod is deleted.</summary>
     public void Change()
@@ -88,21 +90,21 @@ internal sealed class ClusterWishes(ClusterWorld world)
                 Scale(world.Random.Next(0, WebMax + 1), world.Random.Next(0, DatabaseMax + 1));
                 break;
             case 1:
-                Tell("version", $"version {++version} of web and log is asked for");
+                world.Tell("version", $"version {++version} of web and log is asked for");
                 Patch<Deployment>("web", Renew(version));
                 Patch<DaemonSet>("log", Renew(version));
                 break;
             case 2:
-                Tell("database version", $"version {++databaseVersion} of db is asked for");
+                world.Tell("database version", $"version {++databaseVersion} of db is asked for");
                 Patch<StatefulSet>("db", Renew(databaseVersion));
                 break;
             case 3:
-                Tell("anew", "web is deleted and asked for anew");
+                world.Tell("anew", "web is deleted and asked for anew");
                 Server.Delete<Deployment>(Namespace, "web");
                 AskForWeb();
                 break;
             case 4:
-                Tell("job", $"{JobName} is deleted, and another asked for");
+                world.Tell("job", $"{JobName} is deleted, and another asked for");
                 Server.Answer("DELETE", Job.Type.Path(Namespace, JobName) + "?propagationPolicy=Background");
                 jobs++;
                 AskForJob();
@@ -111,7 +113,7 @@ internal sealed class ClusterWishes(ClusterWorld world)
                 if (world.Pods.Values.Where(pod => pod.Metadata.DeletionTimestamp is null).ToList() is { Count: > 0 } all)
                 {
                     var victim = all[world.Random.Next(all.Count)];
-                    Tell("deletion", $"{victim.Metadata.Name} is deleted");
+                    world.Tell("deletion", $"{victim.Metadata.Name} is deleted");
                     Server.Delete<Pod>(Namespace, victim.Metadata.Name);
                 }
 
@@ -142,12 +144,6 @@ internal sealed class ClusterWishes(ClusterWorld world)
             (world.Pods.Values.All(pod => pod.Metadata.Labels.GetValueOrDefault("app") is "web" or "db" or "log" or "cache" || PodFacts.ControllerOf(pod)?.Name == JobName), $"there are {Words(world.Pods.Values)}"),
         };
         return wanted.FirstOrDefault(each => !each.Is).What ?? "";
-    }
-
-    private void Tell(string kind, string what)
-    {
-        world.Seen.Add(kind);
-        world.Log(what);
     }
 
     private void AskForWeb() => Server.Create(new Deployment { Metadata = Named("web"), Spec = new DeploymentSpec { Replicas = webReplicas, Selector = Selector("web"), Template = Template("web", 100, version) } });
@@ -186,6 +182,10 @@ internal sealed class ClusterWishes(ClusterWorld world)
             ],
         },
     };
+
+    public int HealthyWebCount => ReadyWeb().Count;
+
+    public List<Pod> ReadyWeb() => [.. Of("web").Where(pod => pod.Metadata.DeletionTimestamp is null && PodFacts.IsReady(pod))];
 
     public List<Pod> WebOn(string node) => [.. Of("web").Where(pod => pod.Spec.NodeName == node)];
 

@@ -5,7 +5,6 @@ using Godwit.Controllers.Nodes;
 using Godwit.Controllers.Storage;
 using Godwit.Controllers.Workloads;
 using Godwit.Store;
-using Microsoft.Extensions.Time.Testing;
 
 namespace Godwit.Controllers.Tests.Simulation;
 
@@ -19,12 +18,13 @@ namespace Godwit.Controllers.Tests.Simulation;
 /// <item><b>AddressOnce</b>: no two pods that have not ended have the same address.</item>
 /// <item><b>WithItsData</b>: a pod of a stateful set is on the node where its volume lies.</item>
 /// <item><b>NeverSilentWhileHeard</b>: no node is called silent whose agent has renewed its lease not long before.</item>
-/// <item><b>NeverBelowBudget</b>: evictions leave as many pods healthy as their disruption budget says; and <b>DrainEnds</b>: they go on.</item>
+/// <item><b>NeverBelowBudget</b>: no eviction leaves fewer pods healthy than its disruption budget says; and <b>DrainEnds</b>: they go on.</item>
 /// <item><b>AsAsked</b>: once faults stop, everything becomes what was asked for, and is said to be.</item>
 /// <item><b>NothingStrays</b>: no controller leaves the simulation's thread or ends.</item>
 /// </list>
+/// What must never be of guests, and of what follows the clock, <see cref="GuestWitness"/> and <see cref="ClockWitness"/> say.
 /// </summary>
-internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
+internal sealed class ClusterWorld(Random random, SimulatedClock clock)
 {
     /// <summary>A run goes on for so long after a violation, for what else comes of it.</summary>
     private static readonly TimeSpan Aftermath = TimeSpan.FromMinutes(3);
@@ -33,7 +33,7 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
     private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(0.5);
 
     private readonly List<string> story = [];
-    private readonly DateTimeOffset start = clock.GetUtcNow();
+    private readonly DateTimeOffset start = clock.TrueNow;
     private readonly IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly List<string> violations = [];
 
@@ -43,9 +43,16 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
 
     public Random Random { get; } = random;
 
-    public FakeTimeProvider Clock { get; } = clock;
+    public SimulatedClock Clock { get; } = clock;
 
-    public DateTimeOffset Now => Clock.GetUtcNow();
+    /// <summary>The true time, whatever the clock of the server and of the processes says.</summary>
+    public DateTimeOffset Now => Clock.TrueNow;
+
+    /// <summary>No faults happen.</summary>
+    public bool IsCalm { get; set; } = true;
+
+    /// <summary>What is broken on purpose.</summary>
+    public ClusterMutation Mutation { get; init; }
 
     /// <summary>What it has written before its first request, keys among it that are made anew for each, is not of the run.</summary>
     public required SimulatedServer Server
@@ -59,6 +66,9 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
     }
 
     public List<SimulatedNode> Nodes { get; } = [];
+
+    /// <summary>Who else looks at what is written.</summary>
+    public List<IClusterWitness> Witnesses { get; } = [];
 
     /// <summary>All pods as the server has them now.</summary>
     public SortedDictionary<ResourceKey, Pod> Pods { get; } = [];
@@ -90,6 +100,12 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
     public TimeSpan Between(double lowSeconds, double highSeconds) => TimeSpan.FromSeconds(lowSeconds + (Random.NextDouble() * (highSeconds - lowSeconds)));
 
     public void Log(string text) => story.Add(string.Create(CultureInfo.InvariantCulture, $"{(Now - start).TotalSeconds,8:0.0} s  {text}"));
+
+    public void Tell(string kind, string what)
+    {
+        Seen.Add(kind);
+        Log(what);
+    }
 
     public void Check(bool holds, string invariant, Func<string> detail)
     {
@@ -129,6 +145,11 @@ internal sealed class ClusterWorld(Random random, FakeTimeProvider clock)
             else if (Server.IsOf<Node>(change) && change.Kind != StoreEventKind.Deleted)
             {
                 CheckSilence(Server.Decode<Node>(change));
+            }
+
+            foreach (var witness in Witnesses)
+            {
+                witness.See(change);
             }
         }
     }

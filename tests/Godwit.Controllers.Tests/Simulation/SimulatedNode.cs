@@ -28,6 +28,9 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
     /// <summary>Nothing is heard of its agent.</summary>
     public bool IsSilent { get; set; }
 
+    /// <summary>Who runs virtual machines here, where the run has any.</summary>
+    public GuestAgent? Guests { get; set; }
+
     /// <summary>By the uid of their pods: what really runs here.</summary>
     public IReadOnlyDictionary<string, (ResourceKey Pod, int Looks)> Running => running;
 
@@ -69,6 +72,7 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
     {
         IsSilent = true;
         running.Clear();
+        Guests?.LosePower();
     }
 
     /// <summary>The agent looks at what is bound to it.</summary>
@@ -84,7 +88,12 @@ internal sealed class SimulatedNode(string name, SimulatedServer server, Cluster
         {
             running.Remove(uid);
         }
+
+        Guests?.Look();
     }
+
+    /// <summary>A pod that runs here is not ready, until its agent has looked at it.</summary>
+    public void FallIll(Pod pod) => Say(pod, PodPhases.Running, isReady: false);
 
     private void SayReady()
     {

@@ -152,6 +152,9 @@ internal sealed class SentRequest
 
     public bool IsBinding => Method == "POST" && Path.EndsWith("/binding", StringComparison.Ordinal);
 
+    /// <summary>Whether it is a cron job's start: nobody else asks for jobs here.</summary>
+    public bool IsStart => Method == "POST" && Path.EndsWith("/jobs", StringComparison.Ordinal);
+
     public void Cancel() => Answer.TrySetCanceled(cancelled);
 
     /// <summary>Never reached the server, so it is sent again whatever it was.</summary>
