@@ -48,7 +48,7 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
 
     /// <summary>The state of the running move that has a target, or else of the one that ended last; null when this incarnation has not moved.</summary>
     internal static MigrationState? StateToShow(VirtualMachineInstance vmi, IEnumerable<VirtualMachineInstanceMigration> moves) => moves
-        .Where(move => !string.IsNullOrEmpty(move.Status.MigrationState?.TargetNode) && move.Metadata.CreationTimestamp >= vmi.Metadata.CreationTimestamp)
+        .Where(move => !string.IsNullOrEmpty(move.Status.MigrationState?.TargetNode) && IsOf(vmi, move))
         .OrderByDescending(MigrationWorld.IsActive)
         .ThenByDescending(move => move.Status.MigrationState!.EndTimestamp ?? move.Metadata.CreationTimestamp)
         .ThenBy(move => move.Metadata.Name, StringComparer.Ordinal)
@@ -79,6 +79,10 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
     };
 
     private static bool IsUnderWay(MigrationState? state) => state is { Completed: not true, Failed: not true };
+
+    /// <summary>One that was asked for before this incarnation may have waited for it: then its source's agent has named it on the guest.</summary>
+    private static bool IsOf(VirtualMachineInstance vmi, VirtualMachineInstanceMigration move) =>
+        move.Metadata.CreationTimestamp >= vmi.Metadata.CreationTimestamp || move.Metadata.Uid == vmi.Status.MigrationState?.MigrationUid;
 
     internal static IEnumerable<VirtualMachineInstanceMigration> Expired(
         IEnumerable<VirtualMachineInstanceMigration> moves, bool hasGuest, int kept, DateTimeOffset now) => moves

@@ -178,6 +178,21 @@ public sealed class MigrationPlannerTests
     }
 
     [Fact]
+    public void A_guest_shows_a_move_that_was_asked_for_before_it_started_if_its_source_began_it()
+    {
+        var early = new VirtualMachineInstanceMigration
+        {
+            Metadata = new ObjectMeta { Name = "early", Uid = "early", CreationTimestamp = DateTimeOffset.UnixEpoch },
+            Status = new VirtualMachineInstanceMigrationStatus { Phase = MigrationPhases.Failed, MigrationState = new MigrationState { TargetNode = "node-2", MigrationUid = "early", Completed = true, Failed = true } },
+        };
+        var fresh = new VirtualMachineInstance { Metadata = new ObjectMeta { Name = "vm", CreationTimestamp = DateTimeOffset.UnixEpoch.AddSeconds(20) } };
+        var begun = fresh with { Status = new VirtualMachineInstanceStatus { MigrationState = new MigrationState { TargetNode = "node-2", MigrationUid = "early" } } };
+
+        Assert.Null(MigrationRecordController.StateToShow(fresh, [early])); // An earlier incarnation's.
+        Assert.True(MigrationRecordController.StateToShow(begun, [early])!.Completed);
+    }
+
+    [Fact]
     public void The_guest_shows_its_running_move_else_its_last_one_and_old_ones_expire()
     {
         var vmi = Vmi("a", "n1") with { Metadata = Vmi("a", "n1").Metadata with { CreationTimestamp = Now.AddHours(-5) } };
