@@ -71,15 +71,15 @@ public sealed class WorkQueueTests
     [InlineData(-1)]
     public void An_earlier_wish_counts_whatever_the_time_of_day_was_set_to_meanwhile(int hours)
     {
-        var clock = new SetClock();
-        using var queue = new WorkQueue<string>(clock, Backoff, chance: () => 0);
+        var settable = new SettableClock();
+        using var queue = new WorkQueue<string>(settable, Backoff, chance: () => 0);
         queue.AddAfter("a", TimeSpan.FromMinutes(10));
         queue.AddAfter("b", TimeSpan.FromSeconds(3));
-        clock.Ahead = TimeSpan.FromHours(hours);
+        settable.Ahead = TimeSpan.FromHours(hours);
         queue.AddAfter("a", TimeSpan.FromSeconds(3));
         queue.AddAfter("b", TimeSpan.FromMinutes(10));
 
-        clock.Advance(TimeSpan.FromSeconds(3));
+        settable.Advance(TimeSpan.FromSeconds(3));
 
         Assert.Equal(2, queue.WaitingCount);
     }
@@ -146,7 +146,7 @@ public sealed class WorkQueueTests
     }
 
     /// <summary>The time of day may be set; time that passes goes on.</summary>
-    private sealed class SetClock : FakeTimeProvider
+    private sealed class SettableClock : FakeTimeProvider
     {
         public TimeSpan Ahead { get; set; }
 
