@@ -172,7 +172,8 @@ public sealed class ContainerLimitTests
                 return largeGot + smallGot > enoughBytes;
             },
             "they have read much from the disk");
-        Assert.True(largeGot > 3 * smallGot, $"with ten times the weight: {largeGot} bytes beside {smallGot}");
+        // Emulated and with the host's processors taken by others it was three and a half to ten times as much; with equal weights it is as much.
+        Assert.True(largeGot > 2 * smallGot, $"with ten times the weight: {largeGot} bytes beside {smallGot}");
     }
 
     /// <summary>The queue (sysfs) of the disk that a lab's data lies on, if its scheduler is bfq; else null.</summary>
