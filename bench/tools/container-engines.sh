@@ -1,5 +1,5 @@
 #!/bin/bash
-# container-engines.sh fetch PREFIX          Debian 13's dockerd and containerd, Debian 12's runc, podman, iptables, ab and skopeo, unpacked under PREFIX, once
+# container-engines.sh fetch PREFIX          Debian 13's dockerd and containerd, Debian 12's runc, podman, iptables, wrk and skopeo, unpacked under PREFIX, once
 #                      host  NAME            a network and a mount namespace for one engine; prints the process that holds them
 #                      exec  NAME COMMAND... a command in them, with what was fetched first in its PATH
 #                      stop  NAME
@@ -11,7 +11,7 @@ run=/run/godwit-engines
 case ${1:-} in
 fetch)
   prefix=${2:-$prefix}
-  [ -x "$prefix/usr/sbin/dockerd" ] && [ -x "$prefix/usr/bin/podman" ] && exit 0
+  [ -x "$prefix/usr/sbin/dockerd" ] && [ -x "$prefix/usr/bin/podman" ] && [ -x "$prefix/usr/bin/wrk" ] && exit 0
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
   chmod 755 "$work"; mkdir -p "$work"/{debs,root}
   for suite in bookworm trixie; do
@@ -21,7 +21,7 @@ fetch)
     # trixie's runc needs a newer libc than Debian 12 has; all else of these runs on both.
     case $suite in
       trixie) packages=(docker.io containerd docker-compose) ;;
-      *) packages=(runc podman netavark golang-github-containers-common golang-github-containers-image skopeo iptables apache2-utils libapr1 libaprutil1 libip4tc2 libip6tc2 libxtables12 libmnl0
+      *) packages=(runc podman netavark golang-github-containers-common golang-github-containers-image skopeo iptables wrk libluajit-5.1-2 libluajit-5.1-common libip4tc2 libip6tc2 libxtables12 libmnl0
                    libnetfilter-conntrack3 libnfnetlink0 libnftnl11 libgpgme11 libassuan0 libsubid4 libdevmapper1.02.1) ;;
     esac
     apt-get "${apt[@]}" update
