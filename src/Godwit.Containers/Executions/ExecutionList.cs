@@ -125,7 +125,7 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
         }
     }
 
-    private static async Task WriteAsync(RuntimeProcess process, PreparedMonitor monitor, CancellationToken stopping)
+    private async Task WriteAsync(RuntimeProcess process, PreparedMonitor monitor, CancellationToken stopping)
     {
         try
         {
@@ -133,7 +133,7 @@ internal sealed class Execution(string id, ExecutionSpec spec, Container contain
         }
         catch
         {
-            await monitor.EndAsync(CancellationToken.None); // Its pipe must not end while there is something to execute.
+            await monitor.EndAsync(parts.Time, CancellationToken.None); // Its pipe must not end while there is something to execute.
             throw;
         }
     }

@@ -50,7 +50,7 @@ internal sealed partial class SpareMonitor(Container container, EngineParts part
             return monitor;
         }
 
-        _ = container.InBackgroundAsync(() => monitor.EndAsync(parts.Closing), "ending a monitor that is not needed");
+        _ = container.InBackgroundAsync(() => monitor.EndAsync(parts.Time, parts.Closing), "ending a monitor that is not needed");
         return null;
     }
 
@@ -71,9 +71,18 @@ internal sealed partial class SpareMonitor(Container container, EngineParts part
     /// <summary>Ends what waits; returns when it has ended.</summary>
     internal async Task EndAsync(CancellationToken stopping)
     {
-        if (Release() is { } taken && await taken.Monitor is { } monitor)
+        if (Release() is not { } taken || await taken.Monitor is not { } monitor)
         {
-            await monitor.EndAsync(stopping);
+            return;
+        }
+
+        try
+        {
+            await monitor.EndAsync(parts.Time, stopping);
+        }
+        catch (Exception failure) when (failure is LinuxException or TimeoutException)
+        {
+            Log.NotEnded(parts.Log, container.Name, failure); // Neither the container's end nor the engine's hangs on it.
         }
     }
 
@@ -99,10 +108,18 @@ internal sealed partial class SpareMonitor(Container container, EngineParts part
         try
         {
             var monitor = await parts.Monitors.PrepareAsync(folder, form with { StandardInputOnce = true }, unique, parts.Closing);
-            await monitor.WrittenDownAsync(); // Or nobody could tell later whether it lives.
-            return monitor;
+            try
+            {
+                await monitor.WrittenDownAsync(parts.Time, parts.Closing); // Or nobody could tell later whether it lives.
+                return monitor;
+            }
+            catch
+            {
+                monitor.Dispose(); // There is nothing to execute, so it ends.
+                throw;
+            }
         }
-        catch (Exception failure) when (failure is ContainerStartException or LinuxException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        catch (Exception failure) when (failure is ContainerStartException or LinuxException or IOException or TimeoutException or UnauthorizedAccessException or OperationCanceledException)
         {
             // The next execution starts its own monitor, and tells if it cannot either.
             Log.NotReady(parts.Log, container.Name, failure);
@@ -117,5 +134,8 @@ internal sealed partial class SpareMonitor(Container container, EngineParts part
     {
         [LoggerMessage(EventId = 4103, Level = LogLevel.Debug, Message = "No monitor could be made ready for the next execution in {Container}")]
         internal static partial void NotReady(ILogger log, string container, Exception failure);
+
+        [LoggerMessage(EventId = 4104, Level = LogLevel.Warning, Message = "The monitor that waited for an execution in {Container} does not end")]
+        internal static partial void NotEnded(ILogger log, string container, Exception failure);
     }
 }

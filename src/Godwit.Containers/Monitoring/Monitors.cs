@@ -107,7 +107,7 @@ internal sealed class Monitors : IDisposable
         }
         catch
         {
-            await monitor.EndAsync(CancellationToken.None); // The end of its pipe would be a word too.
+            await monitor.EndAsync(time, CancellationToken.None); // The end of its pipe would be a word too.
             throw;
         }
 

@@ -1,3 +1,4 @@
+using Godwit.Linux;
 using Godwit.Linux.Processes;
 
 namespace Godwit.Containers.Monitoring;
@@ -8,6 +9,9 @@ namespace Godwit.Containers.Monitoring;
 /// </summary>
 internal sealed class PreparedMonitor(MonitorFolder folder, PipedProcess process) : IDisposable
 {
+    /// <summary>A host out of memory or with a stuck disk takes this long, not a healthy one.</summary>
+    private static readonly TimeSpan WriteBound = TimeSpan.FromSeconds(30);
+
     internal MonitorFolder Folder => folder;
 
     internal PipedProcess Process => process;
@@ -15,19 +19,22 @@ internal sealed class PreparedMonitor(MonitorFolder folder, PipedProcess process
     internal SyncReader Sync { get; } = new(process.Pipes[0]);
 
     /// <summary>Returns when the monitor's identity is in its folder: the process that we started writes it there, and ends.</summary>
-    internal Task WrittenDownAsync() => process.Process?.Exited ?? Task.CompletedTask;
+    /// <exception cref="TimeoutException">It does not end.</exception>
+    internal Task WrittenDownAsync(TimeProvider time, CancellationToken stopping) => process.Process?.Exited.WaitAsync(WriteBound, time, stopping) ?? Task.CompletedTask;
 
     /// <summary>Ends a monitor whose word is not going to come, and takes its folder away.</summary>
-    internal async Task EndAsync(CancellationToken stopping)
+    /// <exception cref="LinuxException">It hangs in the kernel.</exception>
+    /// <exception cref="TimeoutException">It has not written down who it is.</exception>
+    internal async Task EndAsync(TimeProvider time, CancellationToken stopping)
     {
         using (this)
         {
+            await WrittenDownAsync(time, stopping); // Before that it could not be found, and the end of its pipe would be its word.
             if (folder.FindMonitor() is { } identity && LinuxProcess.TryOpen(identity) is { } monitor)
             {
                 using (monitor)
                 {
-                    monitor.Send(ProcessSignal.Kill); // What it has forked is killed with it.
-                    await monitor.Exited.WaitAsync(stopping);
+                    await monitor.StopAsync(TimeSpan.Zero, time, stopping); // What it has forked is killed with it.
                 }
             }
         }
