@@ -56,6 +56,9 @@ internal sealed record MoveResult
     /// <summary>The system's own word on how long the move took, in seconds.</summary>
     public double? OwnTotalSeconds { get; init; }
 
+    /// <summary>How long the stream took as the source's QEMU counts, in seconds; null where the system does not pass it on.</summary>
+    public double? StreamSeconds { get; init; }
+
     /// <summary>The system's own word on how long the guest stood still, in milliseconds.</summary>
     public double? OwnDowntimeMs { get; init; }
 

@@ -67,6 +67,7 @@ internal sealed class GodwitSystem : IMovingSystem
         return new OwnWord(
             (string?)status["phase"] == "Succeeded",
             (double?)measured?["totalMs"] / 1000,
+            (double?)measured?["streamMs"] / 1000,
             (double?)measured?["downtimeMs"],
             $"{(int?)measured?["rounds"]} rounds, {ended}, seen {(double?)measured?["networkDowntimeMs"]} ms");
     }

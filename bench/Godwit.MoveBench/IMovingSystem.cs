@@ -4,7 +4,12 @@ using Godwit.Networks.Labs;
 namespace Godwit.MoveBench;
 
 /// <summary>What a system says of a move that it has made.</summary>
-internal sealed record OwnWord(bool Succeeded, double? TotalSeconds, double? DowntimeMs, string Remark = "");
+/// <param name="Succeeded">The guest is on the other host.</param>
+/// <param name="TotalSeconds">As the system counts it.</param>
+/// <param name="StreamSeconds">As its source's QEMU counts it (<c>total-time</c>); null: the system does not pass it on.</param>
+/// <param name="DowntimeMs">As the system counts it.</param>
+/// <param name="Remark">What else it said.</param>
+internal sealed record OwnWord(bool Succeeded, double? TotalSeconds, double? StreamSeconds, double? DowntimeMs, string Remark = "");
 
 /// <summary>Something that runs one guest on two hosts and moves it between them.</summary>
 internal interface IMovingSystem : IAsyncDisposable

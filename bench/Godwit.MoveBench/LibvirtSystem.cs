@@ -90,12 +90,12 @@ internal sealed partial class LibvirtSystem : IMovingSystem
         }
         catch (CommandException error)
         {
-            return new OwnWord(false, null, null, error.Message.ReplaceLineEndings(" "));
+            return new OwnWord(false, null, null, null, error.Message.ReplaceLineEndings(" "));
         }
 
         host = Other;
         var told = await VirshAsync(host, stopping, "domjobinfo", Domain, "--completed");
-        return new OwnWord(true, Number(told, "Time elapsed") / 1000, Number(told, "Total downtime"), $"{Number(told, "Iteration")} passes");
+        return new OwnWord(true, Number(told, "Time elapsed") / 1000, null, Number(told, "Total downtime"), $"{Number(told, "Iteration")} passes");
     }
 
     public Task SettleAsync(CancellationToken stopping) => Task.CompletedTask;

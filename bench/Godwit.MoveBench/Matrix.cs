@@ -115,6 +115,7 @@ internal static class Matrix
             Succeeded = own.Succeeded,
             CommandSeconds = seconds,
             OwnTotalSeconds = own.TotalSeconds,
+            StreamSeconds = own.StreamSeconds,
             OwnDowntimeMs = own.DowntimeMs,
             GapKernelMs = gaps.KernelMs,
             GapUserMs = gaps.UserMs,

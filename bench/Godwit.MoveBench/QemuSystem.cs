@@ -59,7 +59,7 @@ internal sealed class QemuSystem(Stage stage, BenchSetup setup) : IMovingSystem
             if (reading.Status is "completed" or "failed" or "cancelled")
             {
                 var passes = string.Create(CultureInfo.InvariantCulture, $"{reading.Ram?.DirtySyncCount} passes{(reading.Status == "completed" ? "" : $", {reading.Status}")}");
-                return new OwnWord(reading.Status == "completed", reading.TotalTime / 1000, reading.Downtime, passes);
+                return new OwnWord(reading.Status == "completed", reading.TotalTime / 1000, reading.TotalTime / 1000, reading.Downtime, passes);
             }
 
             if (clock.Elapsed > stage.Patience && reading.Status == "active")

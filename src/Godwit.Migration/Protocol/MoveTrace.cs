@@ -51,6 +51,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
     /// <summary>The stop as the source's QEMU counts it: from its own pause to the last byte, or to the hand-over in post-copy.</summary>
     public double? QemuDowntimeMs { get; init; }
 
+    /// <summary>From the stream's begin to its end, as the source's QEMU counts it.</summary>
+    public double QemuStreamMs { get; init; }
+
     public DateTimeOffset? RunOrderedAt { get; init; }
 
     /// <summary>The source learned that the guest runs on the target.</summary>
@@ -105,6 +108,7 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
         RemainingBytes = reading.RemainingBytes,
         MemoryBytes = Math.Max(MemoryBytes, reading.MemoryBytes),
         QemuDowntimeMs = reading.DowntimeMs ?? QemuDowntimeMs,
+        QemuStreamMs = Math.Max(QemuStreamMs, reading.StreamMs),
     };
 }
 

@@ -56,6 +56,9 @@ public sealed record QemuReading(GuestState Guest, StreamStatus Stream, int Effe
     /// <summary>The stop of the guest as this QEMU counts it; null until it has ended, and at a target.</summary>
     public double? DowntimeMs { get; init; }
 
+    /// <summary>How long the stream has taken so far, as this QEMU counts it; zero where there is none, and at a target.</summary>
+    public double StreamMs { get; init; }
+
     /// <summary>Since when the guest's CPUs have stood still, where QEMU said it; null: they run, or that was not heard.</summary>
     public DateTimeOffset? StoppedAt { get; init; }
 

@@ -131,6 +131,7 @@ internal static class MachineLook
                 RemainingBytes = statistics.RemainingBytes,
                 MemoryBytes = statistics.TotalBytes,
                 DowntimeMs = statistics.DowntimeMs,
+                StreamMs = statistics.TotalTimeMs,
                 StoppedAt = machine.StoppedAt,
                 Failure = statistics.ErrorDescription ?? "",
             };

@@ -215,6 +215,7 @@ internal static class MoveStatus
         return (before ?? new()) with
         {
             TotalMs = trace.CompletedAt is { } completed ? Milliseconds(trace.BeganAt, completed) : before?.TotalMs,
+            StreamMs = trace.QemuStreamMs > 0 ? (long)Math.Round(trace.QemuStreamMs) : before?.StreamMs,
             DowntimeMs = trace.QemuDowntimeMs is { } counted ? (long)Math.Round(counted) : before?.DowntimeMs,
             PausedMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : before?.PausedMs,
             PausedTimestamp = trace.PausedAt ?? before?.PausedTimestamp,

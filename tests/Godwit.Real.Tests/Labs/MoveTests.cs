@@ -34,6 +34,7 @@ public sealed class MoveTests(GodwitLab lab)
         var status = migration["status"]!;
         Assert.True(status["forecast"]!["totalMs"]!["high"]!.GetValue<double>() > 0, "There was no forecast.");
         Assert.True(status["measurement"]!["totalMs"]!.GetValue<double>() > 0, "Nothing was measured.");
+        Assert.InRange(status["measurement"]!["streamMs"]!.GetValue<long>(), 1, status["measurement"]!["totalMs"]!.GetValue<long>());
         Assert.True(status["measurement"]!["pausedMs"]!.GetValue<long>() >= 0, "The stop was not measured.");
         Assert.True(status["measurement"]!["downtimeMs"]!.GetValue<long>() >= 0, "QEMU's own count is missing.");
         Assert.True(status["measurement"]!["bytes"]!.GetValue<long>() > 1 << 20, "No bytes were counted.");

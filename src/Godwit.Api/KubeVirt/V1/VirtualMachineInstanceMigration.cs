@@ -202,6 +202,9 @@ public sealed record MigrationMeasurement
     /// <summary>From the agent's start of the move to the guest running and whole on the target.</summary>
     public long? TotalMs { get; init; }
 
+    /// <summary>From the stream's begin to its end, as the source's QEMU counts: the rest of <see cref="TotalMs"/> is what the move costs beside it.</summary>
+    public long? StreamMs { get; init; }
+
     /// <summary>
     /// How long the guest stood still, as the source's QEMU counts: it knows of its own end only, and in post-copy not how
     /// long the guest waits for its memory.

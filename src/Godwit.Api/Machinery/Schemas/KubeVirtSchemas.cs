@@ -144,6 +144,7 @@ internal static class KubeVirtSchemas
         Prefix + "MigrationMeasurement",
         "What a move took.",
         Field("totalMs", Integer64, "From its start to the guest whole on the target."),
+        Field("streamMs", Integer64, "From the stream's begin to its end, as the source's QEMU counts."),
         Field("downtimeMs", Integer64, "How long the guest stood still, as the source's QEMU counts."),
         Field("pausedMs", Integer64, "How long the guest stood still, from source to target, as the agents saw it."),
         Field("pausedTimestamp", MicroTime, "When the source saw the guest stand still."),
