@@ -1,4 +1,5 @@
 using Godwit.Migration.Models;
+using Godwit.Migration.Protocol;
 
 namespace Godwit.Migration.Convergence;
 
@@ -33,7 +34,12 @@ public sealed record ConvergenceSettings
 }
 
 /// <summary>One reading of a running pre-copy. Time counts from the stream's start.</summary>
-public readonly record struct PrecopySample(TimeSpan Elapsed, long Round, long TransferredBytes, long RemainingBytes, long MemoryBytes);
+public readonly record struct PrecopySample(TimeSpan Elapsed, long Round, long TransferredBytes, long RemainingBytes, long MemoryBytes)
+{
+    /// <summary>QEMU's clock was read with its counters; this host's only when they had come, later by what the monitor took.</summary>
+    public static PrecopySample Of(QemuReading reading, TimeSpan elapsed) => new(
+        reading.StreamMs > 0 ? TimeSpan.FromMilliseconds(reading.StreamMs) : elapsed, reading.Round, reading.TransferredBytes, reading.RemainingBytes, reading.MemoryBytes);
+}
 
 /// <summary>What the controller wants done; carrying on is the usual answer.</summary>
 public abstract record ConvergenceAdvice
@@ -74,8 +80,11 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
     internal const int StallsMax = 2;
     private const int RoundsSeenMax = 32;
 
-    /// <summary>A round this short is mostly the time between two readings.</summary>
-    private const double RoundSecondsMin = 0.1;
+    /// <summary>R from less than this is mostly what lay in buffers.</summary>
+    private const double RateSecondsMin = 0.1;
+
+    /// <summary>A round this short is mostly the time between two readings. The shorter ones that count, the truer the curve where the last rounds are.</summary>
+    private const double RoundSecondsMin = 0.02;
 
     /// <summary>A forecast must be this far beyond the budget before rounds end on its word alone.</summary>
     internal const double ExpectationMargin = 2;
@@ -152,7 +161,7 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
         var seconds = (sample.Elapsed - Current.StartedAt).TotalSeconds;
         var from = RateFrom ?? (At: Current.StartedAt, Current.TransferredBytes);
         var (rateSeconds, sentBytes) = ((sample.Elapsed - from.At).TotalSeconds, sample.TransferredBytes - from.TransferredBytes);
-        var isSettled = !IsRateUnsettled && (RateFrom is null || rateSeconds >= RoundSecondsMin);
+        var isSettled = !IsRateUnsettled && (RateFrom is null || rateSeconds >= RateSecondsMin);
         var rate = isSettled && rateSeconds > 0 && sentBytes > 0 ? sentBytes / rateSeconds : BytesPerSecond;
         var next = this with
         {
@@ -174,13 +183,22 @@ public sealed record ConvergenceController(ConvergenceSettings Settings)
         return shrank || rate <= 0 || !isSettled ? (next with { StallCount = 0 }, ConvergenceAdvice.CarryOn.Instance) : next.Stalled(sample.RemainingBytes / rate * 1000);
     }
 
-    /// <summary>A pass stops short, with what fits the limit left: that is in the next round's bytes, but was not dirtied in this one.</summary>
+    /// <summary>
+    /// What the guest dirtied in the round that ended. QEMU learns of it all at once, when the round ends: from one reading to the next what is left grows by
+    /// that and falls by what was sent, however long after the ends of their rounds they were taken. Not so in the first pass, in which pages of zeroes are
+    /// left and hardly sent: it stops short, with what fits the limit left, and the rest of the next round was dirtied in it.
+    /// </summary>
     private IReadOnlyList<DirtyPoint> Seen(PrecopySample sample, double seconds, double rate)
     {
-        var leftBytes = Math.Min(LeftBytes, rate * DowntimeLimitMs / 1000);
-        return RoundsSeen.Count >= RoundsSeenMax || seconds < RoundSecondsMin || sample.Round != Current.Round + 1
-            ? RoundsSeen
-            : [.. RoundsSeen, new(seconds, Math.Max(0, sample.RemainingBytes - leftBytes))];
+        if (RoundsSeen.Count >= RoundsSeenMax || seconds < RoundSecondsMin || sample.Round != Current.Round + 1)
+        {
+            return RoundsSeen;
+        }
+
+        var dirtiedBytes = Current.Round > 1
+            ? sample.RemainingBytes - Current.RemainingBytes + sample.TransferredBytes - Current.TransferredBytes
+            : sample.RemainingBytes - Math.Min(LeftBytes, rate * DowntimeLimitMs / 1000);
+        return [.. RoundsSeen, new(seconds, Math.Max(0, dirtiedBytes))];
     }
 
     /// <summary>Rounds no longer shrink: <paramref name="neededMs"/> is the stop that would hold what is left now.</summary>

@@ -152,9 +152,7 @@ public abstract partial record SourcePhase
 
         private SourceMove Sample(QemuReading reading, DateTimeOffset now)
         {
-            var elapsed = now - (Move.Trace.StreamStartedAt ?? now);
-            var (controller, advice) = Controller.Observe(
-                new(elapsed, reading.Round, reading.TransferredBytes, reading.RemainingBytes, reading.MemoryBytes));
+            var (controller, advice) = Controller.Observe(PrecopySample.Of(reading, now - (Move.Trace.StreamStartedAt ?? now)));
             var next = this with
             {
                 Controller = controller,

@@ -108,8 +108,7 @@ public abstract partial record SourcePhase
         private SourceMove Saw(QemuReading reading, DateTimeOffset now)
         {
             var (pace, isPaceChanged) = reading.Stream == StreamStatus.PreSwitchover ? (Pace, false) : Pace.Observe(reading, Plan.ExpectedFirstPassBytes);
-            var elapsed = now - (Move.Trace.StreamStartedAt ?? now);
-            var (controller, _) = Controller.Observe(new(elapsed, reading.Round, reading.TransferredBytes, reading.RemainingBytes, reading.MemoryBytes));
+            var (controller, _) = Controller.Observe(PrecopySample.Of(reading, now - (Move.Trace.StreamStartedAt ?? now)));
             var next = this with
             {
                 Controller = controller,

@@ -1,6 +1,7 @@
 using CsCheck;
 using Godwit.Migration.Convergence;
 using Godwit.Migration.Models;
+using Godwit.Migration.Protocol;
 
 namespace Godwit.Migration.Tests.Convergence;
 
@@ -25,10 +26,36 @@ public sealed class ConvergenceControllerTests
         controller = controller.Observe(new(TimeSpan.Zero, 1, 0, 288_000_000, 512 * MiB)).Next;
         controller = controller.Observe(new(TimeSpan.FromSeconds(1.99), 1, 199_000_000, 1_000_000, 512 * MiB)).Next;
         controller = controller.Observe(new(TimeSpan.FromSeconds(2), 2, 200_000_000, 41_000_000, 512 * MiB)).Next;
-        controller = controller.Observe(new(TimeSpan.FromSeconds(2.05), 3, 241_000_000, 5_000_000, 512 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(2.01), 3, 241_000_000, 5_000_000, 512 * MiB)).Next;
 
         var round = Assert.Single(controller.RoundsSeen); // The second was too short to tell.
         Assert.Equal(new(2, 40_000_000), round);
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(3_000_000, 0)]
+    [InlineData(0, 2_000_000)]
+    [InlineData(3_000_000, 2_000_000)]
+    public void A_reading_that_comes_late_tells_no_less_of_a_round(long sentOfItBytes, long sentOfTheNextBytes)
+    {
+        // 41 MB to send, of which the pass leaves 1 MB; 8 MB are dirtied meanwhile.
+        var controller = new ConvergenceController(new());
+        controller = controller.Observe(new(TimeSpan.Zero, 1, 0, 288_000_000, 512 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(2), 2, 200_000_000 + sentOfItBytes, 41_000_000 - sentOfItBytes, 512 * MiB)).Next;
+        controller = controller.Observe(new(TimeSpan.FromSeconds(2.05), 3, 240_000_000 + sentOfTheNextBytes, 9_000_000 - sentOfTheNextBytes, 512 * MiB)).Next;
+
+        Assert.Equal(8_000_000, controller.RoundsSeen[^1].UniqueBytes);
+        Assert.Equal(0.05, controller.RoundsSeen[^1].WindowSeconds, 6);
+    }
+
+    [Fact]
+    public void Time_is_QEMUs_where_it_tells_and_this_hosts_else()
+    {
+        var reading = new QemuReading(GuestState.Running, StreamStatus.Active, 0);
+
+        Assert.Equal(TimeSpan.FromMilliseconds(1500), PrecopySample.Of(reading with { StreamMs = 1500 }, TimeSpan.FromSeconds(2)).Elapsed);
+        Assert.Equal(TimeSpan.FromSeconds(2), PrecopySample.Of(reading, TimeSpan.FromSeconds(2)).Elapsed);
     }
 
     [Fact]
