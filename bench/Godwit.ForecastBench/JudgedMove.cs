@@ -5,18 +5,16 @@ using System.Text.Json.Serialization;
 
 namespace Godwit.ForecastBench;
 
-/// <summary>A quantity as it was forecast (the ends of the range) and as it was then measured.</summary>
-internal sealed record Judgement(double Low, double High, double Measured)
+/// <summary>A quantity as it was forecast (the ends of the range, and what was likely) and as it was then measured.</summary>
+internal sealed record Judgement(double Low, double Likely, double High, double Measured)
 {
-    public double Middle => (Low + High) / 2;
-
-    /// <summary>How far the middle of the forecast lay off, as a share of what was measured.</summary>
-    public double Error => Math.Abs(Middle - Measured) / Math.Max(1, Measured);
+    /// <summary>How far what was likely lay off, as a share of what was measured.</summary>
+    public double Error => Math.Abs(Likely - Measured) / Math.Max(1, Measured);
 
     public bool Held => Measured >= Low && Measured <= High;
 
     public static Judgement From(JsonNode? range, JsonNode? measured) =>
-        new((double?)range?["low"] ?? 0, (double?)range?["high"] ?? 0, (double?)measured ?? 0);
+        new((double?)range?["low"] ?? 0, (double?)range?["likely"] ?? 0, (double?)range?["high"] ?? 0, (double?)measured ?? 0);
 }
 
 /// <summary>One move: forecast beside measurement.</summary>
@@ -54,7 +52,7 @@ internal sealed record JudgedMove(
         $"{Link,-8} {Guest,-10} {Turn}: total {Words(TotalMs, 1000, "s")}, bytes {Words(Bytes, 1e6, "MB")}, downtime {Words(DowntimeMs, 1, "ms")}; textbook {TextbookTotalMs / 1000:0.0} s; {EndedBy}");
 
     private static string Words(Judgement judged, double unit, string name) => string.Create(
-        CultureInfo.InvariantCulture, $"{judged.Low / unit:0.0}-{judged.High / unit:0.0} → {judged.Measured / unit:0.0} {name}");
+        CultureInfo.InvariantCulture, $"{judged.Low / unit:0.0}-({judged.Likely / unit:0.0})-{judged.High / unit:0.0} → {judged.Measured / unit:0.0} {name}");
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

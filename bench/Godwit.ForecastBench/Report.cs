@@ -35,7 +35,7 @@ internal static class Report
         }
 
         var textbook = moves.Where(move => move.TextbookTotalMs is not null).Select(move => Math.Abs(move.TextbookTotalMs!.Value - move.TotalMs.Measured) / move.TotalMs.Measured).ToList();
-        var near = moves.Count(move => Math.Abs(move.DowntimeMs.Middle - move.DowntimeMs.Measured) <= Math.Max(50, 0.2 * move.DowntimeMs.Measured));
+        var near = moves.Count(move => Math.Abs(move.DowntimeMs.Likely - move.DowntimeMs.Measured) <= Math.Max(50, 0.2 * move.DowntimeMs.Measured));
         text.Append(CultureInfo.InvariantCulture, $"| {name} | {moves.Count} | {Errors(moves, move => move.TotalMs)} | {Errors(moves, move => move.Bytes)} ");
         text.Append(CultureInfo.InvariantCulture, $"| {near} of {moves.Count}, {moves.Count(move => move.DowntimeMs.Held)} ");
         text.Append(textbook.Count == 0 ? "| " : string.Create(CultureInfo.InvariantCulture, $"| {Share(textbook, 0.5):P0}, {Share(textbook, 0.9):P0} "));

@@ -19,6 +19,12 @@ public enum ForecastMode
     Hybrid,
 }
 
+/// <summary>What a move most likely costs.</summary>
+/// <param name="TotalMs">From the request to the guest whole on the target.</param>
+/// <param name="DowntimeMs">The guest stands still.</param>
+/// <param name="Bytes">On the wire.</param>
+public readonly record struct LikelyCost(double TotalMs, double DowntimeMs, double Bytes);
+
 /// <summary>What one way of moving would cost.</summary>
 public sealed record ModeForecast
 {
@@ -35,6 +41,9 @@ public sealed record ModeForecast
 
     /// <summary>On the wire.</summary>
     public required Interval Bytes { get; init; }
+
+    /// <summary>Within those ranges, with everything that is known at the middle of its own.</summary>
+    public required LikelyCost Likely { get; init; }
 
     public required Interval Rounds { get; init; }
 

@@ -6,41 +6,42 @@ using Godwit.Migration.Protocol;
 namespace Godwit.Migration.Forecasts;
 
 /// <summary>
-/// Forecasts a move before it is made. Each mode is run through the working-set model twice, once with the kind end of
-/// every range and once with the unkind one; the two runs are the ends of the answer.
+/// Forecasts a move before it is made. Each mode is run through the working-set model three times: once with the kind end of
+/// every range and once with the unkind one, which are the ends of the answer, and once with the middle of each. That is the
+/// likely one. It is not the middle of the answer: where the unkind guest does not converge, that lies far from where any guest ends.
 /// </summary>
 public static class Forecaster
 {
     public static Forecast For(ForecastInput input)
     {
-        var kind = Case(input, kind: true);
-        var unkind = Case(input, kind: false);
-        List<ModeForecast> modes = [Cold(input, kind, unkind), Precopy(input, kind, unkind), AutoConverge(input, kind, unkind)];
+        var cases = new Cases<WorkingSetModel>(Case(input, 0), Case(input, 0.5), Case(input, 1));
+        List<ModeForecast> modes = [Cold(input, cases), Precopy(input, cases), AutoConverge(input, cases)];
         if (input.PostcopyPossible)
         {
-            modes.Add(Postcopy(input, kind, unkind));
-            modes.Add(Hybrid(input, kind, unkind));
+            modes.Add(Postcopy(input, cases));
+            modes.Add(Hybrid(input, cases));
         }
 
         var (recommended, reason) = Recommend(input, modes);
         return new(modes, recommended, reason);
     }
 
-    /// <summary>The model with all its inputs at one end of their ranges.</summary>
-    private static WorkingSetModel Case(ForecastInput input, bool kind)
+    /// <summary>The model with all its inputs at one place in their ranges.</summary>
+    /// <param name="input">What is known.</param>
+    /// <param name="unkindness">0 is the kind end of each, 1 the unkind one.</param>
+    private static WorkingSetModel Case(ForecastInput input, double unkindness)
     {
-        var sentBytes = input.Learned.FirstPassBytes ?? input.FirstPassBytes;
-        var firstPass = Math.Min(input.MemoryBytes, kind ? sentBytes.Low : sentBytes.High);
+        var firstPass = Math.Min(input.MemoryBytes, (input.Learned.FirstPassBytes ?? input.FirstPassBytes).At(unkindness));
         var factor = input.Learned.DirtyFactor;
         return new()
         {
             FirstPassBytes = firstPass,
             ZeroBytes = input.MemoryBytes - firstPass,
-            Dirty = Curve(input, kind).Faster(kind ? factor.Low : factor.High),
-            LinkBytesPerSecond = kind ? input.LinkBytesPerSecond.High : input.LinkBytesPerSecond.Low,
+            Dirty = Curve(input, kind: unkindness == 0).Faster(factor.Low > 0 ? factor.Low * Math.Pow(factor.High / factor.Low, unkindness) : factor.At(unkindness)),
+            LinkBytesPerSecond = input.LinkBytesPerSecond.At(1 - unkindness),
             DowntimeLimitSeconds = Math.Min(input.DowntimeLimitMs, input.DowntimeBudgetMs) / 1000,
             DowntimeBudgetSeconds = input.DowntimeBudgetMs / 1000,
-            RestartSeconds = (kind ? input.Costs.RestartMs.Low : input.Costs.RestartMs.High) / 1000,
+            RestartSeconds = input.Costs.RestartMs.At(unkindness) / 1000,
             Termination = input.Termination,
         };
     }
@@ -60,7 +61,7 @@ public static class Forecaster
                 : DirtyCurve.FromReadings(input.DirtyReadings, input.MemoryBytes));
     }
 
-    private static ModeForecast Cold(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
+    private static ModeForecast Cold(ForecastInput input, Cases<WorkingSetModel> cases)
     {
         Ends Copy(WorkingSetModel model)
         {
@@ -68,41 +69,38 @@ public static class Forecaster
             return new(whole.TotalSeconds, whole.TotalSeconds, whole.TotalBytes, 0);
         }
 
-        return Build(input, ForecastMode.Cold, Copy(kind), Copy(unkind), "the guest stands still while all of its memory is copied");
+        return Build(input, ForecastMode.Cold, cases.Select(Copy), "the guest stands still while all of its memory is copied");
     }
 
-    private static ModeForecast Precopy(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
+    private static ModeForecast Precopy(ForecastInput input, Cases<WorkingSetModel> cases)
     {
-        var (good, bad) = (kind.Precopy(), unkind.Precopy());
-        return Build(input, ForecastMode.Precopy, Ends.Of(good), Ends.Of(bad), Converges(input, unkind, good, bad));
+        var runs = cases.Select(model => model.Precopy());
+        return Build(input, ForecastMode.Precopy, runs.Select(Ends.Of), Converges(input, cases.Unkind, runs));
     }
 
-    private static ModeForecast AutoConverge(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
+    private static ModeForecast AutoConverge(ForecastInput input, Cases<WorkingSetModel> cases)
     {
-        var slowed = ThrottleSettings.AutoConverge;
-        var (good, bad) = ((kind with { Throttle = slowed }).Precopy(), (unkind with { Throttle = slowed }).Precopy());
-        var slowing = bad.ThrottleShare > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"; the guest may lose up to {bad.ThrottleShare:P0} of its CPU time until it has moved")
+        var runs = cases.Select(model => (model with { Throttle = ThrottleSettings.AutoConverge }).Precopy());
+        var slowing = runs.Unkind.ThrottleShare > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"; the guest may lose up to {runs.Unkind.ThrottleShare:P0} of its CPU time until it has moved")
             : "; it would not have to be slowed down";
-        return Build(input, ForecastMode.AutoConverge, Ends.Of(good), Ends.Of(bad), Converges(input, unkind, good, bad) + slowing);
+        return Build(input, ForecastMode.AutoConverge, runs.Select(Ends.Of), Converges(input, cases.Unkind, runs) + slowing);
     }
 
-    private static ModeForecast Postcopy(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
+    private static ModeForecast Postcopy(ForecastInput input, Cases<WorkingSetModel> cases)
     {
-        var (good, bad) = (kind.FirstPass(), unkind.FirstPass());
-        return Build(
-            input, ForecastMode.Postcopy, Pulled(good), Pulled(bad), Pulling(bad) + "; a lost host during the pull loses the guest");
+        var runs = cases.Select(model => model.FirstPass());
+        return Build(input, ForecastMode.Postcopy, runs.Select(Pulled), Pulling(runs.Unkind) + "; a lost host during the pull loses the guest");
     }
 
-    private static ModeForecast Hybrid(ForecastInput input, WorkingSetModel kind, WorkingSetModel unkind)
+    private static ModeForecast Hybrid(ForecastInput input, Cases<WorkingSetModel> cases)
     {
-        var (good, bad) = ((kind with { EndsWhenHopeless = true }).Precopy(), (unkind with { EndsWhenHopeless = true }).Precopy());
+        var runs = cases.Select(model => (model with { EndsWhenHopeless = true }).Precopy());
         return Build(
             input,
             ForecastMode.Hybrid,
-            good.Converged ? Ends.Of(good) : Pulled(good),
-            bad.Converged ? Ends.Of(bad) : Pulled(bad),
-            bad.Converged ? "converges by pre-copy, so nothing is left to pull" : "goes on by post-copy when the rounds stop shrinking: " + Pulling(bad));
+            runs.Select(Pulled),
+            runs.Unkind.Converged ? "converges by pre-copy, so nothing is left to pull" : "goes on by post-copy when the rounds stop shrinking: " + Pulling(runs.Unkind));
     }
 
     /// <summary>From here on the guest runs on the target: it stops only for its device state, then waits for hot pages.</summary>
@@ -117,12 +115,13 @@ public static class Forecaster
         ? "nothing would be left to pull"
         : string.Create(CultureInfo.InvariantCulture, $"up to {bad.RestBytes / (1 << 20):0} MiB would be pulled after the guest has moved");
 
-    private static string Converges(ForecastInput input, WorkingSetModel unkind, PrecopyRun good, PrecopyRun bad)
+    private static string Converges(ForecastInput input, WorkingSetModel unkind, Cases<PrecopyRun> runs)
     {
+        var bad = runs.Unkind;
         var dirtied = unkind.Dirty.UniqueBytes(1) / (1 << 20);
         var link = unkind.LinkBytesPerSecond / (1 << 20);
         var numbers = string.Create(CultureInfo.InvariantCulture, $"the guest dirties up to {dirtied:0} MiB in a second, the link carries {link:0} MiB/s");
-        return (good.Converged, bad.Converged) switch
+        return (runs.Kind.Converged, bad.Converged) switch
         {
             (true, true) => $"converges: {numbers}",
             (true, false) => $"may not converge: {numbers}; then the guest would be stopped for {bad.DowntimeSeconds:0.0} s",
@@ -132,28 +131,30 @@ public static class Forecaster
         };
     }
 
-    private static ModeForecast Build(ForecastInput input, ForecastMode mode, Ends good, Ends bad, string reason)
+    private static ModeForecast Build(ForecastInput input, ForecastMode mode, Cases<Ends> ends, string reason)
     {
-        // A guest that writes more can end sooner (a rule gives up earlier), so the two runs are ordered per quantity.
-        var total = Order(good.TotalSeconds, bad.TotalSeconds) * 1000;
-        var downtime = Order(good.DowntimeSeconds, bad.DowntimeSeconds) * 1000;
-        var hot = Order(good.HotSeconds, bad.HotSeconds) * 1000;
+        var total = ends.Range(each => each.TotalSeconds) * 1000;
+        var downtime = ends.Range(each => each.DowntimeSeconds) * 1000;
+        var hot = ends.Range(each => each.HotSeconds) * 1000;
+        var beside = input.Costs.SetupMs + input.Costs.EndMs + input.Disks.TotalMs;
         var (confidence, doubt) = Judge(input);
         return new()
         {
             Mode = mode,
-            TotalMs = total.Scale(input.Learned.TotalFactor) + input.Costs.SetupMs + input.Costs.EndMs + input.Disks.TotalMs,
+            TotalMs = total.Scale(input.Learned.TotalFactor) + beside,
             DowntimeMs = downtime,
             NetworkDowntimeMs = downtime + hot + input.Costs.ReachMs,
-            Bytes = Order(good.Bytes, bad.Bytes) + input.Disks.WireBytes,
-            Rounds = Order(good.Rounds, bad.Rounds),
+            Bytes = ends.Range(each => each.Bytes) + input.Disks.WireBytes,
+            Likely = new(
+                (ends.Likely.TotalSeconds * 1000 * input.Learned.TotalFactor.Middle) + beside.Middle,
+                ends.Likely.DowntimeSeconds * 1000,
+                ends.Likely.Bytes + input.Disks.WireBytes.Middle),
+            Rounds = ends.Range(each => each.Rounds),
             Confidence = confidence,
             KeepsBudget = (downtime + hot).High <= input.DowntimeBudgetMs * 1.05,
             Reason = reason + input.Disks.Words + (doubt.Length == 0 ? "" : $" ({doubt})"),
         };
     }
-
-    private static Interval Order(double a, double b) => new(Math.Min(a, b), Math.Max(a, b));
 
     private static (Confidence Confidence, string Doubt) Judge(ForecastInput input)
     {
@@ -200,6 +201,19 @@ public static class Forecaster
         return Of(ForecastMode.AutoConverge).KeepsBudget
             ? (ForecastMode.AutoConverge, $"only a slowed guest converges within {budget} ms, and post-copy is not possible between these hosts")
             : (ForecastMode.Precopy, $"no way keeps {budget} ms between these hosts; pre-copy stops the guest for the shortest time");
+    }
+
+    /// <summary>The same for a guest and a link that are kind, as is likely, and unkind.</summary>
+    private readonly record struct Cases<TValue>(TValue Kind, TValue Likely, TValue Unkind)
+    {
+        public Cases<TResult> Select<TResult>(Func<TValue, TResult> map) => new(map(Kind), map(Likely), map(Unkind));
+
+        /// <summary>A guest that writes more can end sooner (a rule gives up earlier), so the runs are ordered per quantity.</summary>
+        public Interval Range(Func<TValue, double> read)
+        {
+            var (kind, likely, unkind) = (read(Kind), read(Likely), read(Unkind));
+            return new(Math.Min(likely, Math.Min(kind, unkind)), Math.Max(likely, Math.Max(kind, unkind)));
+        }
     }
 
     private readonly record struct Ends(double TotalSeconds, double DowntimeSeconds, double Bytes, int Rounds, double HotSeconds = 0)

@@ -99,22 +99,22 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
         for (var run = 0; run < RunCount; run++)
         {
             var unkindness = (double)run / (RunCount - 1);
-            var leftBytes = Math.Max(1, At(left, unkindness));
+            var leftBytes = Math.Max(1, left.At(unkindness));
             var model = new WorkingSetModel
             {
                 FirstPassBytes = leftBytes,
                 Dirty = dirty(unkindness),
                 SpentSeconds = Math.Max(0, (elapsed - controller.Current.StartedAt).TotalSeconds),
-                LinkBytesPerSecond = At(rate, 1 - unkindness),
+                LinkBytesPerSecond = rate.At(1 - unkindness),
                 DowntimeLimitSeconds = controller.DowntimeLimitMs / 1000,
                 DowntimeBudgetSeconds = controller.Settings.DowntimeBudgetMs / 1000,
                 EndsWhenHopeless = controller.Settings is { ExpectedDirty: not null, Action: not NonConvergenceAction.SwitchOver },
                 Throttle = controller.Settings.SlowsGuest ? ThrottleSettings.AutoConverge : default,
-                RestartSeconds = At(costs.RestartMs, unkindness) / 1000,
+                RestartSeconds = costs.RestartMs.At(unkindness) / 1000,
                 Termination = Remaining(controller.Settings.Termination, trace, leftBytes, controller.Current.Round, elapsed),
             };
             var (seconds, isWithin) = End(model, phase.Plan);
-            var total = seconds + (At(costs.EndMs, unkindness) / 1000);
+            var total = seconds + (costs.EndMs.At(unkindness) / 1000);
             (shortest, longest, within) = (Math.Min(shortest, total), Math.Max(longest, total), within + (isWithin ? 1 : 0));
         }
 
@@ -147,7 +147,7 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
     {
         var rest = Seconds(phase.Move.Trace.RemainingBytes, rate);
         var isWithin = phase.Plan.Mode == MigrationMode.Cold || (phase.Plan is { PostcopyOpen: true, Convergence.Action: NonConvergenceAction.Postcopy });
-        var share = isWithin ? 1 : Enumerable.Range(0, RunCount).Count(run => At(rest, (double)run / (RunCount - 1)) * 1000 <= phase.Plan.Convergence.DowntimeBudgetMs * BudgetSlack) / (double)RunCount;
+        var share = isWithin ? 1 : Enumerable.Range(0, RunCount).Count(run => rest.At((double)run / (RunCount - 1)) * 1000 <= phase.Plan.Convergence.DowntimeBudgetMs * BudgetSlack) / (double)RunCount;
         return new(rest + InSeconds(costs.RestartMs + costs.EndMs), Math.Clamp((int)(share * 100), 1, 99));
     }
 
@@ -175,10 +175,10 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
             // Beyond the longest round that was seen the working set may be exhausted, or not.
             var most = seen.Max(round => round.UniqueBytes);
             var memoryBytes = Math.Max(most, basis?.Dirty.WorkingSetBytes ?? 0);
-            return unkindness => DirtyCurve.Fitted(seen, most + ((memoryBytes - most) * unkindness)).Faster(At(SeenDirty, unkindness));
+            return unkindness => DirtyCurve.Fitted(seen, most + ((memoryBytes - most) * unkindness)).Faster(SeenDirty.At(unkindness));
         }
 
-        return basis is { } known ? unkindness => known.Dirty.Faster(At(known.DirtyFactor, unkindness)) : null;
+        return basis is { } known ? unkindness => known.Dirty.Faster(known.DirtyFactor.At(unkindness)) : null;
     }
 
     /// <summary>In bytes per second; null: not known. A rate of before a change of the bandwidth tells nothing.</summary>
@@ -228,7 +228,4 @@ public readonly record struct Outlook(Interval EndsInSeconds, int SuccessChanceP
     private static Interval Seconds(double bytes, Interval rate) => new(bytes / rate.High, bytes / rate.Low);
 
     private static Interval InSeconds(Interval milliseconds) => milliseconds * 0.001;
-
-    /// <summary>From the low end, 0, to the high end, 1.</summary>
-    private static double At(Interval range, double share) => range.Low + ((range.High - range.Low) * share);
 }

@@ -16,6 +16,9 @@ public readonly record struct Interval
 
     public double Middle => (Low + High) / 2;
 
+    /// <summary>Between the ends: 0 is the low one, 1 the high one.</summary>
+    public double At(double share) => Low + ((High - Low) * share);
+
     public static Interval Exactly(double value) => new(value, value);
 
     public bool Contains(double value) => value >= Low && value <= High;

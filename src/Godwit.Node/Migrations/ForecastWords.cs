@@ -12,9 +12,9 @@ internal static class ForecastWords
     public static ModeForecast ToApi(ScienceMode forecast, string mode) => new()
     {
         Mode = mode,
-        TotalMs = Range(forecast.TotalMs),
-        DowntimeMs = Range(forecast.DowntimeMs),
-        Bytes = Range(forecast.Bytes),
+        TotalMs = Range(forecast.TotalMs, forecast.Likely.TotalMs),
+        DowntimeMs = Range(forecast.DowntimeMs, forecast.Likely.DowntimeMs),
+        Bytes = Range(forecast.Bytes, forecast.Likely.Bytes),
         Confidence = forecast.Confidence switch { Confidence.High => 0.9, Confidence.Medium => 0.7, _ => 0.5 },
         Converges = forecast.KeepsBudget,
         Reason = forecast.Reason,
@@ -76,7 +76,12 @@ internal static class ForecastWords
         };
     }
 
-    private static ForecastRange Range(Interval interval) => new() { Low = Whole(interval.Low), High = Whole(interval.High) };
+    private static ForecastRange Range(Interval interval, double likely) => new()
+    {
+        Low = Whole(interval.Low),
+        Likely = Whole(Math.Clamp(likely, interval.Low, interval.High)),
+        High = Whole(interval.High),
+    };
 
     private static long Whole(double value) => (long)Math.Clamp(Math.Round(value), 0, long.MaxValue / 2);
 }

@@ -171,4 +171,7 @@ public sealed record ForecastRange
     public long Low { get; init; }
 
     public long High { get; init; }
+
+    /// <summary>The likeliest value between them, which need not be their middle; null: none is known.</summary>
+    public long? Likely { get; init; }
 }

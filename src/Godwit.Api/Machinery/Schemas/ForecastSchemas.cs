@@ -13,6 +13,7 @@ internal static class ForecastSchemas
         Prefix + "ForecastRange",
         "From low to high, both included.",
         Field("low", Integer64, "The low end."),
+        Field("likely", Integer64, "The likeliest value, which need not be in the middle."),
         Field("high", Integer64, "The high end."));
 
     public static ObjectSchema ModeForecast { get; } = new(
