@@ -92,7 +92,7 @@ public sealed class ClusterSnapshot
     public ClusterSnapshot Without(int index, IReadOnlyCollection<PodNeeds> pods) => pods.Count == 0 ? this : new ClusterSnapshot(this, index, loads[index].Without(pods), Promised);
 
     /// <summary>
-    /// From API objects. A guest that has not ended holds its room on its node; a move that has not ended holds the same
+    /// From API objects. A guest that has not ended holds its room on the node that has it (<see cref="GuestPlace"/>); a move that has not ended holds the same
     /// room on its target as well, from the moment that the target is written down. A pod holds its room until it has ended.
     /// </summary>
     public static ClusterSnapshot Of(
@@ -105,14 +105,15 @@ public sealed class ClusterSnapshot
         var living = vmis
             .Where(vmi => !VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase))
             .ToDictionary(vmi => (vmi.Metadata.Namespace, vmi.Metadata.Name));
+        var moves = migrations as IReadOnlyCollection<VirtualMachineInstanceMigration> ?? [.. migrations];
         var reservations = new List<Reservation>();
         foreach (var vmi in living.Values.Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName)))
         {
             var needs = GuestNeeds.Of(vmi);
-            reservations.Add(new Reservation(vmi.Status.NodeName!, needs.Guest, needs.Amount) { Occupant = PodNeeds.Of(vmi, needs.Amount) });
+            reservations.Add(new Reservation(GuestPlace.NodeOf(vmi, moves)!, needs.Guest, needs.Amount) { Occupant = PodNeeds.Of(vmi, needs.Amount) });
         }
 
-        foreach (var migration in migrations.Where(migration => !MigrationPhases.IsFinal(migration.Status.Phase)))
+        foreach (var migration in moves.Where(migration => !MigrationPhases.IsFinal(migration.Status.Phase)))
         {
             if (migration.Status.MigrationState?.TargetNode is { Length: > 0 } target
                 && living.TryGetValue((migration.Metadata.Namespace, migration.Spec.VmiName), out var vmi)

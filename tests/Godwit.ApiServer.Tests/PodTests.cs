@@ -167,6 +167,23 @@ public sealed class PodTests
     }
 
     [Fact]
+    public async Task A_guest_that_has_left_is_not_moved_once_more_by_its_eviction_while_its_new_node_has_not_said_that_it_has_it()
+    {
+        await using var server = await TestServer.StartAsync();
+        const string moves = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations";
+        await RunGuestAsync(server, "v", "{}");
+        await SetGuestStatusAsync(server, "v", """{"migrationState":{"migrationUid":"m","sourceNode":"n1","targetNode":"n2","completed":true} }""");
+
+        var (code, status) = await EvictAsync(server, "virt-launcher-v");
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, code);
+        Assert.Contains("the agent of n2 has not said yet", (string)status["message"]!, StringComparison.Ordinal);
+        Assert.Empty((await server.GetAsync(moves)).Body["items"]!.AsArray());
+        await SetGuestStatusAsync(server, "v", """{"nodeName":"n2"}""");
+        Assert.Equal(HttpStatusCode.NotFound, (await EvictAsync(server, "virt-launcher-v")).Code);
+    }
+
+    [Fact]
     public async Task A_move_that_has_just_failed_is_not_made_again_at_once_and_the_eviction_says_why()
     {
         await using var server = await TestServer.StartAsync();

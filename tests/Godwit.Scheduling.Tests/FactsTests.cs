@@ -136,6 +136,12 @@ public sealed class FactsTests
         var moved = ClusterSnapshot.Of(nodes, [running with { Status = running.Status with { NodeName = "b" } }], [move]);
         var failed = ClusterSnapshot.Of(nodes, [running], [move with { Status = move.Status with { Phase = "Failed" } }]);
 
+        // It has arrived, and its new node has not said so yet.
+        var over = move with { Metadata = move.Metadata with { Uid = "m" }, Status = move.Status with { Phase = "Succeeded" } };
+        var named = running with { Status = running.Status with { MigrationState = new() { MigrationUid = "m", SourceNode = "a", TargetNode = "b" } } };
+        var arrived = ClusterSnapshot.Of(nodes, [named], [over]);
+
+        Assert.Equal((default, amount), (arrived.ReservedOn("a"), arrived.ReservedOn("b")));
         Assert.Equal((amount, amount), (during.ReservedOn("a"), during.ReservedOn("b")));
         Assert.Equal((default, amount), (moved.ReservedOn("a"), moved.ReservedOn("b")));
         Assert.Equal((amount, default), (failed.ReservedOn("a"), failed.ReservedOn("b")));

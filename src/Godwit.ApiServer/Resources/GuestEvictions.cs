@@ -16,6 +16,7 @@ namespace Godwit.ApiServer.Resources;
 /// more moves.
 /// <code>
 ///   asked ──▶ status.evacuationNodeName = its node, a migration is made ──▶ 429 … 429 ──▶ the guest is on another node: 404, the mark is taken away
+///                        │                                                            (was it moved, and its new node has not said so: 429, no other move is made)
 ///                        ▲ made again when the last one failed, after a pause ┘
 /// </code>
 /// Marks, words and strategies are KubeVirt's, save that a guest that says nothing is moved, as <c>godwit drain</c> does, and one that says <c>None</c> is not shut down.
@@ -91,6 +92,11 @@ internal sealed class GuestEvictions(IRevisionStore store, ListHandler lists, Se
         }
 
         var known = await MovesOfAsync(guest, write.Stopping);
+        if (GuestPlace.Unclaimed(guest, known) is { } left)
+        {
+            throw Later($"the virtual machine {name} has been moved away from {node}, and the agent of {left.TargetNode} has not said yet that it runs there");
+        }
+
         if (known.FirstOrDefault(move => !MigrationPhases.IsFinal(move.Status.Phase)) is { } active)
         {
             throw Later($"the virtual machine {name} is being moved away from {node} by {active.Metadata.Name}");

@@ -121,8 +121,8 @@ internal static class GroupProgress
         return member.Phase switch
         {
             GroupMemberPhases.Waiting when vmi is null => member with { Phase = GroupMemberPhases.Gone, Reason = "it ended before its turn came" },
-            GroupMemberPhases.Waiting when vmi.Status.NodeName != member.SourceNode =>
-                member with { Phase = GroupMemberPhases.Gone, Reason = $"another move took it to {vmi.Status.NodeName} before its turn came" },
+            GroupMemberPhases.Waiting when GuestPlace.NodeOf(vmi, world.Migrations.Items) is var elsewhere && elsewhere != member.SourceNode =>
+                member with { Phase = GroupMemberPhases.Gone, Reason = $"another move took it to {elsewhere} before its turn came" },
             GroupMemberPhases.Moving => LookAtMove(group, member, vmi, world, homes),
             _ => member,
         };
@@ -131,7 +131,7 @@ internal static class GroupProgress
     private static GroupMember LookAtMove(GroupMigration group, GroupMember member, VirtualMachineInstance? vmi, MigrationWorld world, List<HomeNote> homes)
     {
         var move = world.Migrations.Find(member.Namespace, member.Migration!);
-        var isThere = vmi is not null && vmi.Status.NodeName == member.TargetNode;
+        var isThere = vmi is not null && GuestPlace.NodeOf(vmi, world.Migrations.Items) == member.TargetNode;
         if (move?.Status.Phase == MigrationPhases.Succeeded || (move is null && isThere))
         {
             Note(group, member, vmi, homes);

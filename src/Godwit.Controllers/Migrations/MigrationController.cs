@@ -12,7 +12,11 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
     /// <summary>The condition of a migration object that says whether it goes on, and if not, why.</summary>
     public const string Progressing = "Progressing";
 
+    /// <summary>A guest that the server does not have any more is soon known to be gone.</summary>
+    private static readonly TimeSpan GoneGuestLook = TimeSpan.FromSeconds(1);
+
     private readonly ResourceClient<VirtualMachineInstanceMigration> migrations = cluster.ClientOf<VirtualMachineInstanceMigration>();
+    private readonly ResourceClient<VirtualMachineInstance> instances = cluster.ClientOf<VirtualMachineInstance>();
 
     protected override void Subscribe()
     {
@@ -27,9 +31,12 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
         });
         cluster.Instances.Subscribe(change =>
         {
-            if (change.Before?.Status.Phase != change.After?.Status.Phase || change.Before?.Status.NodeName != change.After?.Status.NodeName)
+            if (change.Before?.Status.Phase != change.After?.Status.Phase
+                || change.Before?.Status.NodeName != change.After?.Status.NodeName
+                || change.Before?.Status.MigrationState != change.After?.Status.MigrationState)
             {
                 EnqueueQueue();
+                EnqueueNoted((change.After ?? change.Before)!);
             }
         });
         cluster.Nodes.Subscribe(_ => EnqueueAll());
@@ -45,7 +52,20 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
             return NextLook.OnChange;
         }
 
-        switch (MigrationPlanner.For(migration, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow())))
+        var plan = MigrationPlanner.For(migration, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow()));
+        if (plan is MigrationPlan.Schedule)
+        {
+            // Where the guest is decides whose agent gets the move, so a cache that may be behind is not asked: it may have slept through a whole move. Moves may be seen late, for the guest's object names the last.
+            if (await instances.FindAsync(new ResourceKey(migration.Metadata.Namespace, migration.Spec.VmiName), stopping) is not { } guest)
+            {
+                return NextLook.After(GoneGuestLook);
+            }
+
+            cluster.Instances.Observe(guest);
+            plan = MigrationPlanner.For(migration, MigrationWorld.Of(cluster, limits, Clock.GetUtcNow()));
+        }
+
+        switch (plan)
         {
             case MigrationPlan.Wait wait:
                 await WriteAsync(migration, Status(migration, MigrationPhases.Pending, wait.Reason, wait.Message), stopping);
@@ -66,6 +86,15 @@ internal sealed partial class MigrationController(ClusterView cluster, Migration
         }
 
         return MigrationPhases.IsFinal(migration.Status.Phase) ? NextLook.OnChange : NextLook.After(TimeSpan.FromMinutes(1));
+    }
+
+    /// <summary>The finalizer of an ended move may wait for its end to be noted on the guest.</summary>
+    private void EnqueueNoted(VirtualMachineInstance vmi)
+    {
+        if (vmi.Status.MigrationState?.MigrationUid is { Length: > 0 } uid && cluster.Migrations.Current.Items.FirstOrDefault(move => move.Metadata.Uid == uid) is { } noted)
+        {
+            Enqueue(ResourceKey.Of(noted));
+        }
     }
 
     private void EnqueueQueue()

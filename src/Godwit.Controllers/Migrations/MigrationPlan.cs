@@ -35,7 +35,8 @@ internal abstract record MigrationPlan
 ///  (new) ──▶ Pending ──▶ Scheduled ──────────────────────┼─▶ PreparingTarget ─▶ … ─▶ Succeeded | Failed
 ///              │ its turn, a target, no obstacle         │
 ///              ├─ obstacle, or deleted (cancel) ─▶ Failed│
-///              └─ limit, guest not up yet: wait, say why │
+///              └─ limit, guest not up yet or not said
+///                 to have arrived: wait, say why         │
 /// </code>
 /// From Scheduled on this controller never changes the outcome, however long nothing is heard: only the agents know who
 /// owns the guest. It says in a condition what is waited for.
@@ -44,6 +45,7 @@ internal static class MigrationPlanner
 {
     public const string WaitingForGuest = "WaitingForGuest";
     public const string WaitingForTurn = "WaitingForTurn";
+    public const string WaitingForTargetAgent = "WaitingForTargetAgent";
     public const string WaitingForSourceAgent = "WaitingForSourceAgent";
     public const string TargetBusy = "TargetBusy";
     public const string Cancelled = "Cancelled";
@@ -68,16 +70,20 @@ internal static class MigrationPlanner
             return new MigrationPlan.Fail(Cancelled, "it was deleted before it began; the guest was not touched");
         }
 
-        var vmi = world.Instances.Find(migration.Metadata.Namespace, migration.Spec.VmiName);
+        var vmi = GuestOf(migration, world);
         return AskGuest(migration, vmi, world) ?? AskQueue(migration, vmi!, world) ?? ChooseTarget(migration, vmi!, world);
     }
 
-    /// <summary>The agent that drove a move takes the finalizer off when it has cleaned up; here it is done where no agent ever will.</summary>
+    /// <summary>
+    /// The agent that drove a move takes the finalizer off when it has cleaned up; here it is done where no agent ever will. Not before the guest's object says how the move ended: nothing else would.
+    /// </summary>
     private static bool IsOursToRelease(VirtualMachineInstanceMigration migration, MigrationWorld world)
     {
         var state = migration.Status.MigrationState;
         var hadAgent = !string.IsNullOrEmpty(state?.TargetNode);
-        return migration.Metadata.Finalizers.Contains(FinalizerNames.Migration) && (!hadAgent || world.Cluster.Find(state?.SourceNode ?? "") is null);
+        return migration.Metadata.Finalizers.Contains(FinalizerNames.Migration)
+            && (!hadAgent || world.Cluster.Find(state?.SourceNode ?? "") is null)
+            && !(GuestOf(migration, world) is { } vmi && GuestPlace.IsSaidToMove(vmi) && vmi.Status.MigrationState!.MigrationUid == migration.Metadata.Uid);
     }
 
     public static Preflight PreflightOf(VirtualMachineInstanceMigration migration, VirtualMachineInstance vmi, MigrationWorld world) => new()
@@ -104,6 +110,12 @@ internal static class MigrationPlanner
             return new MigrationPlan.Wait(WaitingForGuest, $"the guest {migration.Spec.VmiName} is not running yet");
         }
 
+        var isThere = vmi.Metadata.DeletionTimestamp is null && vmi.Status.Phase == VirtualMachineInstancePhases.Running;
+        if (isThere && AskPlace(migration, vmi, world) is { } unsettled)
+        {
+            return unsettled;
+        }
+
         var obstacles = PreflightOf(migration, vmi, world).FindSourceObstacles().ToList();
         return obstacles switch
         {
@@ -111,6 +123,22 @@ internal static class MigrationPlanner
             [{ Reason: ObstacleReasons.SourceNotReady } silent] => new MigrationPlan.Wait(silent.Reason, Sentence(silent)),
             _ => new MigrationPlan.Fail(obstacles[0].Reason, string.Join("; ", obstacles.Select(Sentence))),
         };
+    }
+
+    /// <summary>
+    /// Null when the guest is where its object says. A move from a node that has given the guest away fails there, and what is noted of it would stand in place of the move that counts. The wait ends with the
+    /// word of the target's agent, or with the guest: that of a target that was removed for good is ended (<see cref="Nodes.NodeLifecyclePlanner"/>).
+    /// </summary>
+    private static MigrationPlan.Wait? AskPlace(VirtualMachineInstanceMigration migration, VirtualMachineInstance vmi, MigrationWorld world)
+    {
+        if (GuestPlace.Unclaimed(vmi, world.Migrations.Items) is { } moved)
+        {
+            return new MigrationPlan.Wait(WaitingForTargetAgent, $"the guest was moved from {moved.SourceNode} to {moved.TargetNode}, and the agent of {moved.TargetNode} has not said yet that it runs there");
+        }
+
+        return MigrationWorld.IsUnsettled(vmi, world.Migrations.Items) && vmi.Status.MigrationState?.MigrationUid != migration.Metadata.Uid
+            ? new MigrationPlan.Wait(ObstacleReasons.MigrationInProgress, "the guest is said to move already, and how that ends is not known yet")
+            : null;
     }
 
     /// <summary>Null when it is this move's turn.</summary>
@@ -131,8 +159,10 @@ internal static class MigrationPlanner
     }
 
     private static string? SourceOf(VirtualMachineInstanceMigration migration, MigrationWorld world) =>
-        migration.Status.MigrationState?.SourceNode
-        ?? world.Instances.Find(migration.Metadata.Namespace, migration.Spec.VmiName)?.Status.NodeName;
+        migration.Status.MigrationState?.SourceNode ?? (GuestOf(migration, world) is { } vmi ? GuestPlace.NodeOf(vmi, world.Migrations.Items) : null);
+
+    private static VirtualMachineInstance? GuestOf(VirtualMachineInstanceMigration migration, MigrationWorld world) =>
+        world.Instances.Find(migration.Metadata.Namespace, migration.Spec.VmiName);
 
     private static MigrationPlan ChooseTarget(VirtualMachineInstanceMigration migration, VirtualMachineInstance vmi, MigrationWorld world)
     {

@@ -3,6 +3,7 @@ namespace Godwit.Controllers.Migrations;
 /// <summary>
 /// Keeps what stands about moves outside their own objects: the guest's <c>status.migrationState</c> repeats that of its
 /// running move, or of its last one, and old ended moves are deleted. By the guest's key, whether the guest still exists or not.
+/// <para>What stands there is more than news: it lets the target's agent write to the guest (NodeRestriction), and says where the guest is until that agent does (<see cref="GuestPlace"/>).</para>
 /// </summary>
 internal sealed class MigrationRecordController(ClusterView cluster, MigrationLimits limits, TimeProvider clock, ILogger logger)
     : Controller("migrationrecord", clock, logger)
@@ -26,12 +27,12 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
     }
 
     protected override IEnumerable<ResourceKey> AllKeys() =>
-        cluster.Migrations.Current.Items.Select(GuestOf).Concat(cluster.Instances.Current.Items.Where(vmi => IsUnderWay(vmi.Status.MigrationState)).Select(ResourceKey.Of)).Distinct();
+        cluster.Migrations.Current.Items.Select(GuestOf).Concat(cluster.Instances.Current.Items.Where(GuestPlace.IsSaidToMove).Select(ResourceKey.Of)).Distinct();
 
     protected override async Task<NextLook> ReconcileAsync(ResourceKey key, CancellationToken stopping)
     {
         var moves = cluster.Migrations.Current.Items.Where(each => GuestOf(each) == key).ToList();
-        if (cluster.Instances.Current.Find(key) is { } vmi && (StateToShow(vmi, moves) ?? await EndOfForgottenAsync(vmi, stopping)) is { } state && state != vmi.Status.MigrationState)
+        if (cluster.Instances.Current.Find(key) is { } vmi && (await EndOfForgottenAsync(vmi, moves, stopping) ?? StateToShow(vmi, moves)) is { } state && state != vmi.Status.MigrationState)
         {
             var changed = vmi with { Status = vmi.Status with { MigrationState = state } };
             cluster.Instances.Observe(await instances.ChangeStatusAsync(vmi, changed, stopping));
@@ -46,22 +47,42 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
         return NextLook.OnChange;
     }
 
-    /// <summary>The state of the running move that has a target, or else of the one that ended last; null when this incarnation has not moved.</summary>
-    internal static MigrationState? StateToShow(VirtualMachineInstance vmi, IEnumerable<VirtualMachineInstanceMigration> moves) => moves
-        .Where(move => !string.IsNullOrEmpty(move.Status.MigrationState?.TargetNode) && IsOf(vmi, move))
-        .OrderByDescending(MigrationWorld.IsActive)
-        .ThenByDescending(move => move.Status.MigrationState!.EndTimestamp ?? move.Metadata.CreationTimestamp)
-        .ThenBy(move => move.Metadata.Name, StringComparer.Ordinal)
-        .Select(move => move.Status.MigrationState)
-        .FirstOrDefault();
+    /// <summary>
+    /// The state of the move that the guest names, until it has ended and, if it left the guest with its target, that one's agent has said so: whatever else ends or is begun meanwhile, nothing takes its place. After
+    /// that the state of the running move that has a target, or else of the one that ended last; null when this incarnation has not moved. Hosts' clocks differ, so a move that brought the guest to where it is not
+    /// is no candidate, however late it ended.
+    /// </summary>
+    internal static MigrationState? StateToShow(VirtualMachineInstance vmi, IReadOnlyCollection<VirtualMachineInstanceMigration> moves)
+    {
+        var noted = vmi.Status.MigrationState;
+        var named = moves.FirstOrDefault(move => IsNamed(vmi, move));
+        var isKnown = named is not null && (MigrationWorld.IsActive(named) || MigrationPhases.IsFinal(named.Status.Phase));
+        var state = isKnown ? named!.Status.MigrationState : noted;
+        var hasEnded = isKnown ? MigrationPhases.IsFinal(named!.Status.Phase) : !GuestPlace.IsSaidToMove(vmi);
+        if (noted is { MigrationUid.Length: > 0 } && (!hasEnded || GuestPlace.Unclaimed(vmi, moves) is not null))
+        {
+            return state;
+        }
+
+        return moves
+            .Where(move => !string.IsNullOrEmpty(move.Status.MigrationState?.TargetNode) && IsOf(vmi, move))
+            .Where(move => move.Status.Phase != MigrationPhases.Succeeded || move.Status.MigrationState!.TargetNode == vmi.Status.NodeName)
+            .Select(move => (IsActive: MigrationWorld.IsActive(move), Time: move.Status.MigrationState!.EndTimestamp ?? move.Metadata.CreationTimestamp, move.Metadata.Name, State: move.Status.MigrationState))
+            .Concat(named is null && noted is not null ? [(false, noted.EndTimestamp, "", noted)] : []) // Its own object is gone.
+            .OrderByDescending(each => each.IsActive)
+            .ThenByDescending(each => each.Time)
+            .ThenBy(each => each.Name, StringComparer.Ordinal)
+            .Select(each => each.State)
+            .FirstOrDefault();
+    }
 
     /// <summary>
-    /// How a move ended whose object went before that was noted on the guest, as one does that was cancelled while nobody led: its agents let an object go only when the guest's place is settled. Without this the
-    /// guest would be said to move for ever. The server is asked, for the cache may not show a new move yet. Null when there is nothing to say.
+    /// How a move ended whose object went before that was noted on the guest, as one does that was cancelled before an agent took it, or that somebody took the finalizer off: a source's agent that let one go has
+    /// noted its end itself. Without this the guest would be said to move for ever. The server is asked, for the cache may not show a new move yet. Null when there is nothing to say.
     /// </summary>
-    private async Task<MigrationState?> EndOfForgottenAsync(VirtualMachineInstance vmi, CancellationToken stopping)
+    private async Task<MigrationState?> EndOfForgottenAsync(VirtualMachineInstance vmi, IReadOnlyCollection<VirtualMachineInstanceMigration> moves, CancellationToken stopping)
     {
-        if (vmi.Status.MigrationState is not { MigrationUid: { } uid } state || !IsUnderWay(state))
+        if (vmi.Status.MigrationState is not { MigrationUid: { Length: > 0 } uid } state || !GuestPlace.IsSaidToMove(vmi) || moves.Any(move => IsNamed(vmi, move)))
         {
             return null;
         }
@@ -78,11 +99,11 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
         EndTimestamp = now,
     };
 
-    private static bool IsUnderWay(MigrationState? state) => state is { Completed: not true, Failed: not true };
-
     /// <summary>One that was asked for before this incarnation may have waited for it: then its source's agent has named it on the guest.</summary>
     private static bool IsOf(VirtualMachineInstance vmi, VirtualMachineInstanceMigration move) =>
-        move.Metadata.CreationTimestamp >= vmi.Metadata.CreationTimestamp || move.Metadata.Uid == vmi.Status.MigrationState?.MigrationUid;
+        move.Metadata.CreationTimestamp >= vmi.Metadata.CreationTimestamp || IsNamed(vmi, move);
+
+    private static bool IsNamed(VirtualMachineInstance vmi, VirtualMachineInstanceMigration move) => move.Metadata.Uid == vmi.Status.MigrationState?.MigrationUid;
 
     internal static IEnumerable<VirtualMachineInstanceMigration> Expired(
         IEnumerable<VirtualMachineInstanceMigration> moves, bool hasGuest, int kept, DateTimeOffset now) => moves

@@ -79,6 +79,10 @@ internal sealed record MigrationWorld
     public static bool IsWaiting(VirtualMachineInstanceMigration migration) =>
         migration.Status.Phase is null or "" or MigrationPhases.Pending or MigrationPhases.Scheduling;
 
+    /// <summary>The guest says that it moves, and that move is gone or not seen yet, or not as far as that: <see cref="MigrationRecordController"/> finds out which. Until then it is not known where the guest is.</summary>
+    public static bool IsUnsettled(VirtualMachineInstance vmi, IEnumerable<VirtualMachineInstanceMigration> moves) =>
+        GuestPlace.IsSaidToMove(vmi) && vmi.Status.MigrationState is { MigrationUid: { Length: > 0 } uid } && !moves.Any(move => move.Metadata.Uid == uid && !IsWaiting(move));
+
     /// <summary>Guests that are one service do not wait for each other's places: all of them must be under way before any can arrive.</summary>
     public static bool IsOfSameService(VirtualMachineInstanceMigration one, VirtualMachineInstanceMigration other) =>
         one.Metadata.Annotations.GetValueOrDefault(AnnotationNames.Service) is { Length: > 0 } service

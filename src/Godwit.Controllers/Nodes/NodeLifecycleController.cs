@@ -22,8 +22,17 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
         cluster.NodeLeases.Subscribe(change => Enqueue(new ResourceKey("", change.Key.Name)));
         cluster.Instances.Subscribe(change =>
         {
-            if (change.After?.Status.NodeName is { Length: > 0 } name
-                && (change.Before?.Status.NodeName != name || change.Before.Metadata.DeletionTimestamp != change.After.Metadata.DeletionTimestamp))
+            if (change.After is { } after && PlaceOf(after) is { Length: > 0 } name
+                && (change.Before?.Status.NodeName != after.Status.NodeName
+                    || change.Before?.Metadata.DeletionTimestamp != after.Metadata.DeletionTimestamp
+                    || change.Before?.Status.MigrationState != after.Status.MigrationState))
+            {
+                Enqueue(new ResourceKey("", name));
+            }
+        });
+        cluster.Migrations.Subscribe(change =>
+        {
+            if (change.After is { Status: { Phase: MigrationPhases.Succeeded, MigrationState.TargetNode: { Length: > 0 } name } } && change.Before?.Status.Phase != MigrationPhases.Succeeded)
             {
                 Enqueue(new ResourceKey("", name));
             }
@@ -62,9 +71,10 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
         {
             // To end a guest for good, a cache that may be behind is not asked.
             var exists = node is not null || await nodes.FindAsync(key, stopping) is not null;
-            foreach (var vmi in guests)
+            foreach (var vmi in guests.Where(vmi => !MigrationWorld.IsUnsettled(vmi, cluster.Migrations.Current.Items)))
             {
-                await WriteGuestAsync(vmi, NodeLifecyclePlanner.ForGuest(vmi, exists, silence, ActiveMoveOf(vmi)), stopping);
+                var movedTo = key.Name == vmi.Status.NodeName ? null : key.Name;
+                await WriteGuestAsync(vmi, key.Name, NodeLifecyclePlanner.ForGuest(vmi, exists, silence, ActiveMoveOf(vmi), movedTo), stopping);
             }
         }
 
@@ -75,7 +85,9 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
 
     private IEnumerable<IGrouping<string, VirtualMachineInstance>> GuestsByNode() => cluster.Instances.Current.Items
         .Where(vmi => !string.IsNullOrEmpty(vmi.Status.NodeName) && (!VirtualMachineInstancePhases.IsFinal(vmi.Status.Phase) || vmi.Metadata.Finalizers.Contains(FinalizerNames.Agent)))
-        .GroupBy(vmi => vmi.Status.NodeName!, StringComparer.Ordinal);
+        .GroupBy(vmi => PlaceOf(vmi)!, StringComparer.Ordinal);
+
+    private string? PlaceOf(VirtualMachineInstance vmi) => GuestPlace.NodeOf(vmi, cluster.Migrations.Current.Items);
 
     private VirtualMachineInstanceMigration? ActiveMoveOf(VirtualMachineInstance vmi) => cluster.Migrations.Current.Items.FirstOrDefault(
         move => MigrationWorld.IsActive(move) && move.Metadata.Namespace == vmi.Metadata.Namespace && move.Spec.VmiName == vmi.Metadata.Name);
@@ -101,7 +113,7 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
         }
     }
 
-    private async Task WriteGuestAsync(VirtualMachineInstance vmi, GuestVerdict verdict, CancellationToken stopping)
+    private async Task WriteGuestAsync(VirtualMachineInstance vmi, string node, GuestVerdict verdict, CancellationToken stopping)
     {
         switch (verdict)
         {
@@ -114,7 +126,7 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
 
                 break;
             case GuestVerdict.Lost lost:
-                await ReleaseAsync(await EndAsync(vmi, lost.Message, stopping), stopping);
+                await ReleaseAsync(await EndAsync(vmi, node, lost.Message, stopping), stopping);
                 break;
             case GuestVerdict.Released: // The release after its end was cut off, or raced with a deletion.
                 await ReleaseAsync(vmi, stopping);
@@ -122,13 +134,14 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
         }
     }
 
-    private async Task<VirtualMachineInstance> EndAsync(VirtualMachineInstance vmi, string message, CancellationToken stopping)
+    private async Task<VirtualMachineInstance> EndAsync(VirtualMachineInstance vmi, string node, string message, CancellationToken stopping)
     {
         var now = Clock.GetUtcNow();
         var ended = await WriteStatusAsync(
             vmi,
             vmi.Status with
             {
+                NodeName = node,
                 Phase = VirtualMachineInstancePhases.Failed,
                 Reason = "NodeRemoved",
                 PhaseTransitionTimestamps = PhaseTransitions.With(vmi.Status.PhaseTransitionTimestamps, VirtualMachineInstancePhases.Failed, now),
@@ -136,7 +149,7 @@ internal sealed partial class NodeLifecycleController(ClusterView cluster, TimeP
             },
             stopping);
         cluster.Events.Record(ended, EventTypes.Warning, "NodeRemoved", $"The guest is lost: {message}");
-        Log.Lost(Logger, ResourceKey.Of(vmi), vmi.Status.NodeName!);
+        Log.Lost(Logger, ResourceKey.Of(vmi), node);
         return ended;
     }
 

@@ -38,6 +38,7 @@ internal abstract record GuestVerdict
 ///  fresh       deleted       their agent's word stands (it will make its Node again)
 ///  silent      deleted       lost: phase Failed, unless a move's target may own them
 /// </code>
+/// A guest is on the node that its last move left it with, also before that node's agent has said so (<see cref="GuestPlace"/>): it is not lost with its old source, and is lost with its target.
 /// </summary>
 internal static class NodeLifecyclePlanner
 {
@@ -104,7 +105,8 @@ internal static class NodeLifecyclePlanner
     /// <param name="nodeExists">Whether its Node object is there, asked of the server and not of a cache when it matters.</param>
     /// <param name="silence">How long the node's heartbeat has been silent; since we look, if it never came.</param>
     /// <param name="activeMove">A move of this guest that an agent may have begun; null when there is none.</param>
-    public static GuestVerdict ForGuest(VirtualMachineInstance vmi, bool nodeExists, TimeSpan silence, VirtualMachineInstanceMigration? activeMove)
+    /// <param name="movedTo">The node that has the guest if its object does not name it yet.</param>
+    public static GuestVerdict ForGuest(VirtualMachineInstance vmi, bool nodeExists, TimeSpan silence, VirtualMachineInstanceMigration? activeMove, string? movedTo = null)
     {
         if (silence < SilentAfter)
         {
@@ -117,12 +119,12 @@ internal static class NodeLifecyclePlanner
             return isStuck ? new GuestVerdict.Released() : new GuestVerdict.Fine();
         }
 
-        var name = vmi.Status.NodeName;
+        var name = movedTo is null ? vmi.Status.NodeName : $"{movedTo}, to which the guest was moved,";
         if (nodeExists)
         {
             return new GuestVerdict.NotKnown(
                 $"node {name} is silent: whether the guest runs is not known, and it is started nowhere else. "
-                + $"If the host is off for certain, 'kubectl delete node {name}' says so, and the guest counts as lost");
+                + $"If the host is off for certain, 'kubectl delete node {movedTo ?? name}' says so, and the guest counts as lost");
         }
 
         return activeMove is not null

@@ -98,8 +98,10 @@ internal sealed class MoveAgent : IHandoverRecords, IDisposable
         await parts.Guests.WaitForSyncAsync(stopping);
         while (!stopping.IsCancellationRequested)
         {
-            parts.Journal.Prune(id => parts.Guests.Current.Items.Any(guest =>
-                guest.Metadata.Uid == id.ToString() && guest.Status.NodeName == parts.Node.Value));
+            parts.Journal.Prune(
+                id => parts.Guests.Current.Items.Any(guest => guest.Metadata.Uid == id.ToString() && guest.Status.NodeName == parts.Node.Value),
+                record => parts.Guests.Current.Items.Any(guest =>
+                    guest.Metadata.Uid == record.MachineId.ToString() && guest.Status.NodeName != parts.Node.Value && guest.Status.MigrationState?.MigrationUid == record.Move.ToString("D")));
             await Task.Delay(PruneInterval, parts.Time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

@@ -97,12 +97,14 @@ internal sealed class MoveJournal
         }
     }
 
-    /// <summary>Forgets ends that are old enough, but never that a guest was handed over while the API still places it here.</summary>
-    public void Prune(Func<MachineId, bool> isPlacedHere)
+    /// <summary>Forgets ends that are old enough, but never that a guest was handed over while the API still places it here, nor that one came here while the API still waits for our word of that.</summary>
+    /// <param name="isPlacedHere">Whether the API places the guest here.</param>
+    /// <param name="isUnsaid">Whether the API names that very move as the guest's last and another node as the one that has it.</param>
+    public void Prune(Func<MachineId, bool> isPlacedHere, Func<MoveRecord, bool> isUnsaid)
     {
         foreach (var record in records.Values.Where(IsOver))
         {
-            var needed = record.HandedOver && isPlacedHere(record.MachineId);
+            var needed = (record.HandedOver && isPlacedHere(record.MachineId)) || (record.Incoming is TargetRecord.Finished && isUnsaid(record));
             if (!needed && time.GetUtcNow() - record.WrittenAt > EndKept)
             {
                 Delete(record.MoveId);

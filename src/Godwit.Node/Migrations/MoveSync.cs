@@ -241,30 +241,6 @@ internal sealed partial class MoveSync : IDisposable
             : throw new MoveRefusedException($"node '{node}' does not say where its agent listens for others");
     }
 
-    /// <summary>The guest's object names both nodes: that is what lets the target write to it when it has arrived.</summary>
-    private async Task NoteOnGuestAsync(VirtualMachineInstanceMigration migration, CancellationToken stopping)
-    {
-        var guest = parts.Guests.Current.Find(new(migration.Metadata.Namespace, migration.Spec.VmiName))!;
-        var noted = guest with
-        {
-            Status = guest.Status with
-            {
-                MigrationState = new()
-                {
-                    MigrationUid = migration.Metadata.Uid,
-                    SourceNode = migration.Status.MigrationState!.SourceNode,
-                    TargetNode = migration.Status.MigrationState.TargetNode,
-                    MigrationPolicyName = migration.Status.MigrationState.MigrationPolicyName,
-                    StartTimestamp = parts.Time.GetUtcNow(),
-                },
-            },
-        };
-
-        // This node's own field of this node's own guest: whatever else of its status is written meanwhile does not matter.
-        var patch = MergePatch.Between(GodwitJson.ToObject(guest), GodwitJson.ToObject(noted));
-        parts.Guests.Observe(await parts.Cluster.For<VirtualMachineInstance>().PatchStatusAsync(ResourceKey.Of(guest), patch, stopping));
-    }
-
     private static PeerEndpoint TargetOf(MoveRecord record) =>
         NodeName.TryParse(record.Target, out var target) && PeerEndpoint.TryParse(target, record.TargetAddress, out var endpoint)
             ? endpoint
@@ -366,6 +342,7 @@ internal sealed partial class MoveSync : IDisposable
     {
         if (migration.Metadata.Finalizers.Contains(FinalizerNames.Migration))
         {
+            await NoteEndOnGuestAsync(parts.Guests, parts.Cluster.For<VirtualMachineInstance>(), migration, stopping);
             var released = migration with { Metadata = migration.Metadata with { Finalizers = [.. migration.Metadata.Finalizers.Where(name => name != FinalizerNames.Migration)] } };
             await parts.Cluster.For<VirtualMachineInstanceMigration>().ChangeAsync(migration, released, stopping);
         }

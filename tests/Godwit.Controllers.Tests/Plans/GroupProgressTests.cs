@@ -92,6 +92,22 @@ public sealed class GroupProgressTests
     }
 
     [Fact]
+    public void A_guest_that_has_left_or_arrived_is_seen_to_have_though_its_new_node_has_not_said_so_and_its_move_is_deleted()
+    {
+        var group = Group(GroupStrategies.Serial, 1, "a");
+        var moving = GroupProgress.Next(group, Of([Vmi("a", "n1")], ["n1", "n2", "n3"])).Status;
+
+        Assert.Equal(GroupMemberPhases.Gone, Assert.Single(GroupProgress.Next(group, Of([Moved("n3")], ["n1", "n2", "n3"])).Status.Members).Phase);
+        Assert.Equal(GroupMemberPhases.Moved, Assert.Single(GroupProgress.Next(group with { Status = moving }, Of([Moved("n2")], ["n1", "n2", "n3"])).Status.Members).Phase);
+
+        static VirtualMachineInstance Moved(string target)
+        {
+            var vmi = Vmi("a", "n1");
+            return vmi with { Status = vmi.Status with { MigrationState = new MigrationState { MigrationUid = "m", SourceNode = "n1", TargetNode = target, Completed = true } } };
+        }
+    }
+
+    [Fact]
     public void A_guest_that_is_driven_out_remembers_its_first_home_and_forgets_it_there()
     {
         var drain = Group(GroupStrategies.Parallel, 2, "a", "b") with { Spec = new() { KeepHome = true } };

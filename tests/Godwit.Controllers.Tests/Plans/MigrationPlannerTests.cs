@@ -178,39 +178,90 @@ public sealed class MigrationPlannerTests
     }
 
     [Fact]
-    public void A_guest_shows_a_move_that_was_asked_for_before_it_started_if_its_source_began_it()
+    public void A_guest_that_was_moved_is_moved_on_when_its_new_node_has_said_that_it_has_it_and_not_before()
     {
-        var early = new VirtualMachineInstanceMigration
-        {
-            Metadata = new ObjectMeta { Name = "early", Uid = "early", CreationTimestamp = DateTimeOffset.UnixEpoch },
-            Status = new VirtualMachineInstanceMigrationStatus { Phase = MigrationPhases.Failed, MigrationState = new MigrationState { TargetNode = "node-2", MigrationUid = "early", Completed = true, Failed = true } },
-        };
-        var fresh = new VirtualMachineInstance { Metadata = new ObjectMeta { Name = "vm", CreationTimestamp = DateTimeOffset.UnixEpoch.AddSeconds(20) } };
-        var begun = fresh with { Status = new VirtualMachineInstanceStatus { MigrationState = new MigrationState { TargetNode = "node-2", MigrationUid = "early" } } };
+        var first = Succeeded("m1", "a", "n1", "n2");
+        var second = Move("m2", "a");
+        string[] nodes = ["n1", "n2", "n3"];
 
-        Assert.Null(MigrationRecordController.StateToShow(fresh, [early])); // An earlier incarnation's.
-        Assert.True(MigrationRecordController.StateToShow(begun, [early])!.Completed);
+        // Whether its end stands on its own object, on the guest, or on the guest alone; and if its target, or its source, is there no more.
+        foreach (var (noted, known) in new (MigrationState, VirtualMachineInstanceMigration[])[]
+        {
+            (first.Status.MigrationState! with { Completed = null }, [first, second]),
+            (first.Status.MigrationState!, [first, second]),
+            (first.Status.MigrationState!, [second]),
+        })
+        {
+            foreach (var there in new string[][] { nodes, ["n1", "n3"], ["n2", "n3"], [] })
+            {
+                var wait = Assert.IsType<MigrationPlan.Wait>(Plan(second, [Noted("n1", noted)], there, known));
+                Assert.Equal((MigrationPlanner.WaitingForTargetAgent, true), (wait.Reason, wait.Message.Contains("the agent of n2 has not said yet", StringComparison.Ordinal)));
+            }
+
+            Assert.Equal("n2", Assert.IsType<MigrationPlan.Schedule>(Plan(second, [Noted("n2", noted)], nodes, known)).State.SourceNode);
+            Assert.Equal(ObstacleReasons.GuestNotRunning, Assert.IsType<MigrationPlan.Fail>(Plan(second, [Noted("n1", noted, phase: "Failed")], nodes, known)).Reason);
+        }
     }
 
     [Fact]
-    public void The_guest_shows_its_running_move_else_its_last_one_and_old_ones_expire()
+    public void A_guest_that_has_been_moved_on_since_or_that_stayed_is_not_waited_for()
     {
-        var vmi = Vmi("a", "n1") with { Metadata = Vmi("a", "n1").Metadata with { CreationTimestamp = Now.AddHours(-5) } };
-        var old = Ended("old", age: 60);
-        var last = Ended("last", age: 30);
-        var running = Active("running", "a", "n1", "n2");
-        var before = Ended("of-an-earlier-incarnation", age: 60 * 10);
+        var first = Succeeded("m1", "a", "n1", "n2");
+        var second = Succeeded("m2", "a", "n2", "n3");
+        var failed = first with { Status = first.Status with { Phase = MigrationPhases.Failed, MigrationState = first.Status.MigrationState! with { Failed = true } } };
+        var next = Move("m3", "a");
+        string[] nodes = ["n1", "n2", "n3"];
 
-        Assert.Equal("n-last", MigrationRecordController.StateToShow(vmi, [old, last, before])!.TargetNode);
-        Assert.Equal("n2", MigrationRecordController.StateToShow(vmi, [old, last, running])!.TargetNode);
-        Assert.Null(MigrationRecordController.StateToShow(vmi, [before]));
-        Assert.Equal(["old"], MigrationRecordController.Expired([old, last, running], hasGuest: true, kept: 1, Now).Select(move => move.Metadata.Name));
-        Assert.Empty(MigrationRecordController.Expired([old, last], hasGuest: false, kept: 9, Now));
-        Assert.Equal(2, MigrationRecordController.Expired([old, last], hasGuest: false, kept: 9, Now.AddDays(2)).Count());
+        Assert.Equal("n3", Assert.IsType<MigrationPlan.Schedule>(Plan(next, [Noted("n3", second.Status.MigrationState!)], nodes, [second, first, next])).State.SourceNode);
+        Assert.Equal("n1", Assert.IsType<MigrationPlan.Schedule>(Plan(next, [Noted("n1", failed.Status.MigrationState!)], nodes, [failed, next])).State.SourceNode);
+        Assert.Equal("n1", Assert.IsType<MigrationPlan.Schedule>(Plan(next, [Vmi("a", "n1")], nodes, [first, next])).State.SourceNode); // An earlier incarnation's: this one names none.
     }
 
-    private static VirtualMachineInstanceMigration Ended(string name, int age) =>
-        Move(name, "a", age) with { Status = new() { Phase = "Succeeded", MigrationState = new() { TargetNode = "n-" + name, EndTimestamp = Now.AddMinutes(1 - age) } } };
+    [Fact]
+    public void A_guest_whose_move_is_gone_or_not_seen_yet_is_not_moved_before_its_end_is_known()
+    {
+        var first = Active("m1", "a", "n1", "n2");
+        var noted = new MigrationState { MigrationUid = "uid-m1", SourceNode = "n1", TargetNode = "n2" };
+        var pending = Move("m1", "a", age: -1);
+        var second = Move("m2", "a");
+
+        foreach (var known in new VirtualMachineInstanceMigration[][] { [second], [second, pending], [second, first] })
+        {
+            Assert.Equal(ObstacleReasons.MigrationInProgress, Assert.IsType<MigrationPlan.Wait>(Plan(second, [Noted("n1", noted)], ["n1", "n2"], known)).Reason);
+        }
+    }
+
+    [Fact]
+    public void Moves_of_guests_that_have_left_a_node_hold_no_turn_of_it_though_it_has_not_been_said_where_they_are()
+    {
+        VirtualMachineInstanceMigration[] gone = [Succeeded("m1", "a", "n1", "n2"), Succeeded("m2", "b", "n1", "n2")];
+        VirtualMachineInstanceMigration[] waiting = [Move("m3", "a", age: 3), Move("m4", "b", age: 2), Move("m5", "c", age: 1)];
+        var guests = new[] { Noted("n1", gone[0].Status.MigrationState!), Noted("n1", gone[1].Status.MigrationState!, "b"), Vmi("c", "n1") };
+
+        Assert.IsType<MigrationPlan.Schedule>(Plan(waiting[2], guests, ["n1", "n2", "n3"], [.. gone, .. waiting]));
+    }
+
+    [Fact]
+    public void The_finalizer_of_a_move_whose_source_was_removed_stays_until_its_end_is_noted_on_the_guest()
+    {
+        var ended = Succeeded("m1", "a", "n1", "n2");
+        ended = ended with { Metadata = ended.Metadata with { Finalizers = [FinalizerNames.Migration] } };
+
+        Assert.IsType<MigrationPlan.Nothing>(Plan(ended, [Noted("n1", ended.Status.MigrationState! with { Completed = null })], ["n2"]));
+        Assert.IsType<MigrationPlan.Release>(Plan(ended, [Noted("n1", ended.Status.MigrationState!)], ["n2"]));
+        Assert.IsType<MigrationPlan.Release>(Plan(ended, [], ["n2"]));
+    }
+
+    private static VirtualMachineInstance Noted(string node, MigrationState noted, string name = "a", string phase = "Running")
+    {
+        var vmi = Vmi(name, node, phase);
+        return vmi with { Status = vmi.Status with { MigrationState = noted } };
+    }
+
+    private static VirtualMachineInstanceMigration Succeeded(string name, string vmi, string source, string target) => Move(name, vmi, age: 9) with
+    {
+        Status = new() { Phase = MigrationPhases.Succeeded, MigrationState = new() { MigrationUid = "uid-" + name, SourceNode = source, TargetNode = target, Completed = true } },
+    };
 
     private static MigrationPolicy Policy(string name, Dictionary<string, string> guest, Dictionary<string, string> space) => new()
     {

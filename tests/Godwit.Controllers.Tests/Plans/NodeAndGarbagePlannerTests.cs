@@ -47,6 +47,15 @@ public sealed class NodeAndGarbagePlannerTests
     }
 
     [Fact]
+    public void A_guest_that_was_moved_is_lost_with_the_node_that_has_it_in_words_that_name_it()
+    {
+        var vmi = new VirtualMachineInstance { Status = new() { NodeName = "n", Phase = "Running" } };
+
+        Assert.Contains("node t, to which the guest was moved,", Assert.IsType<GuestVerdict.Lost>(NodeLifecyclePlanner.ForGuest(vmi, nodeExists: false, Silent, null, "t")).Message, StringComparison.Ordinal);
+        Assert.Contains("'kubectl delete node t'", Assert.IsType<GuestVerdict.NotKnown>(NodeLifecyclePlanner.ForGuest(vmi, nodeExists: true, Silent, null, "t")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_silent_node_is_tainted_once_and_a_fresh_one_keeps_its_other_taints()
     {
         var own = new Taint { Key = "own", Effect = TaintEffects.NoSchedule };

@@ -35,6 +35,9 @@ internal enum ClusterMutation
     /// <summary>What the migration controller says of a move that it has found a target for is not stored.</summary>
     ForgetsTargets,
 
+    /// <summary>What is said on a guest of its moves is not stored, by whomever: nobody knows of a guest that was moved where it is, until its new node says so.</summary>
+    ForgetsMoves,
+
     /// <summary>The server takes a job of a cron job under another name when its own is taken.</summary>
     TakesStartsTwice,
 

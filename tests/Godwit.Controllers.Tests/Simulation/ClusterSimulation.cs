@@ -55,7 +55,7 @@ internal sealed partial class ClusterSimulation : IAsyncDisposable
     public string? Run(int happenings)
     {
         world.Server.Create(new ConfigMap { Metadata = new ObjectMeta { Namespace = NamespaceNames.KubeSystem, Name = "godwit-network" }, Data = new Dictionary<string, string> { ["cidr"] = "10.77.0.0/24" } });
-        foreach (var name in new[] { "node-1", "node-2", "node-3" })
+        foreach (var name in SimulatedServer.NodeNames)
         {
             world.Nodes.Add(new SimulatedNode(name, world.Server, world));
             world.Nodes[^1].Join();

@@ -54,6 +54,8 @@ public sealed class ClusterSimulationTests : IDisposable
     [InlineData(nameof(ClusterMutation.RemovesWhatRuns), "NeverTwoCopies")]
     [InlineData(nameof(ClusterMutation.HoldsGuests), "RunsAgain")]
     [InlineData(nameof(ClusterMutation.ForgetsTargets), "MoveEnds")]
+    [InlineData(nameof(ClusterMutation.ForgetsMoves), "NeverFromElsewhere")]
+    [InlineData(nameof(ClusterMutation.ForgetsMoves), "OwnerIsHeard")]
     public Task What_is_broken_about_guests_is_caught_by_name(string mutation, string invariant) => CatchAsync(ClusterSubject.Guests, mutation, invariant);
 
     [Theory]

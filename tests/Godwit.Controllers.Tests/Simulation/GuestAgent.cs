@@ -160,8 +160,7 @@ internal sealed class GuestAgent
             var metadata = patch["metadata"] as JsonObject ?? [];
             metadata["resourceVersion"] = before.Metadata.ResourceVersion;
             patch["metadata"] = metadata;
-            world.Server.TryPatch<VirtualMachineInstance>(before.Metadata.Namespace, before.Metadata.Name, patch, subresource);
-            world.Observe();
+            witness.Write(Host, before, patch, subresource);
         }
     }
 

@@ -57,6 +57,9 @@ internal sealed class GuestHost(string node)
 {
     public string Node { get; } = node;
 
+    /// <summary>Until then the agent's requests do not reach the server, though it is heard of, and other agents reach it.</summary>
+    public DateTimeOffset MuteUntil { get; set; }
+
     /// <summary>By the uid of the incarnation.</summary>
     public SortedDictionary<string, GuestMachine> Machines { get; } = new(StringComparer.Ordinal);
 

@@ -16,6 +16,7 @@ internal sealed class GuestMoves(GuestHost host, ClusterWorld world, GuestWitnes
     private const double MessageLost = 0.15;
     private const double GivenUp = 0.05;
     private const double RoundsEnd = 0.4;
+    private const double MuteAtArrival = 0.3;
 
     private readonly HashSet<string> ending = new(StringComparer.Ordinal);
 
@@ -53,11 +54,10 @@ internal sealed class GuestMoves(GuestHost host, ClusterWorld world, GuestWitnes
         var guest = new ResourceKey(move.Metadata.Namespace, move.Spec.VmiName);
         if (MigrationPhases.IsFinal(move.Status.Phase) || move.Metadata.DeletionTimestamp is not null)
         {
-            if (move.Metadata.Finalizers.Contains(FinalizerNames.Migration))
+            if (move.Metadata.Finalizers.Contains(FinalizerNames.Migration) && NoteEndOnGuest(guest, move))
             {
                 var rest = move.Metadata.Finalizers.Where(name => name != FinalizerNames.Migration).Select(name => (JsonNode?)name).ToArray();
-                world.Server.TryPatch<VirtualMachineInstanceMigration>(move.Metadata.Namespace, move.Metadata.Name, new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = move.Metadata.ResourceVersion, ["finalizers"] = new JsonArray(rest) } });
-                world.Observe();
+                witness.Write(host, move, new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = move.Metadata.ResourceVersion, ["finalizers"] = new JsonArray(rest) } });
             }
         }
         else if (move.Status.Phase == MigrationPhases.Scheduled)
@@ -69,7 +69,11 @@ internal sealed class GuestMoves(GuestHost host, ClusterWorld world, GuestWitnes
                 return;
             }
 
-            NoteOnGuest(guest, move);
+            if (!NoteOnGuest(guest, move))
+            {
+                return;
+            }
+
             host.Outgoing[move.Metadata.Uid] = new OutgoingGuest(uid, guest, move.Metadata.Uid, ResourceKey.Of(move), move.Status.MigrationState!.TargetNode!, MoveStage.Preparing);
         }
         else if (move.Status.Phase is MigrationPhases.PreparingTarget or MigrationPhases.TargetReady or MigrationPhases.Running)
@@ -234,15 +238,42 @@ internal sealed class GuestMoves(GuestHost host, ClusterWorld world, GuestWitnes
             host.Put(arrival.Uid, MachineRunState.Running);
             host.Ends[arrival.Uid] = HandoverClaim.Owner;
             witness.CheckCopies(arrival.Guest);
+            if (!world.IsCalm && world.Chance(MuteAtArrival))
+            {
+                world.Tell("mute at an arrival", $"{arrival.Guest} has arrived on {host.Node}, which does not reach the server for a while");
+                host.MuteUntil = world.Now + world.Between(2, 90);
+            }
         }
     }
 
     /// <summary>The guest's object names both nodes, as the product's agents write it before they begin.</summary>
-    private void NoteOnGuest(ResourceKey guest, VirtualMachineInstanceMigration move)
+    private bool NoteOnGuest(ResourceKey guest, VirtualMachineInstanceMigration move)
     {
         var state = new MigrationState { MigrationUid = move.Metadata.Uid, SourceNode = host.Node, TargetNode = move.Status.MigrationState!.TargetNode, StartTimestamp = world.Now };
-        world.Server.TryPatch<VirtualMachineInstance>(guest.Namespace, guest.Name, new JsonObject { ["status"] = new JsonObject { ["migrationState"] = GodwitJson.ToObject(state) } }, "status");
-        world.Observe();
+        return Note(witness.Instances[guest], state, null);
+    }
+
+    /// <summary>And how it ended, before the move's own object may go. False: it could not be written now, and the object stays.</summary>
+    private bool NoteEndOnGuest(ResourceKey guest, VirtualMachineInstanceMigration move)
+    {
+        var isToBeSaid = MigrationPhases.IsFinal(move.Status.Phase) && witness.Instances.GetValueOrDefault(guest) is { } known && GuestPlace.IsSaidToMove(known) && known.Status.MigrationState!.MigrationUid == move.Metadata.Uid;
+        return !isToBeSaid || Note(witness.Instances[guest], move.Status.MigrationState, witness.Instances[guest].Metadata.ResourceVersion);
+    }
+
+    private bool Note(VirtualMachineInstance guest, MigrationState? state, string? version)
+    {
+        if (world.Mutation == ClusterMutation.ForgetsMoves)
+        {
+            return true;
+        }
+
+        var patch = MergePatch.Between(GodwitJson.ToObject(guest), GodwitJson.ToObject(guest with { Status = guest.Status with { MigrationState = state } }));
+        if (version is not null)
+        {
+            patch["metadata"] = new JsonObject { ["resourceVersion"] = version };
+        }
+
+        return witness.Write(host, guest, patch, "status");
     }
 
     /// <summary>False: it could not be written now, and is to be said again.</summary>
@@ -266,8 +297,6 @@ internal sealed class GuestMoves(GuestHost host, ClusterWorld world, GuestWitnes
         }
 
         var patch = MergePatch.Between(GodwitJson.ToObject(move), GodwitJson.ToObject(move with { Status = status }));
-        world.Server.TryPatch<VirtualMachineInstanceMigration>(key.Namespace, key.Name, patch, "status");
-        world.Observe();
-        return true;
+        return witness.Write(host, move, patch, "status");
     }
 }

@@ -29,6 +29,7 @@ internal sealed class GuestTheme(ClusterSimulation simulation) : IClusterTheme
     private readonly ClusterWorld world = simulation.World;
     private readonly GuestWitness witness = new(simulation.World);
     private readonly HashSet<string> halted = new(StringComparer.Ordinal);
+    private readonly HashSet<string> lookedAt = new(StringComparer.Ordinal);
     private string? leaving;
     private DateTimeOffset leavingSince;
     private DateTimeOffset lastAsked;
@@ -97,7 +98,8 @@ internal sealed class GuestTheme(ClusterSimulation simulation) : IClusterTheme
         }
 
         simulation.Pass(world.Between(2, 15));
-        var node = world.Nodes[world.Random.Next(world.Nodes.Count)];
+        var arrivedAt = Unclaimed().Select(each => each.Last.TargetNode).FirstOrDefault();
+        var node = world.Nodes.Find(each => each.Name == arrivedAt) ?? world.Nodes[world.Random.Next(world.Nodes.Count)];
         if (world.Chance(0.25))
         {
             Remove(node);
@@ -117,9 +119,46 @@ internal sealed class GuestTheme(ClusterSimulation simulation) : IClusterTheme
         node.IsSilent = world.Chance(0.3);
     }
 
+    /// <summary>Guests that were moved, and that their new node has not spoken of yet.</summary>
+    private IEnumerable<(VirtualMachineInstance Guest, MigrationState Last)> Unclaimed() => witness.Instances.Values
+        .Select(instance => (Guest: instance, Last: GuestPlace.Unclaimed(instance, witness.Moves.Values)))
+        .Where(each => each.Last is not null)
+        .Select(each => (each.Guest, each.Last!));
+
+    /// <summary>Of a guest that was moved, and that its new node has not spoken of yet, another move is asked for, and the object of the last one may be deleted.</summary>
+    private void Disturb()
+    {
+        foreach (var (guest, last) in Unclaimed().ToList())
+        {
+            if (!lookedAt.Add(last.MigrationUid!))
+            {
+                continue;
+            }
+
+            if (world.Chance(0.7))
+            {
+                world.Seen.Add("move unclaimed");
+                Move(guest.Metadata.Name);
+            }
+
+            if (world.Chance(0.3) && witness.FindMove(last.MigrationUid!) is { } move)
+            {
+                world.Tell("unclaimed deleted", $"{move.Metadata.Name}, which has moved {guest.Metadata.Name} to {last.TargetNode}, is deleted");
+                Server.Delete<VirtualMachineInstanceMigration>(Namespace, move.Metadata.Name);
+            }
+        }
+
+        world.Observe();
+    }
+
     /// <summary>Who empties a node asks for one guest after the other, again and again, as kubectl does.</summary>
     public void Tend()
     {
+        if (!world.IsCalm)
+        {
+            Disturb();
+        }
+
         if (leaving is null || world.Now - lastAsked < AskInterval)
         {
             return;
@@ -139,7 +178,14 @@ internal sealed class GuestTheme(ClusterSimulation simulation) : IClusterTheme
         }
     }
 
-    public void Heal() => Stay();
+    public void Heal()
+    {
+        Stay();
+        foreach (var host in witness.Hosts)
+        {
+            host.MuteUntil = DateTimeOffset.MinValue;
+        }
+    }
 
     public (string Invariant, string What)? Missing()
     {

@@ -51,6 +51,9 @@ internal sealed class MutatedAnswers(SimulatedServer server, ClusterMutation mut
                 return server.Answer("DELETE", pathAndQuery[..pathAndQuery.LastIndexOf('/')]);
             case ClusterMutation.ForgetsTargets when method == "PATCH" && path[^1] == "status" && path[^3] == VirtualMachineInstanceMigration.Type.Plural:
                 return server.Answer("GET", pathAndQuery[..pathAndQuery.LastIndexOf('/')]);
+            case ClusterMutation.ForgetsMoves when method == "PATCH" && path[^1] == "status" && path[^3] == VirtualMachineInstance.Type.Plural:
+                body = WithoutMoves(body);
+                break;
             case ClusterMutation.ScalesFurther when method == "PATCH" && path[^2] == "deployments":
                 body = ScaledFurther(body);
                 break;
@@ -94,6 +97,13 @@ internal sealed class MutatedAnswers(SimulatedServer server, ClusterMutation mut
         }
 
         return new JsonObject { ["kind"] = "PodMetricsList", ["apiVersion"] = "metrics.k8s.io/v1beta1", ["metadata"] = new JsonObject(), ["items"] = items };
+    }
+
+    private static byte[] WithoutMoves(byte[] body)
+    {
+        var patch = JsonNode.Parse(body)!.AsObject();
+        (patch["status"] as JsonObject)?.Remove("migrationState");
+        return Encoding.UTF8.GetBytes(patch.ToJsonString());
     }
 
     private static byte[] ScaledFurther(byte[] body)

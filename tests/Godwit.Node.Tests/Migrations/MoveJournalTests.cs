@@ -69,6 +69,23 @@ public sealed class MoveJournalTests : IDisposable
         Assert.False(journal.IsRefused(new(machine)));
     }
 
+    [Fact]
+    public void That_a_guest_came_here_is_not_forgotten_while_the_API_has_not_heard_of_it_nor_that_it_was_handed_over_while_it_is_placed_here()
+    {
+        var (came, refused, left) = (Record(TargetRecord.Finished), Record(TargetRecord.Refused), Record(null) with { HandedOver = true });
+        var journal = Open();
+        journal.Write(came);
+        journal.Write(refused);
+        journal.Write(left);
+        time.Advance(MoveJournal.EndKept + TimeSpan.FromHours(1));
+
+        journal.Prune(_ => true, record => record.Move == came.Move);
+        Assert.Equal([came.Move, left.Move], journal.All.OrderBy(record => record.Sequence).Select(record => record.Move));
+
+        journal.Prune(_ => false, _ => false);
+        Assert.Empty(journal.All);
+    }
+
     private MoveJournal Open() => new(folder, time);
 
     private MoveRecord Record(TargetRecord? incoming) => new()
