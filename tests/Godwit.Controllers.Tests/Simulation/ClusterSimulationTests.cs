@@ -70,7 +70,12 @@ public sealed class ClusterSimulationTests : IDisposable
     public Task What_is_broken_about_starts_and_autoscalers_is_caught_by_name(string mutation, string invariant) => CatchAsync(ClusterSubject.Clocks, mutation, invariant);
 
     /// <summary>What they must be enough for: <see cref="CatchAsync"/>.</summary>
-    private static int SeedsByDefault(ClusterSubject subject) => subject == ClusterSubject.Workloads ? 5 : 3;
+    private static int SeedsByDefault(ClusterSubject subject) => subject switch
+    {
+        ClusterSubject.Workloads => 5,
+        ClusterSubject.Guests => 8,
+        _ => 3,
+    };
 
     private async Task RunSeedsAsync(ClusterSubject subject)
     {

@@ -29,6 +29,9 @@ internal sealed class ClusterWorld(Random random, SimulatedClock clock)
     /// <summary>A run goes on for so long after a violation, for what else comes of it.</summary>
     private static readonly TimeSpan Aftermath = TimeSpan.FromMinutes(3);
 
+    /// <summary>And for so long when another was sought: what is broken may never become as it was asked.</summary>
+    private static readonly TimeSpan SoughtAftermath = TimeSpan.FromMinutes(30);
+
     /// <summary>A lease may be renewed between the look at it and the word.</summary>
     private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(0.5);
 
@@ -86,7 +89,7 @@ internal sealed class ClusterWorld(Random random, SimulatedClock clock)
     public string? Sought { get; init; }
 
     /// <summary>Whether all has been seen that a violation was to show.</summary>
-    public bool IsOver => Sought is null ? violations.Count > 0 && Now - firstViolation > Aftermath : IsBroken(Sought);
+    public bool IsOver => (Sought is not null && IsBroken(Sought)) || (violations.Count > 0 && Now - firstViolation > (Sought is null ? Aftermath : SoughtAftermath));
 
     public bool IsBroken(string invariant) => violations.Exists(known => known.StartsWith(invariant + ":", StringComparison.Ordinal));
 
