@@ -56,12 +56,13 @@ internal sealed class MigrationRecordController(ClusterView cluster, MigrationLi
     {
         var noted = vmi.Status.MigrationState;
         var named = moves.FirstOrDefault(move => IsNamed(vmi, move));
-        var isKnown = named is not null && (MigrationWorld.IsActive(named) || MigrationPhases.IsFinal(named.Status.Phase));
-        var state = isKnown ? named!.Status.MigrationState : noted;
-        var hasEnded = isKnown ? MigrationPhases.IsFinal(named!.Status.Phase) : !GuestPlace.IsSaidToMove(vmi);
-        if (noted is { MigrationUid.Length: > 0 } && (!hasEnded || GuestPlace.Unclaimed(vmi, moves) is not null))
+        var isFinal = MigrationPhases.IsFinal(named?.Status.Phase);
+        var isSaidToMove = GuestPlace.IsSaidToMove(vmi);
+        var goesOn = named is null ? isSaidToMove : !isFinal;
+        if (noted is { MigrationUid.Length: > 0 } && (goesOn || GuestPlace.Unclaimed(vmi, moves) is not null))
         {
-            return state;
+            // An end that is noted is not taken back: who still sees the move go on sees it late, and would find it gone next.
+            return isFinal || (isSaidToMove && named is not null && MigrationWorld.IsActive(named)) ? named!.Status.MigrationState : noted;
         }
 
         return moves

@@ -73,6 +73,17 @@ public sealed class MigrationRecordTests
     }
 
     [Fact]
+    public void An_end_that_its_source_has_noted_is_not_taken_back_by_who_still_sees_the_move_go_on()
+    {
+        var late = Active("moved", "n1", "n-moved");
+
+        foreach (var node in new[] { "n1", "n-moved" })
+        {
+            Assert.True(MigrationRecordController.StateToShow(GuestOn(node, Ended("moved", age: 0).Status.MigrationState), [late])!.Completed);
+        }
+    }
+
+    [Fact]
     public void Of_several_moves_the_one_counts_that_brought_the_guest_to_where_it_is_whatever_their_hosts_clocks_say()
     {
         var first = Ended("first", age: 0); // By a clock that is ahead.
