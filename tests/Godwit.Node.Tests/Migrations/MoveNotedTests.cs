@@ -1,5 +1,6 @@
 using Godwit.Api.KubeVirt.V1;
 using Godwit.Api.Meta.V1;
+using Godwit.Base;
 using Godwit.Client;
 using Godwit.Node.Migrations;
 using Godwit.Node.Tests.Clusters;
@@ -21,7 +22,7 @@ public sealed class MoveNotedTests
     {
         await using var cluster = await TestCluster.StartAsync();
         var client = cluster.Admin.For<VirtualMachineInstance>();
-        var made = await client.CreateAsync(new() { Metadata = new() { Namespace = "default", Name = "guest" }, Spec = new() { Domain = new() { Memory = new() { Guest = Api.Quantity.Parse("64Mi") } } } }, TestCluster.Stopping);
+        var made = await client.CreateAsync(new() { Metadata = new() { Namespace = "default", Name = "guest" }, Spec = new() { Domain = new() { Memory = new() { Guest = Quantity.Parse("64Mi") } } } }, TestCluster.Stopping);
         var state = new MigrationState { MigrationUid = named, SourceNode = "node-1", TargetNode = "node-2", Completed = completed };
         made = await client.ChangeStatusAsync(made, made with { Status = made.Status with { MigrationState = state } }, TestCluster.Stopping);
         var guests = new ResourceCache<VirtualMachineInstance>(client, ListOptions.All, TimeProvider.System, NullLogger.Instance);
@@ -37,7 +38,7 @@ public sealed class MoveNotedTests
     {
         await using var cluster = await TestCluster.StartAsync();
         var client = cluster.Admin.For<VirtualMachineInstance>();
-        var made = await client.CreateAsync(new() { Metadata = new() { Namespace = "default", Name = "guest" }, Spec = new() { Domain = new() { Memory = new() { Guest = Api.Quantity.Parse("64Mi") } } } }, TestCluster.Stopping);
+        var made = await client.CreateAsync(new() { Metadata = new() { Namespace = "default", Name = "guest" }, Spec = new() { Domain = new() { Memory = new() { Guest = Quantity.Parse("64Mi") } } } }, TestCluster.Stopping);
         var state = new MigrationState { MigrationUid = Move, SourceNode = "node-1", TargetNode = "node-2" };
         var known = await client.ChangeStatusAsync(made, made with { Status = made.Status with { MigrationState = state } }, TestCluster.Stopping);
         var guests = new ResourceCache<VirtualMachineInstance>(client, ListOptions.All, TimeProvider.System, NullLogger.Instance);
