@@ -122,7 +122,11 @@ internal sealed class GuestWitness(ClusterWorld world) : IClusterWitness
 
     private void CheckEnd(VirtualMachineInstanceMigration move, ResourceKey guest, string source, string target)
     {
-        var isAtSource = move.Status.Phase == MigrationPhases.Succeeded && RunsOn(guest).Contains(source);
+        // Of the incarnation that was moved: its source may say so late, and run the next one by then.
+        var from = Hosts.Find(host => host.Node == source)!;
+        var isAtSource = move.Status.Phase == MigrationPhases.Succeeded
+            && from.Outgoing.GetValueOrDefault(move.Metadata.Uid) is { Uid: var moved }
+            && from.Machines.GetValueOrDefault(moved) is { State: MachineRunState.Running };
         var isAtTarget = move.Status.Phase == MigrationPhases.Failed && IsAtTarget(target, move.Metadata.Uid);
         world.Check(!isAtSource && !isAtTarget, "MoveLeavesOne", () => $"{ResourceKey.Of(move)} from {source} to {target} is {move.Status.Phase}, and {guest} runs on {(isAtSource ? source : target)}");
     }
