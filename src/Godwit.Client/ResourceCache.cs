@@ -111,7 +111,7 @@ public sealed partial class ResourceCache<T> : IResourceCache
             var version = written.Metadata.ResourceVersion;
             if (Revisions.ParseOrZero(version) > current.WatchedRevision && !IsOlderThanKnown(ResourceKey.Of(written), version))
             {
-                Put(written);
+                Put(written, current);
             }
         }
 
@@ -209,32 +209,29 @@ public sealed partial class ResourceCache<T> : IResourceCache
         }
     }
 
+    /// <summary>Readers do not wait for us: a snapshot that says how far was watched must hold all that was told until there, so both change at once.</summary>
     private void Take(ResourceEvent<T> change)
     {
         var version = change.Object.Metadata.ResourceVersion;
+        var watched = current;
         if (version.Length > 0)
         {
             resumeFrom = version;
-            current = current.WatchedUpTo(Revisions.ParseOrZero(version));
+            watched = current.WatchedUpTo(Revisions.ParseOrZero(version));
         }
 
         var key = ResourceKey.Of(change.Object);
         switch (change.Kind)
         {
-            case ResourceEventKind.Added or ResourceEventKind.Modified:
-                if (!IsOlderThanKnown(key, version))
-                {
-                    Put(change.Object);
-                }
-
+            case ResourceEventKind.Added or ResourceEventKind.Modified when !IsOlderThanKnown(key, version):
+                Put(change.Object, watched);
                 break;
-            case ResourceEventKind.Deleted:
-                if (current.Find(key) is { } gone)
-                {
-                    current = current.Without(key);
-                    Tell(new ResourceChange<T>(key, gone, null));
-                }
-
+            case ResourceEventKind.Deleted when current.Find(key) is { } gone:
+                current = watched.Without(key);
+                Tell(new ResourceChange<T>(key, gone, null));
+                break;
+            default:
+                current = watched;
                 break;
         }
     }
@@ -245,16 +242,17 @@ public sealed partial class ResourceCache<T> : IResourceCache
         && Revisions.TryParse(version, out var revision)
         && revision < knownRevision;
 
-    private void Put(T item)
+    private void Put(T item, CacheSnapshot<T> snapshot)
     {
         var key = ResourceKey.Of(item);
-        var known = current.Find(key);
+        var known = snapshot.Find(key);
         if (known is not null && known.Metadata.ResourceVersion == item.Metadata.ResourceVersion)
         {
-            return; // Our own write, coming back by the watch.
+            current = snapshot; // Our own write, coming back by the watch.
+            return;
         }
 
-        current = current.With(item);
+        current = snapshot.With(item);
         Tell(new ResourceChange<T>(key, known, item));
     }
 

@@ -32,6 +32,37 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
+    public async Task A_snapshot_holds_all_that_was_told_until_the_revision_that_it_names()
+    {
+        const int Changes = 4000;
+        await using var followed = await Followed.StartAsync(
+            context => IsWatch(context)
+                ? Answer.WatchAsync(context, thenHang: true, [.. Enumerable.Range(11, Changes).Select(revision => Answer.Event(revision % 2 == 1 ? "ADDED" : "DELETED", Answer.ConfigMap("a", revision)))])
+                : Answer.JsonAsync(context, Answer.List(10)),
+            holdWatch: true);
+        CacheSnapshot<ConfigMap>? torn = null;
+        var reading = Task.Run(
+            () =>
+            {
+                var snapshot = followed.Cache.Current;
+                while (snapshot.WatchedRevision < 10 + Changes)
+                {
+                    snapshot = followed.Cache.Current;
+                    if (snapshot.WatchedRevision > 10 && snapshot.Count != snapshot.WatchedRevision % 2)
+                    {
+                        torn ??= snapshot;
+                    }
+                }
+            },
+            TestContext.Current.CancellationToken);
+
+        followed.ReleaseWatch();
+        await reading.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        Assert.True(torn is null, $"At revision {torn?.WatchedRevision} there were {torn?.Count} objects.");
+    }
+
+    [Fact]
     public async Task A_watch_that_ends_is_resumed_from_the_last_bookmark()
     {
         var watches = 0;
