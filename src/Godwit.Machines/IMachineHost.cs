@@ -226,6 +226,14 @@ public interface IMachineMigration
     Task RecoverAsync(string uri, bool outgoing, CancellationToken stopping);
 
     /// <summary>
+    /// Source, in post-copy that was paused, of a target that is dead and never ran the guest: QEMU lets go of the stream and has the guest again, as it
+    /// was when it was stopped (<see cref="PostcopyStandIn"/>). A guest that was stopped by order before the switch stands still after it. Returns when
+    /// QEMU says that nothing migrates any more; also when it said so before.
+    /// </summary>
+    /// <exception cref="MachineException">QEMU did not let go: it is in post-copy as before, paused or about to be.</exception>
+    Task ReclaimAsync(CancellationToken stopping);
+
+    /// <summary>
     /// Cuts the migration's sockets out-of-band (<c>yank</c>), which works while everything else hangs. In pre-copy and in
     /// the switch-over window the migration then fails and the source's guest runs on or again; so end the target first.
     /// In post-copy it pauses the stream, which can be recovered.

@@ -55,7 +55,8 @@ internal sealed partial class Machine : IMachine
         }
 
         consoleLog = new ConsoleLog(parts.Files, monitor, context);
-        migration = new QemuMigration(monitor, parts.Spec.DisplayName, new KeyHandover(MachineFiles.KeysFolder(context.Options.DataFolder), parts.Place.UserId), context.Clock);
+        migration = new QemuMigration(
+            monitor, parts.Spec.DisplayName, new KeyHandover(MachineFiles.KeysFolder(context.Options.DataFolder), parts.Place.UserId), parts.Place.MigrationSocket("reclaim"), context.Clock);
         DiskCopies = new QemuDiskCopies(monitor, parts.Spec.DisplayName, context.Clock);
     }
 

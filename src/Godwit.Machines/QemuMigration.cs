@@ -7,13 +7,16 @@ namespace Godwit.Machines;
 /// main lock while it writes to the stream, so with a dead link every ordinary command hangs; <c>yank</c>, out-of-band,
 /// is what gets it loose.
 /// </summary>
-internal sealed class QemuMigration(Monitor? monitor, string displayName, KeyHandover keys, TimeProvider clock) : IMachineMigration
+internal sealed class QemuMigration(Monitor? monitor, string displayName, KeyHandover keys, string reclaimSocket, TimeProvider clock) : IMachineMigration
 {
     /// <summary>A reading that is late is worthless: the next one is due.</summary>
     private static readonly TimeSpan ReadingBound = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan SampleSlack = TimeSpan.FromSeconds(10);
+
+    /// <summary>To be answered by the stand-in, and to end: milliseconds, and more the more memory the guest has.</summary>
+    private static readonly TimeSpan ReclaimBound = TimeSpan.FromSeconds(20);
 
     private static readonly TimeSpan SampleMin = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan SampleMax = TimeSpan.FromSeconds(60);
@@ -95,6 +98,40 @@ internal sealed class QemuMigration(Monitor? monitor, string displayName, KeyHan
 
     public async Task CutStreamAsync(CancellationToken stopping) =>
         await TellAsync("cut the stream of", QmpCommands.YankMigration, stopping);
+
+    public async Task ReclaimAsync(CancellationToken stopping)
+    {
+        if (await HasEndedAsync(stopping))
+        {
+            return;
+        }
+
+        var blocks = MemoryBlocks.Parse(await TellAsync("read the blocks of memory of", QmpCommands.DescribeMemoryBlocks, stopping));
+        await TellAsync("take the keys from", QmpCommands.MigrateSetParameters(new QmpMigrationParameters { TlsCreds = "", TlsHostname = "" }), stopping);
+        using var late = new CancellationTokenSource(ReclaimBound, clock);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
+        using var standIn = PostcopyStandIn.Listen(reclaimSocket, blocks);
+        var answering = standIn.AnswerAsync(bound.Token);
+        try
+        {
+            await TellAsync("resume the stream of", QmpCommands.Migrate($"unix:{reclaimSocket}", resume: true), stopping);
+            await answering;
+        }
+        catch (OperationCanceledException error) when (!stopping.IsCancellationRequested)
+        {
+            throw new MachineException($"cannot take {displayName} back from post-copy: QEMU did not go through with it within {ReclaimBound.TotalSeconds:0} s.", error);
+        }
+        finally
+        {
+            await bound.CancelAsync();
+            await answering.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        if (!await EndsWithinAsync(ReclaimBound, stopping))
+        {
+            throw new MachineException($"cannot take {displayName} back from post-copy: QEMU still says that it is under way {ReclaimBound.TotalSeconds:0} s after it was told of its end.");
+        }
+    }
 
     public async Task CancelAsync(TimeSpan bound, CancellationToken stopping)
     {

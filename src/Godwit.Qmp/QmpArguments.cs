@@ -61,6 +61,8 @@ internal static class QmpArguments
     internal sealed record DeleteObject(string Id);
 
     internal sealed record RingBufferRead(string Device, int Size, string Format);
+
+    internal sealed record HumanMonitorCommand(string CommandLine);
 }
 
 /// <summary>Parameters of <c>migrate-set-parameters</c>; what is null stays as it is.</summary>

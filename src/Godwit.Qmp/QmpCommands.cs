@@ -102,6 +102,10 @@ public static partial class QmpCommands
     public static QmpCommand<string> ReadRingBuffer(string device, int bytesMax) =>
         new("ringbuf-read", QmpJson.Default.String) { Arguments = JsonSerializer.SerializeToElement(new QmpArguments.RingBufferRead(device, bytesMax, "base64"), QmpJson.Default.RingBufferRead) };
 
+    /// <summary>The guest's blocks of memory in the words of the monitor for people: QMP has no other way to ask for them.</summary>
+    public static QmpCommand<string> DescribeMemoryBlocks { get; } =
+        new("human-monitor-command", QmpJson.Default.String) { Arguments = JsonSerializer.SerializeToElement(new QmpArguments.HumanMonitorCommand("info ramblock"), QmpJson.Default.HumanMonitorCommand) };
+
     internal static QmpCommand<QmpNothing> NegotiateCapabilities(bool outOfBand) =>
         Order("qmp_capabilities", new QmpArguments.Capabilities(outOfBand ? ["oob"] : []), QmpJson.Default.Capabilities);
 

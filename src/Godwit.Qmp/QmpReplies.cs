@@ -214,5 +214,6 @@ public sealed record QmpYankInstance
 [JsonSerializable(typeof(QmpArguments.AddTlsCredentials))]
 [JsonSerializable(typeof(QmpArguments.DeleteObject))]
 [JsonSerializable(typeof(QmpArguments.RingBufferRead))]
+[JsonSerializable(typeof(QmpArguments.HumanMonitorCommand))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class QmpJson : JsonSerializerContext;

@@ -32,11 +32,15 @@ internal sealed class FaultPlan
     /// <summary>After this no new fault strikes, links and agents are back for good, and everything must come to its end.</summary>
     public static readonly TimeSpan Calm = TimeSpan.FromSeconds(40);
 
+    /// <summary>No phase of an engine, but of QEMU: the end of post-copy, before the receipt of its last page.</summary>
+    public const string LastPageSent = "qemu:LastPageSent";
+
     /// <summary>Every phase that a fault can wait for: all but the source's ends, after which nothing can go wrong.</summary>
     public static readonly string[] Phases =
     [
         "source:Recording", "source:Preparing", "source:Arming", "source:Precopying", "source:EndingRounds", "source:SwitchingOver",
         "source:Activating", "source:Postcopying", "source:Recovering", "source:TurningBack", "source:Fencing", "source:Completing", "source:Losing",
+        "source:Reclaiming", "source:Asking", LastPageSent,
         "target:Recording", "target:Preparing", "target:Waiting", "target:Arrived", "target:Granting", "target:Starting",
         "target:Running", "target:Refusing", "target:Refused", "target:Completed", "target:Burying",
     ];

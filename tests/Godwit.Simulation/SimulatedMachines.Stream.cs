@@ -58,20 +58,8 @@ internal sealed partial class SimulatedMachines
                 }
 
                 break;
-            case StreamStatus.PostcopyActive when !packageLoaded:
-                packageLoaded = true;
-                TargetStream = StreamStatus.PostcopyActive;
-                TargetGuest = GuestState.Paused;
-                break;
             case StreamStatus.PostcopyActive:
-                Sent(bytes);
-                if (leftBytes <= 0)
-                {
-                    TargetStream = StreamStatus.Completed;
-                    SourceStream = StreamStatus.Completed;
-                    SourceGuest = GuestState.PostMigrate;
-                }
-
+                AdvancePostcopy(bytes);
                 break;
         }
     }

@@ -6,8 +6,9 @@ namespace Godwit.Simulation;
 /// <summary>
 /// The two QEMUs of a move and the stream between them, with what QEMU 10 was measured to do: it stops the guest at the
 /// barrier by itself, resumes it by itself when a stream breaks before <c>completed</c>, hangs its monitor while it sends
-/// the last of the state over a dead link, does not notice a broken stream at the barrier, cannot take a guest back
-/// from post-copy, and stops a guest of which nothing is left to send whatever the downtime limit.
+/// the last of the state over a dead link, does not notice a broken stream at the barrier, neither cancels nor runs the guest in
+/// post-copy, runs it all the same when the stream breaks at the end of that (<c>SimulatedMachines.Postcopy.cs</c>), and stops a guest of which
+/// nothing is left to send whatever the downtime limit.
 /// </summary>
 internal sealed partial class SimulatedMachines
 {
@@ -24,8 +25,6 @@ internal sealed partial class SimulatedMachines
     private bool streamTicking;
     private bool whole;
     private bool pausedByAgent;
-    private bool postcopyWanted;
-    private bool packageLoaded;
     private double boundBytesPerSecond;
     private double limitMs = ConvergenceSettings.DowntimeLimitFirstMsDefault;
     private double roundBytes;
@@ -108,8 +107,7 @@ internal sealed partial class SimulatedMachines
                 limitMs = limit.LimitMs;
                 return null;
             case SourceEffect.StartPostcopy:
-                postcopyWanted = SourceStream == StreamStatus.Active;
-                return postcopyWanted ? null : "not active";
+                return StartPostcopy();
             case SourceEffect.SetBandwidth bandwidth:
                 Bound(bandwidth.BytesPerSecond);
                 return null;
@@ -129,6 +127,8 @@ internal sealed partial class SimulatedMachines
                 return SourceStream == StreamStatus.PostcopyActive ? Do(Break) : "not in post-copy";
             case SourceEffect.RecoverStream recover:
                 return Recover(recover.Attempt);
+            case SourceEffect.ReclaimGuest:
+                return Reclaim();
             default:
                 return Do(KillSource);
         }
@@ -226,41 +226,6 @@ internal sealed partial class SimulatedMachines
         BreakSource();
     }
 
-    private void BreakTarget()
-    {
-        if (TargetStream == StreamStatus.PostcopyActive)
-        {
-            TargetStream = StreamStatus.PostcopyPaused;
-        }
-        else if (TargetGuest == GuestState.Waiting)
-        {
-            if (SourceStream == StreamStatus.PostcopyActive)
-            {
-                // The one window that QEMU leaves open: the source cannot go back, the target has nothing yet.
-                AllowedLoss ??= "the stream was reset while the post-copy package was under way";
-            }
-
-            TargetStream = StreamStatus.Failed;
-            if (world.Chance(0.5))
-            {
-                TargetGuest = GuestState.Gone;
-            }
-        }
-    }
-
-    private void BreakSource()
-    {
-        switch (SourceStream)
-        {
-            case StreamStatus.Setup or StreamStatus.Active or StreamStatus.Device:
-                EndSourceStream(StreamStatus.Failed);
-                break;
-            case StreamStatus.PostcopyActive or StreamStatus.PostcopyRecovering:
-                SourceStream = StreamStatus.PostcopyPaused;
-                break;
-        }
-    }
-
     private string? StartStream()
     {
         if (SourceStream != StreamStatus.None)
@@ -341,24 +306,6 @@ internal sealed partial class SimulatedMachines
         }
 
         SetSource(GuestState.Running);
-        return null;
-    }
-
-    private string? Recover(int attempt)
-    {
-        if (SourceStream != StreamStatus.PostcopyPaused)
-        {
-            return "not paused";
-        }
-
-        if (network.LinkUp && (!relayed || TargetAgentAlive()) && listeningAttempt == attempt && TargetStream == StreamStatus.PostcopyPaused && TargetGuest != GuestState.Gone)
-        {
-            whole = true;
-            SourceStream = StreamStatus.PostcopyActive;
-            TargetStream = StreamStatus.PostcopyActive;
-            TickStream();
-        }
-
         return null;
     }
 

@@ -158,6 +158,12 @@ internal sealed class SimulatedSource
         }
 
         Look();
+        if (simulation.Mutation == Mutation.ReclaimsUnasked && Phase is SourcePhase.Recovering)
+        {
+            worker.Add(new SourceEffect.ReclaimGuest());
+            worker.Add(new SourceEffect.ResumeGuest());
+        }
+
         if (simulation.Mutation == Mutation.ResumesOnTimeout && Phase is SourcePhase.Activating && world.Now - phaseSince > TimeSpan.FromSeconds(3))
         {
             worker.Add(new SourceEffect.ResumeGuest());

@@ -21,6 +21,8 @@ internal enum Mutation
     OpensWithoutLimit,
     HoldsNothingBack,
     WaitsForTheUnready,
+    SwitchesWhileRunning,
+    ReclaimsUnasked,
 }
 
 /// <summary>Where a member stands in its service; a guest that moves alone has none.</summary>
@@ -80,6 +82,8 @@ internal sealed class Simulation
             DowntimeLimitMs = member is null ? 30 : 1,
             IsFirstPassKnown = () => Source!.Plan.ExpectedFirstPassBytes is not null,
             GuestRuns = () => member?.GuestRuns(),
+            LastPageIsSent = () => Faults!.Entered(FaultPlan.LastPageSent),
+            SwitchesWhileRunning = Mutation == Mutation.SwitchesWhileRunning,
             Plan = () => Source!.Plan,
         };
         Faults = new(world, this);

@@ -78,6 +78,8 @@ public sealed class SimulationTests
     [InlineData(nameof(Mutation.OpensWithoutLimit), "StopsForTheReady")]
     [InlineData(nameof(Mutation.HoldsNothingBack), "StopsForTheReady")]
     [InlineData(nameof(Mutation.WaitsForTheUnready), "StandsForTheReady")]
+    [InlineData(nameof(Mutation.SwitchesWhileRunning), "NeverTwoRunning,NeverBackInTime")]
+    [InlineData(nameof(Mutation.ReclaimsUnasked), "NeverTwoRunning,NeverBackInTime,OneOwner")]
     public void A_broken_engine_is_caught_by_name(string mutation, string invariants)
     {
         var kind = Enum.Parse<Mutation>(mutation);

@@ -54,13 +54,14 @@ public sealed record MigrationPlan
     internal bool OpensEarly => Mode != MigrationMode.Cold && !MovesDisks && !IsOfService && !(ExpectedFirstPassBytes <= OpeningPace.ReserveBytesMin);
 
     /// <summary>The plan as it is after an agent's restart: only who and where; what was left of the rounds is gone.</summary>
-    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience, bool isOfService = false, long bandwidthBytesPerSecond = 0) => new()
+    public static MigrationPlan Resumed(MoveId id, HostName source, HostName target, PatienceSettings patience, bool postcopyOpen = false, bool isOfService = false, long bandwidthBytesPerSecond = 0) => new()
     {
         Id = id,
         Source = source,
         Target = target,
         Mode = MigrationMode.Auto,
         Patience = patience,
+        PostcopyOpen = postcopyOpen,
         IsOfService = isOfService,
         BandwidthBytesPerSecond = bandwidthBytesPerSecond,
     };

@@ -68,6 +68,9 @@ public sealed record QemuReading(GuestState Guest, StreamStatus Stream, int Effe
     /// <summary>Its stream holds memory of both hosts: the source's QEMU cannot take the guest back.</summary>
     public bool InPostcopy => Stream is StreamStatus.PostcopyActive or StreamStatus.PostcopyPaused or StreamStatus.PostcopyRecovering;
 
+    /// <summary>The stream has failed, and the guest, which was stopped before, stands still.</summary>
+    public bool HasLetGo => Guest == GuestState.Paused && Stream is StreamStatus.Failed or StreamStatus.Cancelled;
+
     /// <summary>An outgoing stream exists and could still stop the guest.</summary>
     public bool StreamLives => Stream is StreamStatus.Setup or StreamStatus.Active or StreamStatus.PreSwitchover or StreamStatus.Device or StreamStatus.Cancelling;
 }

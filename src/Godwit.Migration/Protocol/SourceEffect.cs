@@ -47,7 +47,8 @@ public abstract record SourceEffect
     public sealed record SetDiskBandwidth : Machine;
 
     /// <summary>
-    /// Go on by post-copy. At first no more than <paramref name="BackgroundBytesPerSecond"/> is pushed unasked, so that the pages
+    /// Stop the guest and go on by post-copy: a guest that was stopped by QEMU itself would be run again by it when the stream breaks
+    /// at its very end (<see cref="SourcePhase.Asking"/>). At first no more than <paramref name="BackgroundBytesPerSecond"/> is pushed unasked, so that the pages
     /// which the guest waits for do not queue behind it.
     /// </summary>
     public sealed record StartPostcopy(long BackgroundBytesPerSecond) : Machine;
@@ -67,6 +68,12 @@ public abstract record SourceEffect
     public sealed record PauseStream : Machine;
 
     public sealed record RecoverStream(int Attempt) : Machine;
+
+    /// <summary>
+    /// Post-copy whose stream is paused, its target dead without ever having run the guest: bring QEMU to let go of the stream, with the
+    /// guest as it was when it was stopped.
+    /// </summary>
+    public sealed record ReclaimGuest : Machine;
 
     /// <summary>The guest is elsewhere, or lost: end this QEMU.</summary>
     public sealed record QuitGuest : Machine;

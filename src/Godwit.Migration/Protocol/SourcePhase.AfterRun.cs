@@ -67,19 +67,19 @@ public abstract partial record SourcePhase
         /// <summary>The target has the device state: from here on the stream may be broken and mended.</summary>
         internal bool TargetArrived { get; init; }
 
-        public override bool IsStreamVital => !TargetArrived && !AllSent;
+        public override bool IsStreamVital => (!TargetArrived || NothingLeft) && !AllSent;
 
         private bool TargetRuns { get; init; }
+
+        /// <summary>QEMU has sent its last page and waits for the word that it arrived: a stream that breaks now cannot be mended.</summary>
+        private bool NothingLeft { get; init; }
 
         private bool AllSent { get; init; }
 
         /// <summary>The background push goes at full speed.</summary>
         private bool Lifted { get; init; }
 
-        /// <summary>
-        /// The target never ran the guest and never will. Whether that loses it is QEMU's to say: one that has said
-        /// <c>completed</c> lets go of the guest again, one that is stuck in post-copy does not.
-        /// </summary>
+        /// <summary>The target never ran the guest and never will: it goes on here, as soon as QEMU has let go of the stream.</summary>
         private string? RefusedBecause { get; init; }
 
         private ProgressWatch Watch { get; init; }
@@ -131,7 +131,8 @@ public abstract partial record SourcePhase
                 Go(this with { Lifted = true }, new SourceEffect.LiftPostcopyBandwidth()),
 
             // Before the target has the device state a broken stream could not be mended: TCP must be given all its time.
-            SourceInput.Tick when TargetArrived && !AllSent && Watch.Stands(now, Plan.Patience.Pull) =>
+            // Nor after the last page was sent.
+            SourceInput.Tick when TargetArrived && !NothingLeft && !AllSent && Watch.Stands(now, Plan.Patience.Pull) =>
                 Recovering.Enter(Move, TargetRuns, now).And(new SourceEffect.PauseStream()),
             SourceInput.Tick when now >= Repetition.DueAt => Go(
                 this with { Repetition = Repetition.Next(now, Plan.Patience) },
@@ -156,12 +157,19 @@ public abstract partial record SourcePhase
 
         private SourceMove Saw(QemuReading reading, DateTimeOffset now)
         {
-            var seen = this with { Watch = Watch.Saw(reading, now), Move = Move.Note(trace => trace.With(reading)) };
+            var seen = this with
+            {
+                Watch = Watch.Saw(reading, now),
+                NothingLeft = reading is { Stream: StreamStatus.PostcopyActive, RemainingBytes: 0, TransferredBytes: > 0 },
+                Move = Move.Note(trace => trace.With(reading)),
+            };
             return reading switch
             {
                 { Guest: GuestState.Gone } => Losing.Enter(
                     seen.Move, "the source's QEMU ended while a part of the guest's memory was still there", targetEnded: false, now),
-                { Stream: StreamStatus.PostcopyPaused } when RefusedBecause is { } reason => Losing.Enter(seen.Move, reason, targetEnded: true, now),
+                { Stream: StreamStatus.PostcopyPaused } when RefusedBecause is { } reason => Reclaiming.Enter(seen.Move, reason, now),
+                { HasLetGo: true } when RefusedBecause is { } reason => TurningBack.EnterRefused(seen.Move, new(TurnBackKind.TargetRefused, reason), now),
+                { HasLetGo: true } => Asking.Enter(seen.Move, now),
                 { Stream: StreamStatus.PostcopyPaused } when TargetArrived => Recovering.Enter(seen.Move, TargetRuns, now),
                 { Stream: StreamStatus.Completed, Guest: GuestState.PostMigrate } => (seen with { AllSent = true }).Judge(now),
                 _ => Go(seen),
@@ -210,8 +218,8 @@ public abstract partial record SourcePhase
         internal override SourceMove On(SourceInput input, DateTimeOffset now) => input switch
         {
             SourceInput.Reported { Report.Standing: TargetStanding.Completed } => Completing.Enter(Finished(now), now),
-            SourceInput.Reported { Report: { Standing: TargetStanding.Refused or TargetStanding.Lost } report } =>
-                Losing.Enter(Move, report.Reason, targetEnded: true, now),
+            SourceInput.Reported { Report: { Standing: TargetStanding.Refused } report } => Reclaiming.Enter(Move, report.Reason, now),
+            SourceInput.Reported { Report: { Standing: TargetStanding.Lost } report } => Losing.Enter(Move, report.Reason, targetEnded: true, now),
             SourceInput.Reported reported => Heard(reported.Report, now),
             SourceInput.TargetDeclaredDead dead => Losing.Enter(Move, dead.Reason, targetEnded: true, now),
             SourceInput.Observed observed => Saw(observed.Reading, now),
@@ -234,6 +242,7 @@ public abstract partial record SourcePhase
             { Guest: GuestState.Gone } => Losing.Enter(
                 Move, "the source's QEMU ended while a part of the guest's memory was still there", targetEnded: false, now),
             { Stream: StreamStatus.Completed } => Postcopying.Mended(Move, TargetRuns, now),
+            { HasLetGo: true } => Asking.Enter(Move, now),
             { Stream: StreamStatus.PostcopyActive } when Connecting => Postcopying.Mended(Move, TargetRuns, now),
             { Stream: StreamStatus.PostcopyPaused } when Connecting => Failed(now),
             _ => Go(this with { Stream = reading.Stream }),

@@ -24,8 +24,8 @@ namespace Godwit.Migration.Protocol;
 ///  only the target may run it            │                              │    │
 ///                                   Activating ◀──── completed, arrived ┼────┤
 ///                                        │                              ▼    ▼
-///                                        │     Recovering ◀──────────▶ Postcopying
-///                                        ▼        │  "recover"            │
+///  (post-copy that ends without the      │     Recovering ◀──────────▶ Postcopying
+///  target: SourcePhase.Doubt.cs)         ▼        │  "recover"            │
 ///                                   Completing ◀──┴───────────────────────┤
 ///                                   source's QEMU quits                   ▼
 ///                                        ▼                              Losing "bury"
@@ -44,7 +44,8 @@ namespace Godwit.Migration.Protocol;
 /// </para>
 /// <para>
 /// <b>After a crash</b> of the agent the record and QEMU's own state say where to go on (<see cref="Recover"/>). "Run"
-/// is only ever sent after QEMU said <c>completed</c> or a post-copy word, and QEMU never unsays these; so any other
+/// is only ever sent after QEMU said <c>completed</c> or a post-copy word. It never unsays the first, and of the second it is
+/// left to say <c>failed</c>, with a guest that stands still, as it does after nothing else (<c>SourcePhase.Doubt.cs</c>); so any other
 /// word proves that it was not sent. That is why no write to disk is needed while the guest stands still.
 /// </para>
 /// </summary>
@@ -63,8 +64,8 @@ public abstract partial record SourcePhase
     public virtual bool IsEnd => false;
 
     /// <summary>
-    /// A stream that is reset now loses the guest: QEMU can neither go back from post-copy nor mend the stream before the
-    /// target has the device state. Nobody who can wait for a moment may break it.
+    /// A stream that is reset now cannot be mended: before the target has the device state the guest would be brought back, and when the last
+    /// of its memory is under way it would be lost. Nobody who can wait for a moment may break it.
     /// </summary>
     public virtual bool IsStreamVital => false;
 
@@ -102,6 +103,9 @@ public abstract partial record SourcePhase
 
             // "Run" may have been sent. Sending it (again) is the question and the way forward in one.
             (SourceRecord.HandingOver, { Stream: StreamStatus.Completed, Guest: GuestState.PostMigrate }) => Activating.Enter(move, now),
+
+            // QEMU has let go of the stream, and the guest, which it would run again by itself, was stopped by order: for post-copy.
+            (SourceRecord.HandingOver, { HasLetGo: true }) when plan.PostcopyOpen => Asking.Enter(move, now),
 
             // Any other word of QEMU's: "run" was never sent. That includes a guest which an earlier life has resumed.
             _ => TurningBack.Enter(move, restarted, now).And(new SourceEffect.CancelStream()),

@@ -80,7 +80,7 @@ internal static class MoveStatus
         SourcePhase.Precopying or SourcePhase.Gathering or SourcePhase.EndingRounds => MovePhases.Precopying,
         SourcePhase.FinishingDisks or SourcePhase.SwitchingOver or SourcePhase.Awaiting => MovePhases.SwitchingOver,
         SourcePhase.Activating => MovePhases.Activating,
-        SourcePhase.Postcopying => MovePhases.Postcopying,
+        SourcePhase.Postcopying or SourcePhase.Asking => MovePhases.Postcopying,
         SourcePhase.Recovering => MovePhases.Paused,
         SourcePhase.Completing or SourcePhase.Completed => MovePhases.Completed,
         _ => MovePhases.Aborted,

@@ -68,6 +68,7 @@ internal sealed partial class OutgoingMove
                 break;
             case SourceEffect.StartPostcopy start:
                 await machine.Migration.LimitPostcopyAsync(Least(start.BackgroundBytesPerSecond, Bandwidth), stopping);
+                await machine.PauseAsync(stopping);
                 await machine.Migration.StartPostcopyAsync(stopping);
                 break;
             case SourceEffect.LiftPostcopyBandwidth:
@@ -80,6 +81,10 @@ internal sealed partial class OutgoingMove
             case SourceEffect.PauseStream:
                 await machine.Migration.PauseStreamAsync(stopping);
                 await CloseStreamAsync();
+                break;
+            case SourceEffect.ReclaimGuest:
+                await CloseStreamAsync();
+                await machine.Migration.ReclaimAsync(stopping);
                 break;
             case SourceEffect.CancelStream:
                 await CloseDiskStreamAsync();

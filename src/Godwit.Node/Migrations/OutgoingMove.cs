@@ -87,7 +87,9 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
     /// <summary>After the agent's restart; <paramref name="reading"/> was taken on a session of this life.</summary>
     public static OutgoingMove Recover(MoveParts parts, OutgoingRoute route, MoveRecord record, QemuReading reading, Action<SourcePhase> changed)
     {
-        var plan = MigrationPlan.Resumed(record.MoveId, new(record.Source), new(record.Target), new(), record.Preparation.Service is not null, record.Preparation.Stream.BandwidthBytesPerSecond);
+        var preparation = record.Preparation;
+        var plan = MigrationPlan.Resumed(
+            record.MoveId, new(record.Source), new(record.Target), new(), preparation.Stream.Postcopy, preparation.Service is not null, preparation.Stream.BandwidthBytesPerSecond);
         var (rest, seen) = Found(record, reading);
         return new(parts, route, SourceEngine.Recover(plan, record.Outgoing!.Value, seen, parts.Time.GetUtcNow()), hold: null) { Changed = changed, rest = rest };
     }
@@ -327,7 +329,7 @@ internal sealed partial class OutgoingMove : IAsyncDisposable
         SourcePhase.SwitchingOver or SourcePhase.FinishingDisks or SourcePhase.EndingRounds or SourcePhase.Activating or SourcePhase.TurningBack => TimeSpan.FromMilliseconds(10),
         SourcePhase.Mirroring => TimeSpan.FromMilliseconds(50),
         SourcePhase.Opening or SourcePhase.Precopying or SourcePhase.Gathering => TimeSpan.FromMilliseconds(100),
-        SourcePhase.Postcopying or SourcePhase.Completing => TimeSpan.FromMilliseconds(25),
+        SourcePhase.Postcopying or SourcePhase.Completing or SourcePhase.Reclaiming => TimeSpan.FromMilliseconds(25),
         _ => TimeSpan.FromMilliseconds(200),
     };
 

@@ -9,6 +9,7 @@ internal sealed class MachineMove : IAsyncDisposable
     private readonly MachineLab sourceLab;
     private readonly MachineLab targetLab;
     private readonly List<Wire> wires = [];
+    private int started;
 
     private MachineMove(MachineLab sourceLab, MachineLab targetLab, IMachine source, IMachine target)
     {
@@ -45,7 +46,7 @@ internal sealed class MachineMove : IAsyncDisposable
     /// <summary>Starts the stream over a new wire, which the caller may freeze or cut.</summary>
     public async Task<Wire> StartAsync()
     {
-        var wire = await ConnectAsync("main", listen: uri => Target.Migration.StartIncomingAsync(uri, Stopping));
+        var wire = await ConnectAsync($"main-{started++}", listen: uri => Target.Migration.StartIncomingAsync(uri, Stopping));
         await Source.Migration.StartOutgoingAsync($"unix:{wire.Path}", Stopping);
         return wire;
     }
@@ -56,6 +57,15 @@ internal sealed class MachineMove : IAsyncDisposable
         var wire = await ConnectAsync($"again-{wires.Count}", listen: uri => Target.Migration.RecoverAsync(uri, outgoing: false, Stopping));
         await Source.Migration.RecoverAsync($"unix:{wire.Path}", outgoing: true, Stopping);
         return wire;
+    }
+
+    /// <summary>After the one before was ended. From then on <see cref="Target"/> is the new one.</summary>
+    public async Task PrepareAnotherTargetAsync(MigrationSettings settings)
+    {
+        await targetLab.Host.RemoveAsync(Target.Spec.Id, Stopping);
+        Target = await targetLab.Host.CreateAsync(Source.Spec, MachineStart.Incoming, Stopping);
+        await Source.Migration.ConfigureAsync(settings, Stopping);
+        await Target.Migration.ConfigureAsync(settings, Stopping);
     }
 
     public Task<IReadOnlyList<IMachine>> RestartSourceAgentAsync() => sourceLab.RestartAgentAsync();
@@ -93,6 +103,7 @@ internal sealed class MachineMove : IAsyncDisposable
         private readonly List<Socket> sockets = [];
         private readonly Task accepting;
         private volatile TaskCompletionSource thawed = Thawed();
+        private volatile TaskCompletionSource answersThawed = Thawed();
 
         public Wire(string path, string targetPath)
         {
@@ -107,6 +118,9 @@ internal sealed class MachineMove : IAsyncDisposable
 
         /// <summary>A dead link: nothing is lost and nothing gets through, and nobody is told.</summary>
         public void Freeze() => thawed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>As <see cref="Freeze"/>, for what the target says to the source alone.</summary>
+        public void FreezeAnswers() => answersThawed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public void Cut()
         {
@@ -146,8 +160,8 @@ internal sealed class MachineMove : IAsyncDisposable
                         sockets.AddRange([incoming, outgoing]);
                     }
 
-                    copies.Add(CopyAsync(incoming, outgoing));
-                    copies.Add(CopyAsync(outgoing, incoming));
+                    copies.Add(CopyAsync(incoming, outgoing, isAnswer: false));
+                    copies.Add(CopyAsync(outgoing, incoming, isAnswer: true));
                 }
             }
             catch (Exception ended) when (ended is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -156,7 +170,16 @@ internal sealed class MachineMove : IAsyncDisposable
             }
         }
 
-        private async Task CopyAsync(Socket from, Socket to)
+        private async Task ThawAsync(bool isAnswer)
+        {
+            await thawed.Task.WaitAsync(lifetime.Token);
+            if (isAnswer)
+            {
+                await answersThawed.Task.WaitAsync(lifetime.Token);
+            }
+        }
+
+        private async Task CopyAsync(Socket from, Socket to, bool isAnswer)
         {
             var buffer = new byte[64 << 10];
             try
@@ -164,14 +187,14 @@ internal sealed class MachineMove : IAsyncDisposable
                 int read;
                 while ((read = await from.ReceiveAsync(buffer, lifetime.Token)) > 0)
                 {
-                    await thawed.Task.WaitAsync(lifetime.Token);
+                    await ThawAsync(isAnswer);
                     for (var sent = 0; sent < read;)
                     {
                         sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), lifetime.Token);
                     }
                 }
 
-                await thawed.Task.WaitAsync(lifetime.Token);
+                await ThawAsync(isAnswer);
                 to.Shutdown(SocketShutdown.Send);
             }
             catch (Exception ended) when (ended is OperationCanceledException or SocketException or ObjectDisposedException)
