@@ -167,7 +167,11 @@ internal sealed class PostcopyStandIn : IDisposable
         try
         {
             using var urgent = await listening.AcceptAsync(ended);
-            await Task.Delay(Timeout.InfiniteTimeSpan, ended);
+            var buffer = new byte[4096];
+            while (await urgent.ReceiveAsync(buffer, ended) > 0)
+            {
+                // Of a guest that stands still no page is urgent: nothing comes, and it ends when QEMU closes it.
+            }
         }
         catch (Exception error) when (error is OperationCanceledException or SocketException)
         {

@@ -174,6 +174,14 @@ internal static class MoveStatus
         _ => null,
     };
 
+    /// <summary>QEMU's own count; in post-copy the guest is stopped by order before that begins.</summary>
+    private static long? StoodMs(MoveTrace trace) => trace switch
+    {
+        { Postcopy: true, PausedAt: { } stopped, RunningAt: { } ran } => Milliseconds(stopped, ran),
+        { QemuDowntimeMs: { } counted } => (long)Math.Round(counted),
+        _ => null,
+    };
+
     private static MigrationProgress ProgressFor(MoveView view, MigrationProgress? before)
     {
         var trace = view.Phase.Move.Trace;
@@ -216,7 +224,7 @@ internal static class MoveStatus
         {
             TotalMs = trace.CompletedAt is { } completed ? Milliseconds(trace.BeganAt, completed) : before?.TotalMs,
             StreamMs = trace.QemuStreamMs > 0 ? (long)Math.Round(trace.QemuStreamMs) : before?.StreamMs,
-            DowntimeMs = trace.QemuDowntimeMs is { } counted ? (long)Math.Round(counted) : before?.DowntimeMs,
+            DowntimeMs = StoodMs(trace) ?? before?.DowntimeMs,
             PausedMs = trace.PausedAt is { } paused ? Milliseconds(paused, trace.RunningAt!.Value) : before?.PausedMs,
             PausedTimestamp = trace.PausedAt ?? before?.PausedTimestamp,
             RunningTimestamp = trace.RunningAt ?? before?.RunningTimestamp,

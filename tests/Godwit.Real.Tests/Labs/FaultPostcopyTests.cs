@@ -4,7 +4,8 @@ namespace Godwit.Real.Tests.Labs;
 
 /// <summary>
 /// Post-copy, hurt while the guest runs on the target and a part of its memory is still at the source. The stream breaks
-/// with either agent, and with the link: it is mended by itself, and nothing is lost. Only the loss of a QEMU loses the guest.
+/// with either agent, and with the link: it is mended by itself, and nothing is lost. Only the loss of a QEMU loses the guest, and
+/// before the guest ran at the target not even that of the target's.
 /// </summary>
 [Collection(FaultLabCollection.Name)]
 [Trait("Needs", "qemu")]
@@ -14,6 +15,7 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
     private const string Settings = "tiny.rate=-1 tiny.set=64M tiny.ballast=8M";
 
     private const string Bandwidth = "32M";
+    private const int DeathsOfEach = 4;
     private static readonly TimeSpan FrozenFor = TimeSpan.FromSeconds(3.5);
     private readonly GodwitLab lab = shared.Lab;
 
@@ -71,6 +73,54 @@ public sealed class FaultPostcopyTests(SharedGuest shared) : IClassFixture<Share
         Assert.Equal(MigrationPhases.Succeeded, (await move.EndsAsync())!.Phase);
         await guest.MustBeWholeAsync(move.Target, counter);
         witness.MustHaveSeenOneAtATime();
+        shared.GiveBack(guest);
+    }
+
+    [Fact]
+    public async Task A_target_QEMU_that_dies_in_post_copy_before_the_guest_ran_there_gives_it_back()
+    {
+        var guest = await shared.TakeAsync(Settings);
+        var (counter, sourceQemu) = (await guest.CounterAsync(), Assert.Single(guest.ProcessIds()));
+        await using var witness = RunWitness.Of(guest);
+        var move = await TroubledMove.StartAsync(lab, guest, "postcopy", MoveHoldPoints.Arrived, Bandwidth);
+        await move.IsHeldAtAsync(MoveHoldPoints.Arrived);
+        await move.TargetEntersAsync("Arrived");
+
+        await GodwitLab.KillAsync(move.ProcessOf(Frozen.TargetQemu, guest, sourceQemu));
+        await move.SourceEntersAsync("Reclaiming");
+        await move.ReleaseAsync();
+
+        var status = await move.EndsAsync();
+        Assert.Equal(MigrationPhases.Failed, status!.Phase);
+        Assert.Contains("the guest stayed on", status.MigrationState!.FailureReason, StringComparison.Ordinal);
+        await guest.MustBeWholeAsync(move.Source, counter);
+        witness.MustHaveSeenOneAtATime();
+        shared.GiveBack(guest);
+    }
+
+    /// <summary>A stream that the agents carry is reset with them, in the moment in which the source's QEMU has no way back of its own and the target's nothing to go on with.</summary>
+    [Theory]
+    [InlineData(Victim.SourceAgent)]
+    [InlineData(Victim.TargetAgent)]
+    [InlineData(Victim.BothAgents)]
+    public async Task Agents_that_die_just_when_post_copy_begins_cost_the_guest_nothing(Victim victim)
+    {
+        var guest = await shared.TakeAsync(Settings);
+        for (var death = 0; death < DeathsOfEach; death++)
+        {
+            var counter = await guest.CounterAsync();
+            await using var witness = RunWitness.Of(guest);
+            var move = await TroubledMove.StartAsync(lab, guest, "postcopy", bandwidth: "200M");
+            await move.SourceEntersAsync("Postcopying");
+
+            await move.HurtAsync(victim);
+            await lab.BringUpAsync();
+
+            var status = await move.EndsAsync();
+            await guest.MustBeWholeAsync(status!.Phase == MigrationPhases.Succeeded ? move.Target : move.Source, counter);
+            witness.MustHaveSeenOneAtATime();
+        }
+
         shared.GiveBack(guest);
     }
 

@@ -206,8 +206,8 @@ public sealed record MigrationMeasurement
     public long? StreamMs { get; init; }
 
     /// <summary>
-    /// How long the guest stood still, as the source's QEMU counts: it knows of its own end only, and in post-copy not how
-    /// long the guest waits for its memory.
+    /// How long the guest stood still, as the source's QEMU counts: it knows of its own end only. In post-copy, where the guest is stopped by order
+    /// before QEMU begins to count, from then until the target said that it runs, which leaves out how long it waits for its memory.
     /// </summary>
     public long? DowntimeMs { get; init; }
 
