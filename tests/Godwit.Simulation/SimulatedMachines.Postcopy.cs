@@ -92,6 +92,10 @@ internal sealed partial class SimulatedMachines
 
             TargetStream = StreamStatus.PostcopyPaused;
         }
+        else if (TargetGuest == GuestState.Waiting && SourceStream == StreamStatus.PostcopyActive && world.Chance(0.3))
+        {
+            world.Log("stream", () => "the target's QEMU hangs on a page that its devices need");
+        }
         else if (TargetGuest == GuestState.Waiting)
         {
             TargetStream = StreamStatus.Failed;

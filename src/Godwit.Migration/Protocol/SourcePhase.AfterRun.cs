@@ -82,6 +82,9 @@ public abstract partial record SourcePhase
         /// <summary>The target never ran the guest and never will: it goes on here, as soon as QEMU has let go of the stream.</summary>
         private string? RefusedBecause { get; init; }
 
+        /// <summary>The stream is broken, and the target has not said that it has the device state.</summary>
+        private DateTimeOffset? BrokenSince { get; init; }
+
         private ProgressWatch Watch { get; init; }
 
         private Repetition Repetition { get; init; }
@@ -90,6 +93,7 @@ public abstract partial record SourcePhase
 
         public override string Describe() => (TargetRuns, AllSent) switch
         {
+            _ when BrokenSince is not null => $"the stream broke before {Plan.Target} had said that the guest arrived",
             (false, _) => $"{Plan.Target} was ordered to run the guest; its memory follows",
             (true, false) => $"the guest runs on {Plan.Target}; {Move.Trace.RemainingBytes >> 20} MiB of its memory are still here",
             _ => $"the guest runs on {Plan.Target}, which has yet to say that all of its memory is there",
@@ -134,11 +138,17 @@ public abstract partial record SourcePhase
             // Nor after the last page was sent.
             SourceInput.Tick when TargetArrived && !NothingLeft && !AllSent && Watch.Stands(now, Plan.Patience.Pull) =>
                 Recovering.Enter(Move, TargetRuns, now).And(new SourceEffect.PauseStream()),
-            SourceInput.Tick when now >= Repetition.DueAt => Go(
-                this with { Repetition = Repetition.Next(now, Plan.Patience) },
-                new SourceEffect.Send(TargetRuns ? new Order.Ask() : new Order.Run())),
+            SourceInput.Tick when now >= Repetition.DueAt => Go(this with { Repetition = Repetition.Next(now, Plan.Patience) }, new SourceEffect.Send(Repeated(now))),
             _ => Stay,
         };
+
+        /// <summary>
+        /// A target without the device state cannot get it any more. Its QEMU may end by that, or hang for ever on a page that the devices need, so it
+        /// is told to refuse; which it does not once it has written that the guest may run there.
+        /// </summary>
+        private Order Repeated(DateTimeOffset now) => TargetRuns ? new Order.Ask()
+            : now - BrokenSince > Plan.Patience.Switchover ? new Order.Abort(Describe())
+            : new Order.Run();
 
         private SourceMove Heard(Report report, DateTimeOffset now) => report.Standing switch
         {
@@ -160,6 +170,7 @@ public abstract partial record SourcePhase
             var seen = this with
             {
                 Watch = Watch.Saw(reading, now),
+                BrokenSince = reading.Stream == StreamStatus.PostcopyPaused ? BrokenSince ?? now : null,
                 NothingLeft = reading is { Stream: StreamStatus.PostcopyActive, RemainingBytes: 0, TransferredBytes: > 0 },
                 Move = Move.Note(trace => trace.With(reading)),
             };

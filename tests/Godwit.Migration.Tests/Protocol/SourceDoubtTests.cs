@@ -40,6 +40,20 @@ public sealed class SourceDoubtTests
     }
 
     [Fact]
+    public void A_target_that_hangs_without_the_device_state_is_told_to_refuse_and_one_that_has_it_is_not()
+    {
+        var move = InPostcopy().See(GuestState.Paused, StreamStatus.PostcopyPaused);
+        move.Wait(TimeSpan.FromSeconds(1)).Expect<SourcePhase.Postcopying>(new SourceEffect.Send(new Order.Run()));
+        move.Hear(TargetStanding.Ready);
+        move.Wait(Plan.Patience.Switchover);
+        Assert.IsType<Order.Abort>(Assert.IsType<SourceEffect.Send>(Assert.Single(move.Effects)).Order);
+        move.Hear(TargetStanding.Arrived).See(GuestState.Paused, StreamStatus.PostcopyPaused).ExpectPhase<SourcePhase.Recovering>();
+
+        var ended = InPostcopy().See(GuestState.Paused, StreamStatus.PostcopyPaused).Wait(Plan.Patience.Switchover * 2).Hear(TargetStanding.Refused);
+        ended.See(GuestState.Paused, StreamStatus.PostcopyPaused).Expect<SourcePhase.Reclaiming>(new SourceEffect.ReclaimGuest());
+    }
+
+    [Fact]
     public void A_target_that_lost_the_guest_gives_nothing_back()
     {
         InPostcopy().Hear(TargetStanding.Lost).Expect<SourcePhase.Losing>(new SourceEffect.QuitGuest());
