@@ -75,12 +75,14 @@ public sealed record PastCosts(double SetupMs, double RestartMs)
             return null; // Cold: the stop is the whole copy, and tells nothing of what is fixed.
         }
 
+        // In post-copy the guest is stopped before QEMU goes to the barrier; how long that takes is not the hosts' to tell.
+        var stopped = trace.Postcopy ? trace.BarrierAt ?? paused : paused;
         var sentMs = !trace.Postcopy && trace.BytesPerSecond > 0 ? trace.RestBytes / trace.BytesPerSecond * 1000 : 0;
 
         // Held back for a target that was not ready: a wait for it, as before the stream, and no time in which the link carried what it can.
         var roundsSeconds = (paused - started - trace.HeldBackFor).TotalSeconds;
         var disks = trace is { DisksStartedAt: { } copying, DisksInStepAt: { } inStep } ? inStep - copying : TimeSpan.Zero;
-        return new((started - trace.BeganAt - disks + trace.HeldBackFor).TotalMilliseconds, Math.Max(1, (running - paused).TotalMilliseconds - sentMs))
+        return new((started - trace.BeganAt - disks + trace.HeldBackFor).TotalMilliseconds, Math.Max(1, (running - stopped).TotalMilliseconds - sentMs))
         {
             EndMs = !trace.Postcopy && trace.CompletedAt is { } completed ? (completed - running).TotalMilliseconds : 0,
             RateShare = linkBytesPerSecond > 0 && roundsSeconds > 0.2 && !trace.Postcopy ? trace.TransferredBytes / roundsSeconds / linkBytesPerSecond.Value : 0,

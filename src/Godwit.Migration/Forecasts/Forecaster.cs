@@ -12,6 +12,9 @@ namespace Godwit.Migration.Forecasts;
 /// </summary>
 public static class Forecaster
 {
+    /// <summary>QEMU's migration thread looks at what it was told once in so long at the latest, and the guest was stopped before it was told.</summary>
+    private const double SwitchLookSeconds = 0.1;
+
     public static Forecast For(ForecastInput input)
     {
         var cases = new Cases<WorkingSetModel>(Case(input, 0), Case(input, 0.5), Case(input, 1));
@@ -90,7 +93,7 @@ public static class Forecaster
     private static ModeForecast Postcopy(ForecastInput input, Cases<WorkingSetModel> cases)
     {
         var runs = cases.Select(model => model.FirstPass());
-        return Build(input, ForecastMode.Postcopy, runs.Select(Pulled), Pulling(runs.Unkind) + "; a lost host during the pull loses the guest");
+        return Build(input, ForecastMode.Postcopy, Pulled(runs), Pulling(runs.Unkind) + "; a lost host during the pull loses the guest");
     }
 
     private static ModeForecast Hybrid(ForecastInput input, Cases<WorkingSetModel> cases)
@@ -99,14 +102,24 @@ public static class Forecaster
         return Build(
             input,
             ForecastMode.Hybrid,
-            runs.Select(Pulled),
+            Pulled(runs),
             runs.Unkind.Converged ? "converges by pre-copy, so nothing is left to pull" : "goes on by post-copy when the rounds stop shrinking: " + Pulling(runs.Unkind));
     }
 
-    /// <summary>From here on the guest runs on the target: it stops only for its device state, then waits for hot pages.</summary>
-    private static Ends Pulled(PrecopyRun run) => run.Converged
-        ? Ends.Of(run)
-        : new(run.TotalSeconds + HushSeconds(run), run.RestartSeconds, run.TotalBytes, run.Rounds, HotSeconds: Math.Min(0.7, run.RestSeconds * 0.6));
+    /// <summary>From here on the guest runs on the target: it stops for its device state, until QEMU has looked at what it was told, and then waits for hot pages.</summary>
+    private static Cases<Ends> Pulled(Cases<PrecopyRun> runs)
+    {
+        static Ends Pull(PrecopyRun run, double unkindness) => run.Converged
+            ? Ends.Of(run)
+            : new(
+                run.TotalSeconds + HushSeconds(run),
+                run.RestartSeconds + (unkindness * SwitchLookSeconds),
+                run.TotalBytes,
+                run.Rounds,
+                HotSeconds: Math.Min(0.7, run.RestSeconds * 0.6));
+
+        return new(Pull(runs.Kind, 0), Pull(runs.Likely, 0.5), Pull(runs.Unkind, 1));
+    }
 
     /// <summary>The pull gets little of the link at first, while the guest fetches its hot pages.</summary>
     internal static double HushSeconds(PrecopyRun run) => Math.Min(run.RestSeconds, SourcePhase.Postcopying.BackgroundHush.TotalSeconds);

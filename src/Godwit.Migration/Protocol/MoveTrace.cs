@@ -48,6 +48,9 @@ public sealed record MoveTrace(DateTimeOffset BeganAt)
     /// <summary>The guest stopped for the move: by QEMU's own word, or else when the source saw it stand still.</summary>
     public DateTimeOffset? PausedAt { get; init; }
 
+    /// <summary>The source saw that QEMU had come to the barrier: in post-copy some time after the guest was stopped, by order.</summary>
+    public DateTimeOffset? BarrierAt { get; init; }
+
     /// <summary>The stop as the source's QEMU counts it: from its own pause to the last byte, or to the hand-over in post-copy.</summary>
     public double? QemuDowntimeMs { get; init; }
 

@@ -289,6 +289,7 @@ public abstract partial record SourcePhase
         var paused = move.Note(trace => trace.With(reading) with
         {
             PausedAt = trace.PausedSince(reading, now),
+            BarrierAt = trace.BarrierAt ?? now,
             RestBytes = reading.RemainingBytes,
             EndedBy = trace.EndedBy ?? TerminationRule.FitsDowntimeLimit,
         });

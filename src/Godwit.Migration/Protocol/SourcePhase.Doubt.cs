@@ -20,7 +20,7 @@ public abstract partial record SourcePhase
     /// </summary>
     public sealed record Reclaiming : SourcePhase
     {
-        /// <summary>A QEMU that would not let go so often (over a minute) never will.</summary>
+        /// <summary>A QEMU that would not let go so often, over some forty seconds, never will.</summary>
         internal const int FailuresMax = 10;
 
         private Reclaiming(Move move, string reason, Repetition repetition)
@@ -79,6 +79,8 @@ public abstract partial record SourcePhase
 
         /// <summary>The target runs it. What was under way may still arrive, or was lost with the stream: then so is the guest.</summary>
         private DateTimeOffset? RunsSince { get; init; }
+
+        internal override SourcePhase Awoken(TimeSpan slept) => this with { RunsSince = RunsSince + slept };
 
         public override string Describe() => RunsSince is null
             ? $"{Reason}; asking {Plan.Target} whether the guest runs there"

@@ -53,6 +53,16 @@ public sealed class FixedCostsTests
     }
 
     [Fact]
+    public void In_post_copy_what_is_fixed_begins_when_QEMU_has_come_to_the_barrier_and_not_when_the_guest_was_stopped()
+    {
+        var trace = Trace() with { Postcopy = true };
+        var later = trace.PausedAt!.Value.AddMilliseconds(7);
+
+        Assert.Equal(PastCosts.From(trace)!.RestartMs - 7, PastCosts.From(trace with { BarrierAt = later })!.RestartMs, 0.001);
+        Assert.Equal(PastCosts.From(Trace()), PastCosts.From(Trace() with { BarrierAt = later }));
+    }
+
+    [Fact]
     public void A_cold_move_and_one_that_was_not_seen_whole_teach_nothing()
     {
         Assert.Null(PastCosts.From(Trace() with { EndedBy = TerminationRule.StoppedFirst }));

@@ -34,6 +34,17 @@ public sealed class ForecasterTests
     }
 
     [Fact]
+    public void A_switch_to_post_copy_stops_the_guest_for_up_to_a_tenth_of_a_second_before_QEMU_looks()
+    {
+        var forecast = Forecaster.For(Guest(new(0.2, 128 * MiB), new(1, 128 * MiB)))[ForecastMode.Postcopy];
+        var costs = Guest().Costs.RestartMs;
+
+        Assert.Equal(costs.Low, forecast.DowntimeMs.Low, 0.001);
+        Assert.Equal(costs.High + 100, forecast.DowntimeMs.High, 0.001);
+        Assert.Equal(costs.Middle + 50, forecast.Likely.DowntimeMs, 0.001);
+    }
+
+    [Fact]
     public void Without_post_copy_only_the_other_modes_are_offered()
     {
         var forecast = Forecaster.For(Guest(new(0.2, 128 * MiB), new(1, 128 * MiB)) with { PostcopyPossible = false });

@@ -111,6 +111,7 @@ public sealed class SourceDoubtTests
     public void A_guest_that_runs_and_misses_memory_that_was_lost_on_the_way_is_given_time_and_then_lost()
     {
         var move = Doubt().Hear(TargetStanding.Running);
+        move.Later(TimeSpan.FromHours(1)).Give(new SourceInput.Slept(TimeSpan.FromHours(1))); // In which nobody could hear it.
         move.Wait(Plan.Patience.Progress).ExpectPhase<SourcePhase.Asking>();
         move.Wait(TimeSpan.FromSeconds(1)).ExpectPhase<SourcePhase.Losing>();
         Assert.Equal(

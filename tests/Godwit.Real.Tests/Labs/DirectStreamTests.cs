@@ -84,6 +84,25 @@ public sealed class DirectStreamTests(GodwitLab lab)
         }
     }
 
+    [Fact]
+    public async Task A_target_QEMU_that_dies_before_the_guest_ran_there_gives_it_back_out_of_a_stream_with_keys()
+    {
+        await using var guest = await StartAsync("direct-back");
+        var (counter, sourceQemu) = (await guest.CounterAsync(), Assert.Single(guest.ProcessIds()));
+        await using var witness = RunWitness.Of(guest);
+        var move = await TroubledMove.StartAsync(lab, guest, "postcopy", MoveHoldPoints.Arrived, bandwidth: "200M");
+        await move.IsHeldAtAsync(MoveHoldPoints.Arrived);
+        await move.TargetEntersAsync("Arrived");
+
+        await GodwitLab.KillAsync(move.ProcessOf(Frozen.TargetQemu, guest, sourceQemu));
+        await move.SourceEntersAsync("Reclaiming");
+        await move.ReleaseAsync();
+
+        Assert.Equal(MigrationPhases.Failed, (await move.EndsAsync())!.Phase);
+        await guest.MustBeWholeAsync(move.Source, counter);
+        witness.MustHaveSeenOneAtATime();
+    }
+
     private async Task<TinyGuest> StartAsync(string name)
     {
         var policy = $$"""
