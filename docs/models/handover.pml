@@ -4,6 +4,7 @@
  * which spin must catch.
  *
  *   spin -a handover.pml              one guest              -DGROUP   two guests that are one service
+ *                                                            -DPOSTCOPY   one guest whose switch may be one to post-copy
  *   cc -DSAFETY -DNOCLAIM -o pan pan.c && ./pan -m1000000     the assertions
  *   cc -DNFAIR=5 -o pan pan.c && ./pan -m1000000 -a -f -N ends   that every move ends, if nobody stands still for ever
  *
@@ -13,6 +14,11 @@
  * The crash of an agent. A source's agent holds its phase in memory; a crash drops it, and the next life goes on from the
  * record on disk and from what its QEMU says. All that the target's agent acts by is on its disk or in its QEMU, so a crash
  * between any two of its steps is a pause, which the search includes anyway.
+ *
+ * Post-copy. The agent stops the guest and tells QEMU, which then has no way back of its own (InPostcopy), runs the target only by
+ * order as ever, and breaks in three ways: into Broken, which is mended when the target has the devices and given back when it refuses; with the
+ * target hanging for want of them; and at the end (Ending: the last page is sent), where QEMU lets go of its guest as it found it. What was under way then
+ * is lost, which is the one loss that nobody's death excuses (`cut`).
  *
  * One service. The members decide nothing among themselves. One record in the API is written once, by compare-and-swap:
  *
@@ -32,12 +38,13 @@
 #ifndef CRASHES
 #define CRASHES 2
 #endif
+#define BREAKS 2
 
-/* QEMU at the source: Runs; Pauses at the barrier; Sent all and cannot run by itself; Gone.
+/* QEMU at the source: Runs; Pauses at the barrier; Sent all and cannot run by itself; Gone. In post-copy: InPostcopy; Broken; Ending; LetGo.
  * QEMU at the target: Listens; Loaded and paused; Runs; Gone. */
-mtype = { Runs, Pauses, Sent, Listens, Loaded, Gone };
+mtype = { Runs, Pauses, Sent, Listens, Loaded, Gone, InPostcopy, Broken, Ending, LetGo };
 /* The source's agent. */
-mtype = { Streaming, SwitchingOver, Awaiting, Activating, TurningBack, Fencing, Completed, Aborted, Lost, Dead };
+mtype = { Streaming, SwitchingOver, Awaiting, Activating, TurningBack, Fencing, Completed, Aborted, Lost, Dead, Postcopying, Reclaiming, Asking };
 /* The target's journal. */
 mtype = { Arriving, RunGranted, Refused, TargetLost };
 /* The group's record. */
@@ -54,6 +61,13 @@ bool ordered[MEMBERS], aborted[MEMBERS];
 bool arrived[MEMBERS], running[MEMBERS], refused[MEMBERS], lost[MEMBERS];
 bool ready[MEMBERS];
 
+/* Post-copy alone. */
+bool told[MEMBERS];    /* QEMU, to go on by post-copy: at the barrier it is too late for that */
+bool stopped[MEMBERS]; /* by order, so QEMU gives the guest back standing still */
+bool whole[MEMBERS];   /* the target has all of the memory */
+bool cut[MEMBERS];     /* the stream broke with the last pages under way */
+byte breaks = 0;
+
 /* What happened, for the invariants alone. */
 bool ran[MEMBERS];     /* the guest has run at the target */
 bool killed[MEMBERS];  /* a QEMU of this member was killed from outside */
@@ -62,7 +76,8 @@ bool kills = false;
 
 #define ENDED(i) (phase[i] == Completed || phase[i] == Aborted || phase[i] == Lost)
 #define ONE(i) (!(source[i] == Runs && target[i] == Runs) && !(source[i] == Runs && ran[i]))
-#define KEPT(i) (!ENDED(i) || killed[i] || (source[i] == Runs && target[i] != Runs) || (target[i] == Runs && source[i] == Gone))
+#define IN_POSTCOPY(i) (source[i] == InPostcopy || source[i] == Broken || source[i] == Ending)
+#define KEPT(i) (!ENDED(i) || killed[i] || cut[i] || (source[i] == Runs && target[i] != Runs) || (target[i] == Runs && source[i] == Gone))
 #ifdef GROUP
 #define ALL_ENDED (ENDED(0) && ENDED(1))
 /* All or nothing: a guest runs at its target by RunAll alone, and then no other is at its source, unless its QEMU was killed. */
@@ -103,7 +118,66 @@ proctype Source(byte i) {
 #endif
 
   /* The stream breaks: QEMU runs the guest again by itself, unless all had been sent; nobody asks the agent. */
-  :: atomic { (phase[i] == SwitchingOver || phase[i] == Activating) && source[i] == Pauses -> source[i] = Runs }
+  :: atomic { (phase[i] == SwitchingOver || phase[i] == Activating) && source[i] == Pauses -> source[i] = (stopped[i] -> LetGo : Runs) }
+#ifdef POSTCOPY
+  /* The guest is stopped by order; QEMU comes to the barrier, and leaves it for post-copy. */
+  :: atomic { phase[i] == Streaming && source[i] == Runs -> source[i] = Pauses; phase[i] = SwitchingOver; told[i] = true;
+#ifndef SWITCHES_WHILE_RUNNING
+       /* (Mutation: QEMU is left to stop it.) */
+       stopped[i] = true
+#endif
+     }
+  :: atomic { phase[i] == SwitchingOver && source[i] == Pauses && told[i] -> source[i] = InPostcopy }
+  :: atomic { phase[i] == SwitchingOver && source[i] == LetGo -> phase[i] = TurningBack }
+
+  /* The device state arrives; with the target running or not, the last page is sent, arrives, and its receipt comes back. */
+  :: atomic { source[i] == InPostcopy && target[i] == Listens && journal[i] == Arriving -> target[i] = Loaded }
+  :: atomic { source[i] == InPostcopy && (target[i] == Loaded || target[i] == Runs) -> source[i] = Ending }
+  :: atomic { source[i] == Ending && !whole[i] && (target[i] == Loaded || target[i] == Runs) -> whole[i] = true }
+  :: atomic { source[i] == Ending && whole[i] -> source[i] = Sent }
+
+  /* The stream breaks, and nobody asks the agent. A target without the devices ends, or hangs. */
+  :: atomic { breaks < BREAKS && source[i] == InPostcopy -> breaks++; source[i] = Broken;
+       if
+       :: target[i] == Listens -> target[i] = Gone
+       :: skip
+       fi }
+  :: atomic { breaks < BREAKS && source[i] == Ending -> breaks++; source[i] = (stopped[i] -> LetGo : Runs); cut[i] = !whole[i] }
+
+  /* What QEMU says tells the agent where it is, whatever it had been about. */
+  :: atomic { (phase[i] == SwitchingOver || phase[i] == TurningBack) && IN_POSTCOPY(i) -> phase[i] = Postcopying; ordered[i] = true }
+  :: atomic { phase[i] == Postcopying && source[i] == Broken && (target[i] == Loaded || target[i] == Runs) -> source[i] = InPostcopy }
+  :: atomic { phase[i] == Postcopying && source[i] == Broken && !arrived[i] && !aborted[i] -> aborted[i] = true }
+  :: atomic { phase[i] == Postcopying && source[i] == LetGo ->
+#ifdef RUNS_AFTER_LETTING_GO
+       /* Mutation: QEMU has failed, as it does before the switch. */
+       phase[i] = TurningBack }
+#else
+       phase[i] = Asking; aborted[i] = true }
+#endif
+  :: atomic { phase[i] == Postcopying && running[i] && whole[i] -> source[i] = Gone; phase[i] = Completed }
+  :: atomic { phase[i] == Postcopying && lost[i] -> source[i] = Gone; phase[i] = Lost }
+  :: atomic { phase[i] == Postcopying && source[i] == Gone -> phase[i] = Fencing; aborted[i] = true }
+
+  /* The proof that it never ran there: the stream is broken on purpose, if need be, and QEMU brought to let go. */
+  :: atomic { phase[i] == Postcopying && refused[i] && source[i] == InPostcopy -> source[i] = Broken }
+  :: atomic { phase[i] == Postcopying && refused[i] && source[i] == Ending -> source[i] = (stopped[i] -> LetGo : Runs) }
+  :: atomic { phase[i] == Postcopying && refused[i] && source[i] == Sent -> phase[i] = TurningBack }
+  :: atomic { phase[i] == Postcopying && refused[i] && source[i] == Broken -> phase[i] = Reclaiming }
+#ifdef RECLAIMS_UNASKED
+  /* Mutation: a stream that is broken is taken for a target that is dead. */
+  :: atomic { phase[i] == Postcopying && source[i] == Broken -> phase[i] = Reclaiming }
+#endif
+  :: atomic { phase[i] == Reclaiming && source[i] == Broken -> source[i] = (stopped[i] -> LetGo : Runs) }
+  :: atomic { phase[i] == Reclaiming && source[i] != Broken -> phase[i] = TurningBack }
+
+  /* Only the target knows: it refuses, has all, or runs a guest that misses what was under way, which is then lost. */
+  :: atomic { phase[i] == Asking && refused[i] -> phase[i] = TurningBack }
+  :: atomic { phase[i] == Asking && running[i] && whole[i] -> source[i] = Gone; phase[i] = Completed }
+  :: atomic { phase[i] == Asking && running[i] && !whole[i] -> source[i] = Gone; target[i] = Gone; journal[i] = TargetLost; lost[i] = true; phase[i] = Lost }
+  :: atomic { phase[i] == Asking && lost[i] -> source[i] = Gone; phase[i] = Lost }
+  :: atomic { phase[i] == Asking && source[i] == Gone -> phase[i] = Fencing }
+#endif
 
   /* The switch. */
   :: atomic { phase[i] == SwitchingOver && source[i] == Sent && arrived[i] ->
@@ -141,7 +215,7 @@ proctype Source(byte i) {
   :: atomic { phase[i] == Activating && refused[i] -> phase[i] = TurningBack }
 
   /* The stream is cancelled and the guest resumed; then the target is told, until it answers. */
-  :: atomic { phase[i] == TurningBack ->
+  :: atomic { phase[i] == TurningBack && !IN_POSTCOPY(i) ->
        if
        :: source[i] != Gone -> source[i] = Runs
        :: else -> skip
@@ -167,6 +241,10 @@ proctype Source(byte i) {
        /* "Run" may have been ordered: ordering it again is the question and the way forward. */
        :: source[i] == Sent -> phase[i] = Activating; ordered[i] = true
        :: source[i] == Gone -> phase[i] = Fencing; aborted[i] = true
+#endif
+#ifdef POSTCOPY
+       :: IN_POSTCOPY(i) -> phase[i] = Postcopying; ordered[i] = true
+       :: source[i] == LetGo -> phase[i] = Asking; aborted[i] = true
 #endif
        /* Any other word of QEMU's: it was not. */
        :: source[i] == Runs || source[i] == Pauses -> phase[i] = TurningBack

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Godwit.Simulation;
 
 /// <summary>
-/// Searches the model of the hand-over (<c>docs/models/handover.pml</c>) through with spin, for one guest and for two that are
+/// Searches the model of the hand-over (<c>docs/models/handover.pml</c>) through with spin, for one guest, by pre-copy and by post-copy, and for two that are
 /// one service. A mutation of the model that spin does not catch fails as a broken model does.
 /// </summary>
 [Trait("Needs", "spin")]
@@ -23,6 +23,7 @@ public sealed class ModelTests : IDisposable
 
     [Theory]
     [InlineData("")]
+    [InlineData("-DPOSTCOPY")]
     [InlineData("-DGROUP -DCRASHES=1")]
     public async Task No_state_that_the_hand_over_can_reach_breaks_an_invariant(string definitions)
     {
@@ -33,6 +34,7 @@ public sealed class ModelTests : IDisposable
 
     [Theory]
     [InlineData("")]
+    [InlineData("-DPOSTCOPY")]
     [InlineData("-DGROUP -DCRASHES=0")]
     public async Task Every_hand_over_ends_if_nobody_stands_still_for_ever(string definitions)
     {
@@ -47,6 +49,9 @@ public sealed class ModelTests : IDisposable
     [InlineData("-DRUNS_ON_ARRIVAL")]
     [InlineData("-DGRANT_NOT_RECORDED")]
     [InlineData("-DRESUMES_AFTER_CRASH")]
+    [InlineData("-DPOSTCOPY -DSWITCHES_WHILE_RUNNING")]
+    [InlineData("-DPOSTCOPY -DRECLAIMS_UNASKED")]
+    [InlineData("-DPOSTCOPY -DRUNS_AFTER_LETTING_GO")]
     [InlineData("-DGROUP -DCRASHES=0 -DRETURNS_UNASKED")]
     [InlineData("-DGROUP -DCRASHES=0 -DOVERWRITES")]
     [InlineData("-DGROUP -DCRASHES=1 -DRUNS_AFTER_CRASH")]
