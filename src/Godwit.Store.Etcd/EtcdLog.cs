@@ -89,7 +89,7 @@ internal sealed class EtcdLog(EtcdMembers members, EtcdKeys keys)
     private async IAsyncEnumerable<WatchResponse> WatchAsync(EtcdMember member, WatchCreateRequest create, long afterRevision, [EnumeratorCancellation] CancellationToken stopping)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, members.Closing);
-        using var stream = member.Watches.Watch(new CallOptions(RequiresLeader, cancellationToken: bound.Token));
+        using var stream = members.Begin(() => member.Watches.Watch(new CallOptions(RequiresLeader, cancellationToken: bound.Token)));
         await BeginAsync(stream.RequestStream, create, bound.Token);
         while (await stream.ResponseStream.MoveNext(bound.Token))
         {

@@ -109,6 +109,20 @@ internal sealed partial class EtcdMembers : IDisposable
         }
     }
 
+    /// <summary>Begins a call, which may be the one that comes after the store was closed: its connection is disposed of then, and says so in words of its own.</summary>
+    /// <exception cref="RpcException">The store is closed.</exception>
+    public TCall Begin<TCall>(Func<TCall> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (ObjectDisposedException error) when (closing.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Cancelled, "the store is closed", error));
+        }
+    }
+
     /// <summary>Ends all calls.</summary>
     public void Close() => closing.Cancel();
 
@@ -205,7 +219,7 @@ internal sealed partial class EtcdMembers : IDisposable
     {
         using var late = new CancellationTokenSource(callMax, options.Time);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping, closing.Token, late.Token);
-        using var under = call(member, new CallOptions(cancellationToken: bound.Token));
+        using var under = Begin(() => call(member, new CallOptions(cancellationToken: bound.Token)));
         return await under.ResponseAsync;
     }
 
